@@ -1,0 +1,33 @@
+# Every target installs first if it has to; PYTHON picks the interpreter of the virtual environment.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: install demo test check serve bench clean
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+build/repository/.built: install
+	$(BIN)/ocdrnet models build --output build/repository
+
+demo: install
+	$(BIN)/python samples/demo.py
+
+test: install
+	$(BIN)/python -m pytest
+
+check: install
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
+
+serve: install
+	$(BIN)/ocdrnet models build && $(BIN)/ocdrnet serve
+
+bench: install
+	$(BIN)/python -m benchmarks.pipeline
+
+clean:
+	rm -rf build .venv

@@ -1,0 +1,125 @@
+"""The client for an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from types import TracebackType
+
+from ocdrnet_client.address import DEFAULT_URL, Address
+from ocdrnet_client.attempts import Attempts
+from ocdrnet_client.config import DEFAULT_RETRY, DEFAULT_TIMEOUT, Retry, Timeout, as_timeout
+from ocdrnet_client.errors import (
+    ClientClosedError,
+    ModelNotFoundError,
+    OcdrnetError,
+    RequestTimeoutError,
+    ServerUnavailableError,
+)
+from ocdrnet_client.images import ChannelOrder, ImageSource, image_name
+from ocdrnet_client.ordered import check_concurrency, map_in_tasks
+from ocdrnet_client.outcome import Outcome, Source
+from ocdrnet_client.protocol import MODEL, InferRequest, Tensors, build_request, parse_page
+from ocdrnet_client.results import Page
+from ocdrnet_client.transports.base import AsyncTransport
+from ocdrnet_client.transports.opening import open_async_transport
+
+
+class AsyncClient:
+    """`Client` with `await`: same arguments, same errors. It belongs to the loop of its first request.
+
+    Example:
+        >>> async with AsyncClient("http://127.0.0.1:8000") as client:
+        ...     print((await client.read("photo.jpg")).text)
+    """
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        model: str = MODEL,
+        timeout: Timeout | float = DEFAULT_TIMEOUT,
+        retry: Retry = DEFAULT_RETRY,
+        headers: Mapping[str, str] | None = None,
+        transport: AsyncTransport | None = None,
+    ) -> None:
+        """Make a client, see `Client`; it may be made outside of any loop.
+
+        Raises:
+            ConfigurationError: the url, a timeout or a retry setting cannot be used.
+        """
+        self._address = Address.parse(url)
+        self._model = model
+        self._timeout = as_timeout(timeout)
+        self._retry = retry
+        self._headers = headers or {}
+        self._closed = False
+        self._transport = transport
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Break off requests under way and release the connection; closing twice does nothing."""
+        transport, self._transport, self._closed = self._transport, None, True
+        if transport is not None:
+            await transport.close()
+
+    async def is_ready(self) -> bool:
+        """Whether a server answers at the url and would take a picture now; asked once, without retries.
+
+        Raises:
+            OcdrnetError: the server answers, but refuses to say, for instance for lack of rights.
+        """
+        try:
+            return await self._open().is_model_ready(self._model, self._timeout.ready)
+        except (ServerUnavailableError, RequestTimeoutError, ModelNotFoundError):
+            return False
+
+    async def read(self, image: ImageSource, *, channel_order: ChannelOrder = "RGB", **options: float) -> Page:
+        """All text in one picture, see `Client.read`."""
+        return await self._read(image, channel_order, options)
+
+    def read_many(
+        self,
+        images: Iterable[Source] | AsyncIterable[Source],
+        *,
+        concurrency: int = 4,
+        channel_order: ChannelOrder = "RGB",
+        **options: float,
+    ) -> AsyncIterator[Outcome[Source]]:
+        """Read many pictures at a time, in order, see `Client.read_many`; `images` may be async, too."""
+
+        async def outcome(source: Source) -> Outcome[Source]:
+            try:
+                return Outcome(source, page=await self._read(source, channel_order, options))
+            except OcdrnetError as error:
+                return Outcome(source, error=error)
+
+        return map_in_tasks(outcome, images, check_concurrency(concurrency))
+
+    async def _read(self, image: ImageSource, channel_order: ChannelOrder, options: Mapping[str, object]) -> Page:
+        # Reading a file and encoding an array would hold up the loop.
+        request = await asyncio.to_thread(build_request, image, options, channel_order, self._model)
+        return parse_page(await self._infer(request), image_name(image))
+
+    async def _infer(self, request: InferRequest) -> Tensors:
+        attempts = Attempts(self._retry, self._timeout.request)
+        while True:
+            try:
+                return await self._open().infer(request, attempts.remaining())
+            except ServerUnavailableError as error:
+                await asyncio.sleep(attempts.wait_after(error))
+
+    def _open(self) -> AsyncTransport:
+        if self._closed:
+            raise ClientClosedError("the client is closed; make a new one")
+        if self._transport is None:
+            # Not in __init__: gRPC and aiohttp tie a connection to the loop that runs when it is made.
+            self._transport = open_async_transport(self._address, self._headers)
+        return self._transport

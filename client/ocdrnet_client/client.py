@@ -1,0 +1,158 @@
+"""The blocking client."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from types import TracebackType
+
+from ocdrnet_client.address import DEFAULT_URL, Address
+from ocdrnet_client.attempts import Attempts
+from ocdrnet_client.config import DEFAULT_RETRY, DEFAULT_TIMEOUT, Retry, Timeout, as_timeout
+from ocdrnet_client.errors import (
+    ClientClosedError,
+    ModelNotFoundError,
+    OcdrnetError,
+    RequestTimeoutError,
+    ServerUnavailableError,
+)
+from ocdrnet_client.images import ChannelOrder, ImageSource, image_name
+from ocdrnet_client.ordered import check_concurrency, map_in_threads
+from ocdrnet_client.outcome import Outcome, Source
+from ocdrnet_client.protocol import MODEL, InferRequest, Tensors, build_request, parse_page
+from ocdrnet_client.results import Page
+from ocdrnet_client.transports.base import Transport
+from ocdrnet_client.transports.opening import open_transport
+
+
+class Client:
+    """Reads text by an `ocdrnet` server; one client may be used from many threads.
+
+    Example:
+        >>> with Client("grpc://127.0.0.1:8001") as client:
+        ...     print(client.read("photo.jpg", min_text_score=0.5).text)
+    """
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        model: str = MODEL,
+        timeout: Timeout | float = DEFAULT_TIMEOUT,
+        retry: Retry = DEFAULT_RETRY,
+        headers: Mapping[str, str] | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        """Make a client; it connects with its first request.
+
+        Args:
+            url: `grpc://host:port`, `grpcs://`, `http://`, `https://`, or `host:port` for gRPC.
+            model: the ensemble's name in the server's repository.
+            timeout: limits in seconds; a number limits one `read`.
+            retry: how often, and after what waits, an unavailable server is asked again.
+            headers: sent with every request, for instance `authorization`; lower case over gRPC.
+            transport: used instead of a connection to `url`, for tests.
+
+        Raises:
+            ConfigurationError: the url, a timeout or a retry setting cannot be used.
+        """
+        self._address = Address.parse(url)
+        self._model = model
+        self._timeout = as_timeout(timeout)
+        self._retry = retry
+        self._closed = threading.Event()
+        self._transport = transport or open_transport(self._address, headers or {})
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Break off requests under way and release the connection; closing twice does nothing."""
+        if not self._closed.is_set():
+            self._closed.set()
+            self._transport.close()
+
+    def is_ready(self) -> bool:
+        """Whether a server answers at the url and would take a picture now; asked once, without retries.
+
+        Raises:
+            OcdrnetError: the server answers, but refuses to say, for instance for lack of rights.
+        """
+        self._check_open()
+        try:
+            return self._transport.is_model_ready(self._model, self._timeout.ready)
+        except (ServerUnavailableError, RequestTimeoutError, ModelNotFoundError):
+            return False
+
+    def read(self, image: ImageSource, *, channel_order: ChannelOrder = "RGB", **options: float) -> Page:
+        """All text in one picture.
+
+        Args:
+            image: a path; the bytes of a JPEG, PNG, WebP, TIFF, BMP or GIF file; or a uint8 array, [height,
+                width] gray or [height, width, 3] colour.
+            channel_order: of an array: `RGB` as Pillow has it, `BGR` as OpenCV has it.
+            **options: of this request, such as `min_text_score=0.5`; `ocdrnet_ops.options.OPTIONS` lists them
+                with their ranges. One left out has the server's default.
+
+        Raises:
+            InvalidRequestError: the picture cannot be read, or an option is unknown or out of range.
+            ServerUnavailableError: no server, or a full one, even after the retries.
+            RequestTimeoutError: no answer within the timeout, retries included.
+            OcdrnetError: anything else, see `ocdrnet_client.errors`.
+        """
+        return self._read(image, channel_order, options)
+
+    def read_many(
+        self,
+        images: Iterable[Source],
+        *,
+        concurrency: int = 4,
+        channel_order: ChannelOrder = "RGB",
+        **options: float,
+    ) -> Iterator[Outcome[Source]]:
+        """Read many pictures at a time, in order; one that fails does not end the others.
+
+        Args:
+            images: pulled as outcomes are consumed, at most twice `concurrency` ahead, so that a generator
+                over millions is fine. An error raised by the iterable itself ends the iteration.
+            concurrency: requests under way at once, 1 or more.
+            channel_order: of arrays, see `read`.
+            **options: of every request, see `read`.
+
+        Returns:
+            One `Outcome` for each picture: its page, or the error that took its place.
+
+        Raises:
+            ConfigurationError: `concurrency` is below 1.
+        """
+
+        def outcome(source: Source) -> Outcome[Source]:
+            try:
+                return Outcome(source, page=self._read(source, channel_order, options))
+            except OcdrnetError as error:
+                return Outcome(source, error=error)
+
+        return map_in_threads(outcome, images, check_concurrency(concurrency))
+
+    def _read(self, image: ImageSource, channel_order: ChannelOrder, options: Mapping[str, object]) -> Page:
+        request = build_request(image, options, channel_order, self._model)
+        return parse_page(self._infer(request), image_name(image))
+
+    def _infer(self, request: InferRequest) -> Tensors:
+        attempts = Attempts(self._retry, self._timeout.request)
+        while True:
+            self._check_open()
+            try:
+                return self._transport.infer(request, attempts.remaining())
+            except ServerUnavailableError as error:
+                # An event rather than a sleep: closing the client ends the wait.
+                self._closed.wait(attempts.wait_after(error))
+
+    def _check_open(self) -> None:
+        if self._closed.is_set():
+            raise ClientClosedError("the client is closed; make a new one")

@@ -1,0 +1,1 @@
+"""Subcommands of `ocdrnet` that need only the client."""

@@ -1,0 +1,118 @@
+"""`ocdrnet read`: the text in pictures, by a running server."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import click
+
+from ocdrnet_client.address import DEFAULT_URL
+from ocdrnet_client.client import Client
+from ocdrnet_client.commands.overlay_files import OverlayFolder
+from ocdrnet_client.commands.picture_files import find_pictures, picture_names
+from ocdrnet_client.commands.report import Report, use_utf8_output
+from ocdrnet_client.config import DEFAULT_TIMEOUT
+from ocdrnet_client.errors import ConfigurationError, InvalidRequestError, OcdrnetError
+from ocdrnet_client.outcome import Outcome
+from ocdrnet_client.results import Page
+from ocdrnet_ops.errors import OptionError
+from ocdrnet_ops.options import OPTIONS, parse_options
+
+_PARAMETERS_HELP = "\n".join(f"  {option.name}  {option.low:g} to {option.high:g}. {option.help}" for option in OPTIONS)
+
+
+def _parameters(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> dict[str, int | float]:
+    pairs = [text.partition("=") for text in given]
+    for name, equals, _value in pairs:
+        if not equals:
+            raise click.BadParameter(f"{name!r} is not NAME=VALUE")
+    try:
+        return parse_options({name: value for name, _, value in pairs})
+    except OptionError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+@click.command(epilog=f"\b\nParameters:\n{_PARAMETERS_HELP}")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--url", default=DEFAULT_URL, show_default=True, help="Server; grpc, grpcs, http or https.")
+@click.option("--format", "output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--overlay", type=click.Path(file_okay=False, path_type=Path), help="Folder for pictures of the result.")
+@click.option("--param", "parameters", multiple=True, metavar="NAME=VALUE", callback=_parameters, help="See below.")
+@click.option("--concurrency", type=click.IntRange(1), default=4, show_default=True, help="Requests at a time.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=DEFAULT_TIMEOUT.request,
+    show_default=True,
+    metavar="SECONDS",
+    help="For one picture, retries included.",
+)
+@click.pass_context
+def read(
+    context: click.Context,
+    *,
+    paths: tuple[str, ...],
+    url: str,
+    output: str,
+    overlay: Path | None,
+    parameters: dict[str, int | float],
+    concurrency: int,
+    timeout: float,
+) -> None:
+    """Read the text in pictures: files, folders and glob patterns.
+
+    Exit code: 0 all were read, 1 some failed (each is named on stderr), 2 wrong usage or no server.
+    """
+    use_utf8_output()
+    pictures, empty = find_pictures(paths)
+    if not pictures:
+        raise click.UsageError(f"no picture in {', '.join(paths)}")
+    report = Report(len(pictures), as_json=output == "json")
+    for argument in empty:
+        report.warn(f"no picture in {argument}")
+    with _client(url, timeout) as client:
+        _check_server(client, url)
+        outcomes = client.read_many(pictures, concurrency=concurrency, channel_order="RGB", **parameters)
+        folder = OverlayFolder(overlay) if overlay else None
+        for outcome, name in zip(outcomes, picture_names(pictures), strict=True):
+            _report(outcome, name, report, folder)
+    context.exit(1 if report.failures else 0)
+
+
+def _client(url: str, timeout: float) -> Client:
+    try:
+        return Client(url, timeout=timeout)
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _check_server(client: Client, url: str) -> None:
+    """One question first, or else every picture would wait for its retries before it fails."""
+    try:
+        ready = client.is_ready()
+    except OcdrnetError as error:
+        raise click.UsageError(str(error)) from error
+    if not ready:
+        raise click.UsageError(
+            f"no OCR server is ready at {url}; start one with `ocdrnet serve`, or name another with --url"
+        )
+
+
+def _report(outcome: Outcome[Path], name: str, report: Report, folder: OverlayFolder | None) -> None:
+    if outcome.page is None:
+        report.failure(name, outcome.error)
+    else:
+        page = dataclasses.replace(outcome.page, image=name)
+        report.page(name, page)
+        if folder is not None:
+            _write_overlay(outcome.source, name, page, report, folder)
+    report.advance()
+
+
+def _write_overlay(source: Path, name: str, page: Page, report: Report, folder: OverlayFolder) -> None:
+    try:
+        for warning in folder.write(source, name, page):
+            report.warn(warning)
+    except InvalidRequestError as error:
+        report.failure(name, error)

@@ -1,0 +1,162 @@
+"""A picture of what was read: left the picture with the boxes, right each text where its box is."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import statistics
+import warnings
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageColor, ImageDraw, ImageOps, UnidentifiedImageError
+
+from ocdrnet_client.errors import InvalidRequestError
+from ocdrnet_client.fonts import Font, FontBook
+from ocdrnet_client.images import ChannelOrder, array_to_pil, encoded_image
+from ocdrnet_client.results import Box, Line, Page
+
+Picture: TypeAlias = str | os.PathLike[str] | bytes | NDArray[np.uint8] | Image.Image
+
+# Neighbouring lines get different colours, dark enough to be read as text on white.
+_COLOURS = ("#c0392b", "#1f618d", "#1e8449", "#7d3c98", "#a04000", "#117864")
+_PAPER = "white"
+# Below these a small picture is enlarged: pixels of its long side, and of the text's height.
+_LEGIBLE_SIDE = 640
+_LEGIBLE_TEXT = 16
+# No enlargement beyond this long side, for the sake of memory: two halves of 4096x4096 are 100 MB.
+_LARGEST_SIDE = 4096
+# A font's size counts from its highest to its lowest stroke, which a detector's box holds with a little room.
+_FONT_SHARE = 0.85
+_SMALLEST_FONT = 4
+
+
+class MissingGlyphsWarning(UserWarning):
+    """No installed font can draw some characters; they are written as U+4F60 and the like."""
+
+
+def draw_overlay(
+    image: Picture, page: Page, *, channel_order: ChannelOrder = "RGB", fonts: FontBook | None = None
+) -> Image.Image:
+    """Draw boxes over the picture, and beside it each recognized text in its box's place, size and slant.
+
+    Args:
+        image: what was read: a path, the bytes of a file, an array, or a Pillow picture; turned upright by
+            EXIF.
+        page: what was read in it.
+        channel_order: of an array: `RGB` or `BGR`.
+        fonts: to share between pictures, since the search for fonts takes time.
+
+    Returns:
+        RGB, twice the picture's width; small pictures are enlarged first.
+
+    Raises:
+        InvalidRequestError: the picture cannot be read.
+
+    Warns:
+        MissingGlyphsWarning: some characters have no font; they are drawn as code points.
+    """
+    book = fonts or FontBook()
+    picture = _upright(image, channel_order)
+    scale = _enlargement(picture.size, page)
+    picture = picture.resize((round(picture.width * scale), round(picture.height * scale)), Image.Resampling.BICUBIC)
+    panel = Image.new("RGB", picture.size, _PAPER)
+    _draw_lines(picture, panel, page, scale, book)
+    if book.missing:
+        warnings.warn(_advice(book.missing), MissingGlyphsWarning, stacklevel=2)
+    return _side_by_side(picture, panel)
+
+
+def _draw_lines(picture: Image.Image, panel: Image.Image, page: Page, scale: float, book: FontBook) -> None:
+    on_picture, on_panel = ImageDraw.Draw(picture), ImageDraw.Draw(panel)
+    stroke = max(1, round(max(picture.size) / 640))
+    for index, line in enumerate(page.lines):
+        colour = _COLOURS[index % len(_COLOURS)]
+        corners = [(x * scale, y * scale) for x, y in line.box]
+        on_picture.line([*corners, corners[0]], fill=colour, width=stroke, joint="curve")
+        on_panel.polygon(corners, outline=_faint(colour))
+        _write(panel, line, scale, colour, book)
+
+
+def _write(panel: Image.Image, line: Line, scale: float, colour: str, book: FontBook) -> None:
+    width, height = (side * scale for side in _sides(line.box))
+    text = book.legible(line.text, book.font_for(line.text))
+    if not text:
+        return
+    font = _fitting(book.font_for(text), text, width, height)
+    left, top, right, bottom = font.getbbox(text)
+    patch = Image.new("L", (max(1, math.ceil(right - left)), max(1, math.ceil(bottom - top))))
+    ImageDraw.Draw(patch).text((-left, -top), text, font=font, fill=255)
+    (x0, y0), (x1, y1) = line.box[0], line.box[1]
+    slanted = patch.rotate(-math.degrees(math.atan2(y1 - y0, x1 - x0)), Image.Resampling.BICUBIC, expand=True)
+    middle = [scale * sum(axis) / 4 for axis in zip(*line.box, strict=True)]
+    corner = (round(middle[0] - slanted.width / 2), round(middle[1] - slanted.height / 2))
+    panel.paste(Image.new("RGB", slanted.size, colour), corner, slanted)
+
+
+def _fitting(font: Font, text: str, width: float, height: float) -> Font:
+    """The font at the largest size at which the text fits its box both ways."""
+    size = max(_SMALLEST_FONT, height * _FONT_SHARE)
+    sized = font.font_variant(size=size)
+    too_wide = sized.getlength(text) / max(width, 1)
+    return font.font_variant(size=max(_SMALLEST_FONT, size / too_wide)) if too_wide > 1 else sized
+
+
+def _sides(box: Box) -> tuple[float, float]:
+    """A box's width along its text and height across it, in pixels."""
+    top_left, top_right, _, bottom_left = box
+    return math.dist(top_left, top_right), math.dist(top_left, bottom_left)
+
+
+def _enlargement(size: tuple[int, int], page: Page) -> float:
+    heights = [_sides(line.box)[1] for line in page.lines]
+    for_text = _LEGIBLE_TEXT / max(1.0, statistics.median(heights)) if heights else 1.0
+    wanted = max(1.0, for_text, _LEGIBLE_SIDE / max(size))
+    return max(1.0, min(wanted, _LARGEST_SIDE / max(size)))
+
+
+def _upright(image: Picture, channel_order: ChannelOrder) -> Image.Image:
+    if isinstance(image, np.ndarray):
+        return array_to_pil(image, channel_order).convert("RGB")
+    if isinstance(image, Image.Image):
+        return _flattened(image)
+    return _decoded(encoded_image(image), Path(image).name if not isinstance(image, bytes) else "the image")
+
+
+def _decoded(data: bytes, name: str) -> Image.Image:
+    try:
+        with Image.open(io.BytesIO(data)) as opened:
+            return _flattened(opened)
+    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+        raise InvalidRequestError(f"cannot draw over {name}: {error}") from error
+
+
+def _flattened(picture: Image.Image) -> Image.Image:
+    """Upright, RGB, and with what is transparent shown as paper."""
+    upright = ImageOps.exif_transpose(picture)
+    if not upright.has_transparency_data:
+        return upright.convert("RGB")
+    layer = upright.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", layer.size, _PAPER), layer).convert("RGB")
+
+
+def _side_by_side(left: Image.Image, right: Image.Image) -> Image.Image:
+    both = Image.new("RGB", (left.width + right.width, left.height), _PAPER)
+    both.paste(left, (0, 0))
+    both.paste(right, (left.width, 0))
+    return both
+
+
+def _faint(colour: str) -> tuple[int, ...]:
+    return tuple((channel + 3 * 255) // 4 for channel in ImageColor.getrgb(colour))
+
+
+def _advice(missing: frozenset[str]) -> str:
+    shown = " ".join(f"U+{ord(char):04X}" for char in sorted(missing)[:3])
+    return (
+        f"no installed font has {len(missing)} of the characters, such as {shown};"
+        " install one, for instance the package fonts-noto-cjk for Chinese, Japanese and Korean"
+    )

@@ -1,0 +1,135 @@
+"""The `ocdrnet` model's tensors, free of any transport: picture to request, tensors to Page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ocdrnet_client.errors import InvalidRequestError, UnexpectedResponseError
+from ocdrnet_client.images import ChannelOrder, ImageSource, encoded_image
+from ocdrnet_client.results import Line, Page, Word, box_from
+from ocdrnet_ops.errors import OptionError
+from ocdrnet_ops.options import parse_options
+
+MODEL = "ocdrnet"
+INPUT = "IMAGE"
+Tensors: TypeAlias = Mapping[str, NDArray[Any]]
+
+# One row of each shape; the count in front of it varies, and is the same within a group.
+_LINE_ROWS: dict[str, tuple[int, ...]] = {"BOXES": (4, 2), "BOX_SCORES": (), "TEXTS": (), "TEXT_SCORES": ()}
+_WORD_ROWS: dict[str, tuple[int, ...]] = {
+    "WORD_BOXES": (4, 2),
+    "WORD_TEXTS": (),
+    "WORD_SCORES": (),
+    "WORD_LINES": (),
+}
+_PAGE_SIZES = {"IMAGE_SIZE": 2, "FRAMES": 1, "TRUNCATED": 1}
+OUTPUTS = (*_LINE_ROWS, *_WORD_ROWS, *_PAGE_SIZES)
+
+
+@dataclass(frozen=True)
+class InferRequest:
+    """One request to the model.
+
+    Attributes:
+        model: its name in the server's repository.
+        image: an encoded picture.
+        parameters: checked options, sent as Triton request parameters.
+    """
+
+    model: str
+    image: bytes = field(repr=False)
+    parameters: dict[str, int | float]
+
+    @property
+    def tensor(self) -> NDArray[np.uint8]:
+        """The picture as the model's one input, UINT8 [bytes], without a copy."""
+        return np.frombuffer(self.image, dtype=np.uint8)
+
+
+def build_request(
+    image: ImageSource,
+    options: Mapping[str, object],
+    channel_order: ChannelOrder = "RGB",
+    model: str = MODEL,
+) -> InferRequest:
+    """Load the picture and check the options, so that a mistake costs no round trip.
+
+    Raises:
+        InvalidRequestError: the picture cannot be read, or an option is unknown or out of range.
+    """
+    try:
+        parameters = parse_options(options)
+    except OptionError as error:
+        raise InvalidRequestError(str(error)) from error
+    return InferRequest(model, encoded_image(image, channel_order), parameters)
+
+
+def parse_page(tensors: Tensors, image: str | None = None) -> Page:
+    """The model's outputs as a Page.
+
+    Args:
+        tensors: all of `OUTPUTS`, BYTES ones as object arrays of `bytes`.
+        image: the file's name, for the Page.
+
+    Raises:
+        UnexpectedResponseError: an output is missing, or its shape does not fit the others.
+    """
+    line_rows, word_rows = _group(tensors, _LINE_ROWS), _group(tensors, _WORD_ROWS)
+    sizes = {name: _shaped(tensors, name, (size,)) for name, size in _PAGE_SIZES.items()}
+    width, height = (int(side) for side in sizes["IMAGE_SIZE"])
+    return Page(
+        width=width,
+        height=height,
+        lines=_lines(line_rows, _words_by_line(word_rows, len(line_rows["TEXTS"]))),
+        truncated=bool(sizes["TRUNCATED"][0]),
+        frames=int(sizes["FRAMES"][0]),
+        image=image,
+    )
+
+
+def _lines(rows: Tensors, words: list[list[Word]]) -> tuple[Line, ...]:
+    columns = zip(rows["TEXTS"], rows["TEXT_SCORES"], rows["BOXES"], rows["BOX_SCORES"], words, strict=True)
+    return tuple(
+        Line(_decoded(text), float(score), box_from(box), float(box_score), tuple(own))
+        for text, score, box, box_score, own in columns
+    )
+
+
+def _words_by_line(rows: Tensors, lines: int) -> list[list[Word]]:
+    words: list[list[Word]] = [[] for _ in range(lines)]
+    columns = zip(rows["WORD_TEXTS"], rows["WORD_SCORES"], rows["WORD_BOXES"], rows["WORD_LINES"], strict=True)
+    for text, score, box, line in columns:
+        if not 0 <= line < lines:
+            raise UnexpectedResponseError(f"WORD_LINES names line {line}, but there are {lines} lines")
+        words[line].append(Word(_decoded(text), float(score), box_from(box)))
+    return words
+
+
+def _group(tensors: Tensors, rows: dict[str, tuple[int, ...]]) -> Tensors:
+    count = len(_output(tensors, next(iter(rows))))
+    return {name: _shaped(tensors, name, (count, *row)) for name, row in rows.items()}
+
+
+def _shaped(tensors: Tensors, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    tensor = _output(tensors, name)
+    if tensor.shape != shape:
+        raise UnexpectedResponseError(f"{name} has shape {list(tensor.shape)}; expected {list(shape)}")
+    return tensor
+
+
+def _output(tensors: Tensors, name: str) -> NDArray[Any]:
+    if name not in tensors:
+        raise UnexpectedResponseError(
+            f"the answer has no output {name}; client and server differ in version, or it is another model"
+        )
+    return tensors[name]
+
+
+def _decoded(text: bytes) -> str:
+    # One damaged character must not cost the caller the page.
+    return text.decode("utf-8", errors="replace")

@@ -1,0 +1,179 @@
+"""The result tree of one picture: Page -> Line -> Word, in plain Python numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from ocdrnet_client.errors import UnexpectedResponseError
+
+Point: TypeAlias = tuple[float, float]
+Box: TypeAlias = tuple[Point, Point, Point, Point]
+
+# A tenth of a pixel is finer than any detector; four digits keep scores apart that differ in rank.
+_PIXEL_DIGITS = 1
+_SCORE_DIGITS = 4
+
+
+@dataclass(frozen=True)
+class Word:
+    """One word of a line.
+
+    Attributes:
+        text: what it says.
+        score: 0 to 1, how sure the recognizer is.
+        box: four corners (x, y) in pixels of the upright picture, clockwise from the text's top-left.
+    """
+
+    text: str
+    score: float
+    box: Box
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, rounded to a tenth of a pixel and four digits of score."""
+        return {"text": self.text, "score": _score(self.score), "box": _corners(self.box)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Word:
+        """The inverse of `to_dict`.
+
+        Raises:
+            UnexpectedResponseError: a key is missing or a value is of the wrong kind.
+        """
+        with _Reading("word"):
+            return cls(str(data["text"]), float(data["score"]), box_from(data["box"]))
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of text.
+
+    Attributes:
+        text: what it says.
+        score: 0 to 1, how sure the recognizer is of the text.
+        box: four corners (x, y) in pixels of the upright picture, clockwise from the text's top-left.
+        box_score: 0 to 1, how sure the detector is that text is there.
+        words: the line's words, in reading order.
+    """
+
+    text: str
+    score: float
+    box: Box
+    box_score: float
+    words: tuple[Word, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, rounded to a tenth of a pixel and four digits of score."""
+        return {
+            "text": self.text,
+            "score": _score(self.score),
+            "box": _corners(self.box),
+            "box_score": _score(self.box_score),
+            "words": [word.to_dict() for word in self.words],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Line:
+        """The inverse of `to_dict`.
+
+        Raises:
+            UnexpectedResponseError: a key is missing or a value is of the wrong kind.
+        """
+        with _Reading("line"):
+            words = tuple(Word.from_dict(word) for word in data["words"])
+            box = box_from(data["box"])
+            return cls(str(data["text"]), float(data["score"]), box, float(data["box_score"]), words)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything read in one picture.
+
+    Attributes:
+        width: pixels, after the picture was turned upright by its EXIF orientation.
+        height: pixels, likewise.
+        lines: in reading order.
+        truncated: more text was found than the server's `max_candidates`; some is missing here.
+        frames: frames or pages in the file, of which the first was read.
+        image: the file's name, None where the picture came as bytes or an array.
+    """
+
+    width: int
+    height: int
+    lines: tuple[Line, ...] = ()
+    truncated: bool = False
+    frames: int = 1
+    image: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The lines, joined by line breaks."""
+        return "\n".join(line.text for line in self.lines)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader must know before trusting that this is all the text; empty if nothing."""
+        notes = []
+        if self.truncated:
+            notes.append("more text was found than the limit allows, some is missing; raise max_candidates")
+        if self.frames > 1:
+            notes.append(f"only the first of {self.frames} frames or pages was read; split the file to read all")
+        return tuple(notes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, rounded to a tenth of a pixel and four digits of score."""
+        return {
+            "image": self.image,
+            "width": self.width,
+            "height": self.height,
+            "lines": [line.to_dict() for line in self.lines],
+            "truncated": self.truncated,
+            "frames": self.frames,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Page:
+        """The inverse of `to_dict`.
+
+        Raises:
+            UnexpectedResponseError: a key is missing or a value is of the wrong kind.
+        """
+        with _Reading("page"):
+            lines = tuple(Line.from_dict(line) for line in data["lines"])
+            size = int(data["width"]), int(data["height"])
+            return cls(*size, lines, bool(data["truncated"]), int(data["frames"]), data["image"])
+
+
+def box_from(corners: Iterable[Iterable[float]]) -> Box:
+    """Four (x, y) pairs as plain floats.
+
+    Raises:
+        ValueError: there are not four pairs.
+    """
+    first, second, third, fourth = ((float(x), float(y)) for x, y in corners)
+    return first, second, third, fourth
+
+
+def _corners(box: Box) -> list[list[float]]:
+    return [[round(x, _PIXEL_DIGITS), round(y, _PIXEL_DIGITS)] for x, y in box]
+
+
+def _score(score: float) -> float:
+    return round(score, _SCORE_DIGITS)
+
+
+class _Reading:
+    """Names the part of a document that could not be read back."""
+
+    def __init__(self, part: str) -> None:
+        self._part = part
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, KeyError):
+            raise UnexpectedResponseError(f"not a {self._part} as to_dict writes it: no key {error}") from error
+        if isinstance(error, (TypeError, ValueError)):
+            raise UnexpectedResponseError(f"not a {self._part} as to_dict writes it: {error}") from error

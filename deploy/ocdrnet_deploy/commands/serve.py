@@ -1,0 +1,98 @@
+"""`ocdrnet serve`: a Triton on this machine, until it is told to stop."""
+
+from pathlib import Path
+
+import click
+
+from ocdrnet_deploy.errors import DeployError
+from ocdrnet_deploy.server import TritonServer
+from ocdrnet_deploy.server.console import Console
+from ocdrnet_deploy.server.invocation import LogLevel
+from ocdrnet_deploy.server.stop_signals import StopRequest, StopRequestedError, stop_signals
+
+# How soon a signal is acted on.
+_POLL_S = 0.2
+
+_PORT = click.IntRange(0, 65535)
+
+
+@click.command()
+@click.option(
+    "--repository",
+    type=click.Path(path_type=Path),
+    default=Path("build/repository"),
+    show_default=True,
+    help="The served repository, made by `ocdrnet models build`.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The IPv4 address or name to listen on.")
+@click.option("--http-port", type=_PORT, default=8000, show_default=True, help="Port for HTTP; 0: any free.")
+@click.option("--grpc-port", type=_PORT, default=8001, show_default=True, help="Port for gRPC; 0: any free.")
+@click.option("--metrics-port", type=_PORT, default=8002, show_default=True, help="Port for Prometheus; 0: any free.")
+@click.option(
+    "--log",
+    type=click.Choice(["warning", "info"]),
+    default="warning",
+    show_default=True,
+    help="The least severe lines of Triton's log to show.",
+)
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=1),
+    default=120.0,
+    show_default=True,
+    help="Seconds that loading the models may take.",
+)
+def serve(
+    *,
+    repository: Path,
+    host: str,
+    http_port: int,
+    grpc_port: int,
+    metrics_port: int,
+    log: LogLevel,
+    timeout_s: float,
+) -> None:
+    """Serve a repository with Triton on this machine's CPU; Ctrl-C stops it.
+
+    Exit codes: 0 stopped by a signal, 1 Triton ended or was not ready in time, 2 it could not be started.
+    """
+    console = Console(hold=log == "warning")
+    try:
+        server = TritonServer(
+            repository,
+            host=host,
+            http_port=http_port,
+            grpc_port=grpc_port,
+            metrics_port=metrics_port,
+            log=log,
+            on_log=console.log,
+            ready_timeout_s=timeout_s,
+        )
+        console.show_start(repository, server.addresses)
+        _run(server, console)
+    except DeployError as error:
+        console.show_error(str(error))
+        raise SystemExit(error.exit_code) from error
+
+
+def _run(server: TritonServer, console: Console) -> None:
+    with stop_signals() as stop:
+        try:
+            server.start()
+            _serve_until_stopped(server, console, stop)
+        except StopRequestedError:
+            console.show_stopping()
+        finally:
+            server.stop()
+
+
+def _serve_until_stopped(server: TritonServer, console: Console, stop: StopRequest) -> None:
+    def on_wait(waited_s: float) -> None:
+        stop.check()
+        console.show_waiting(waited_s)
+
+    console.show_ready(server.addresses, server.wait_ready(on_wait=on_wait))
+    while not server.wait_end(_POLL_S):
+        stop.check()
+    server.check_running()

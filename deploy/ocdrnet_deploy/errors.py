@@ -1,0 +1,138 @@
+"""What can go wrong while deploying, one class per kind of failure.
+
+DeployError
+├── BuildError                      assembling a served repository (exit code 2)
+│   ├── UnknownNetworkError             no network of that name
+│   ├── WeightsError                    a network's file is missing, or has other bytes than expected
+│   └── NetworkError                    a graph that does not fit the pipeline's contract
+└── ServerError                     the local Triton server
+    ├── RefusalError                nothing was started; the user has to change something first (exit code 2)
+    │   ├── UnsupportedPlatformError    not Linux on x86-64
+    │   ├── UnsupportedPythonError      no Python stub for this interpreter's minor version
+    │   ├── LibpythonNotFoundError      no shared libpython for the stub
+    │   ├── TritonNotInstalledError     nvidia-pytriton is missing or incomplete
+    │   ├── UnsupportedNumpyError       NumPy is missing, or 2.x
+    │   ├── RepositoryNotBuiltError     no served repository in the folder
+    │   ├── BackendCacheError           the cache folder cannot hold Triton's backend
+    │   ├── HostError                   the address cannot be listened on
+    │   └── PortTakenError              a port is in use, reserved or named twice
+    ├── TritonDiedError             Triton ended by itself (exit code 1)
+    └── StartTimeoutError           the models were not ready in time (exit code 1)
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+
+class DeployError(Exception):
+    """The root; its text says what was wrong and what to do, `exit_code` what a command ends with."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class BuildError(DeployError):
+    """The served repository was not assembled."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class UnknownNetworkError(BuildError):
+    """The catalog has no such network; the text names those it has."""
+
+
+class WeightsError(BuildError):
+    """A network's file is missing, or has other bytes than the catalog expects."""
+
+
+class NetworkError(BuildError):
+    """A graph does not fit the pipeline's tensor contract; the text states the difference."""
+
+
+class ServerError(DeployError):
+    """The local Triton server could not start, or ended."""
+
+
+class RefusalError(ServerError):
+    """The server was not started, because it could not work as things stand."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class UnsupportedPlatformError(RefusalError):
+    """The pip package's Triton is a Linux x86-64 binary; this is another machine."""
+
+    def __init__(self, system: str, machine: str) -> None:
+        super().__init__(
+            f"Triton from pip runs on Linux x86-64 only; this is {system} {machine}. "
+            "Use the container instead (deploy/docker), and point the client at it with --url."
+        )
+
+
+class UnsupportedPythonError(RefusalError):
+    """Triton's package carries no Python stub for this interpreter."""
+
+    def __init__(self, version: str, available: Sequence[str]) -> None:
+        super().__init__(
+            f"Triton's Python backend has no stub for Python {version}, only for {', '.join(available)}. "
+            "Make the virtual environment with one of those, 3.10 or later."
+        )
+
+
+class LibpythonNotFoundError(RefusalError):
+    """The stub embeds Python and needs its shared library."""
+
+    def __init__(self, library: str, package: str) -> None:
+        super().__init__(
+            f"Triton's Python backend needs {library}, which this Python does not have. On Debian or Ubuntu "
+            f"install the package {package}; or use a Python built with --enable-shared, such as uv's "
+            "(uv python install)."
+        )
+
+
+class TritonNotInstalledError(RefusalError):
+    """The package that carries Triton is missing or not whole."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(f"{found}. Install it: pip install 'ocdrnet[serve]'")
+
+
+class UnsupportedNumpyError(RefusalError):
+    """With NumPy 2 the stub returns outputs of the right shape with no bytes in them, and no error."""
+
+
+class RepositoryNotBuiltError(RefusalError):
+    """The folder holds no served repository."""
+
+    def __init__(self, repository: Path, missing: Path) -> None:
+        option = "" if repository == Path("build/repository") else f" --output {repository}"
+        super().__init__(
+            f"There is no served repository in {repository} ({missing} does not exist). "
+            f"Build it: ocdrnet models build{option}"
+        )
+
+
+class BackendCacheError(RefusalError):
+    """The cache folder cannot be written, or programs in it cannot be run."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        super().__init__(
+            f"Triton's Python backend cannot be placed in {folder}: {reason}. "
+            "Set OCDRNET_CACHE to a folder where you can write and run programs."
+        )
+
+
+class HostError(RefusalError):
+    """The host is not an IPv4 address, or a name of one, of this machine."""
+
+
+class PortTakenError(RefusalError):
+    """A port cannot be listened on; the text names it and the option to change."""
+
+
+class TritonDiedError(ServerError):
+    """Triton ended without being asked to; the text carries its last log lines."""
+
+
+class StartTimeoutError(ServerError):
+    """The model was not ready within the time allowed; the text carries Triton's last log lines."""

@@ -1,0 +1,76 @@
+"""Edits of an ONNX graph: what goes before its input and after its output."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+
+class GraphEdit:
+    """Adds nodes to a copy of a model; names it makes start with `ocdrnet_` and cannot meet the network's own."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self.model = onnx.ModelProto()
+        self.model.CopyFrom(model)
+        self._count = 0
+
+    @property
+    def graph(self) -> onnx.GraphProto:
+        """The graph being edited."""
+        return self.model.graph
+
+    def constant(self, value: Any, dtype: type[np.generic]) -> str:  # noqa: ANN401 - whatever NumPy takes
+        """Add an initializer and return its name."""
+        name = self._name("constant")
+        self.graph.initializer.append(numpy_helper.from_array(np.asarray(value, dtype), name))
+        return name
+
+    def node(self, op: str, *inputs: str, output: str = "", **attributes: Any) -> str:  # noqa: ANN401
+        """Add a node with one output and return the output's name."""
+        output = output or self._name(op.lower())
+        self.graph.node.append(helper.make_node(op, inputs, [output], name=output, **attributes))
+        return output
+
+    def reduce(self, op: str, tensor: str, keepdims: int) -> str:
+        """Add a reduction over the last axis; its axes became an input in opset 13 (sum) and 18 (the others)."""
+        opset = next(o.version for o in self.model.opset_import if o.domain in ("", "ai.onnx"))
+        if opset < (13 if op == "ReduceSum" else 18):
+            return self.node(op, tensor, axes=[-1], keepdims=keepdims)
+        return self.node(op, tensor, self.constant([-1], np.int64), keepdims=keepdims)
+
+    def prepend(self, first_nodes: int) -> None:
+        """Move the nodes added since the graph had `first_nodes` to its front: producers come before consumers."""
+        nodes = list(self.graph.node)
+        del self.graph.node[:]
+        self.graph.node.extend(nodes[first_nodes:] + nodes[:first_nodes])
+
+    def replace_input(self, old: str, new: onnx.ValueInfoProto) -> None:
+        """Make `new` the graph's only input in place of `old`."""
+        others = [i for i in self.graph.input if i.name != old]
+        del self.graph.input[:]
+        self.graph.input.extend([*others, new])
+
+    def replace_outputs(self, *new: onnx.ValueInfoProto) -> None:
+        """Make `new` the graph's outputs."""
+        del self.graph.output[:]
+        self.graph.output.extend(new)
+
+    def rename_tensor(self, old: str, new: str) -> None:
+        """Rename a tensor wherever nodes read or write it."""
+        for node in self.graph.node:
+            for names in (node.input, node.output):
+                for i, name in enumerate(names):
+                    if name == old:
+                        names[i] = new
+
+    def _name(self, what: str) -> str:
+        self._count += 1
+        return f"ocdrnet_{what}_{self._count}"
+
+
+def uint8_image(name: str, height: int | str, width: int | str) -> onnx.ValueInfoProto:
+    """An input of uint8 [N, height, width, 3]; a string names a free dimension."""
+    return helper.make_tensor_value_info(name, TensorProto.UINT8, ["N", height, width, 3])

@@ -1,0 +1,1 @@
+"""The served repository: model configs rendered, weights and cards placed."""

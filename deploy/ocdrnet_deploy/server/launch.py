@@ -1,0 +1,72 @@
+"""Everything that is settled before Triton is started, or the reason why it cannot be."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from ocdrnet_deploy.errors import RepositoryNotBuiltError
+from ocdrnet_deploy.server import shared_memory
+from ocdrnet_deploy.server.addresses import Addresses, choose_addresses
+from ocdrnet_deploy.server.backends import cache_folder, lay_out_backends
+from ocdrnet_deploy.server.install import find_install
+from ocdrnet_deploy.server.interpreter import check_numpy, check_platform, libpython_folders
+from ocdrnet_deploy.server.invocation import LogLevel, triton_command, triton_environment
+from ocdrnet_deploy.server.readiness import MODEL
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What one Triton is started with.
+
+    Attributes:
+        command: The program and its arguments.
+        environment: Its whole environment.
+        addresses: Where it will listen.
+        shared_memory_prefix: How its files in /dev/shm begin.
+    """
+
+    command: list[str]
+    environment: dict[str, str]
+    addresses: Addresses
+    shared_memory_prefix: str
+
+
+def prepare_launch(
+    repository: Path,
+    *,
+    host: str,
+    http_port: int,
+    grpc_port: int,
+    metrics_port: int,
+    log: LogLevel,
+    exit_timeout_s: int,
+) -> Launch:
+    """Checks what Triton needs, and composes its command line; the arguments are those of `TritonServer`.
+
+    Raises:
+        RefusalError: Something has to change first; a subclass and its text say what.
+    """
+    check_platform()
+    install = find_install()
+    check_numpy()
+    libpython = libpython_folders()
+    _check_repository(repository)
+    backends = lay_out_backends(install, cache_folder())
+    addresses = choose_addresses(host, http_port=http_port, grpc_port=grpc_port, metrics_port=metrics_port)
+    prefix = shared_memory.new_prefix()
+    command = triton_command(
+        install,
+        backends=backends,
+        repository=repository.absolute(),
+        addresses=addresses,
+        shared_memory_prefix=prefix,
+        log=log,
+        exit_timeout_s=exit_timeout_s,
+    )
+    return Launch(command, triton_environment(install, libpython, os.environ), addresses, prefix)
+
+
+def _check_repository(repository: Path) -> None:
+    config = repository / MODEL / "config.pbtxt"
+    if not config.is_file():
+        raise RepositoryNotBuiltError(repository, config if repository.is_dir() else repository)

@@ -1,0 +1,154 @@
+"""The local Triton server as an object: start it, wait for it, stop it."""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from ocdrnet_deploy.server import shared_memory
+from ocdrnet_deploy.server.addresses import Addresses
+from ocdrnet_deploy.server.failure import died, not_ready
+from ocdrnet_deploy.server.invocation import LogLevel
+from ocdrnet_deploy.server.launch import prepare_launch
+from ocdrnet_deploy.server.log import Log
+from ocdrnet_deploy.server.process import GroupProcess
+from ocdrnet_deploy.server.readiness import MODEL, is_model_ready
+
+_POLL_S = 0.1
+# What Triton may take after its own exit timeout before it is killed.
+_KILL_MARGIN_S = 3.0
+
+
+class TritonServer:
+    """A Triton that serves one repository on this machine, for as long as this process lives.
+
+    As a context manager it is ready inside the block and gone after it:
+
+        with TritonServer(Path("build/repository")) as server:
+            read(server.addresses.grpc_url)
+
+    Every port that is 0 is picked among the free ones. If this process is killed, Triton ends too.
+    """
+
+    def __init__(
+        self,
+        repository: Path,
+        *,
+        host: str = "127.0.0.1",
+        http_port: int = 0,
+        grpc_port: int = 0,
+        metrics_port: int = 0,
+        log: LogLevel = "warning",
+        on_log: Callable[[str], None] | None = None,
+        exit_timeout_s: int = 5,
+        ready_timeout_s: float = 120.0,
+    ) -> None:
+        """Checks that the server can be started, and settles where it will listen.
+
+        Args:
+            repository: A served repository, made by `ocdrnet models build`.
+            host: An IPv4 address of this machine, or a name of one.
+            http_port: 1..65535, or 0 for any free one.
+            grpc_port: As `http_port`.
+            metrics_port: As `http_port`.
+            log: The least severe lines that Triton writes.
+            on_log: Called with each log line, in another thread; by default it goes to stderr.
+            exit_timeout_s: How long a stop waits for requests in flight and for models to unload.
+            ready_timeout_s: How long `wait_ready` waits by default.
+
+        Raises:
+            RefusalError: Something has to change first; a subclass and its text say what.
+        """
+        launch = prepare_launch(
+            repository,
+            host=host,
+            http_port=http_port,
+            grpc_port=grpc_port,
+            metrics_port=metrics_port,
+            log=log,
+            exit_timeout_s=exit_timeout_s,
+        )
+        self._log = Log(on_log or _to_stderr)
+        self._exit_timeout_s = exit_timeout_s
+        self._ready_timeout_s = ready_timeout_s
+        self._prefix = launch.shared_memory_prefix
+        self._process = GroupProcess(launch.command, launch.environment, self._log.take)
+        self.addresses: Addresses = launch.addresses
+
+    @property
+    def pid(self) -> int | None:
+        """Triton's process id, None before the start."""
+        return self._process.pid
+
+    def start(self) -> None:
+        """Starts Triton and returns at once; removes what servers that were killed have left in /dev/shm."""
+        shared_memory.remove_leftovers()
+        self._process.start()
+
+    def wait_ready(self, timeout_s: float | None = None, on_wait: Callable[[float], None] | None = None) -> float:
+        """Waits until the model `ocdrnet` is ready.
+
+        Args:
+            timeout_s: The longest wait; by default the one given to the constructor.
+            on_wait: Called about ten times a second with the seconds waited; may raise to give up.
+
+        Returns:
+            The seconds waited.
+
+        Raises:
+            TritonDiedError: Triton ended, as it does when a model fails to load.
+            StartTimeoutError: The time is over; Triton still runs.
+        """
+        limit = self._ready_timeout_s if timeout_s is None else timeout_s
+        begin = time.monotonic()
+        while not is_model_ready(self.addresses.http_url):
+            waited = time.monotonic() - begin
+            self._check_waiting(waited, limit)
+            if on_wait is not None:
+                on_wait(waited)
+            self._process.ended.wait(_POLL_S)
+        return time.monotonic() - begin
+
+    def wait_end(self, timeout_s: float) -> bool:
+        """Waits for Triton to end by itself; returns whether it has within `timeout_s` seconds."""
+        return self._process.ended.wait(timeout_s)
+
+    def check_running(self) -> None:
+        """Does nothing while Triton runs.
+
+        Raises:
+            TritonDiedError: It has ended.
+        """
+        if self._process.ended.is_set():
+            raise died(self._process.exit_code, self._log)
+
+    def stop(self) -> None:
+        """Stops Triton and its stubs and removes their shared memory; safe to call more than once."""
+        if self._process.pid is None:
+            return
+        self._process.stop(self._exit_timeout_s + _KILL_MARGIN_S)
+        shared_memory.remove_files(self._prefix)
+
+    def __enter__(self) -> "TritonServer":
+        self.start()
+        try:
+            self.wait_ready()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _check_waiting(self, waited: float, limit: float) -> None:
+        self.check_running()
+        if waited > limit:
+            raise not_ready(MODEL, limit, self._log)
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,34 @@
+"""Encoded image -> upright pixels and the detector's input."""
+
+import numpy as np
+
+from ocdrnet_ops.dbnet import dbnet_settings
+from ocdrnet_ops.decode import ImageLimits, decode_image
+from ocdrnet_ops.resize import detector_input
+from ocdrnet_triton.respond import options, respond_each, tensor
+from ocdrnet_triton.settings import detector_card, parameters, use_one_opencv_thread
+
+
+class TritonPythonModel:
+    def initialize(self, args):
+        use_one_opencv_thread()
+        limits = parameters(args)
+        self._card = detector_card(args)
+        self._limits = ImageLimits(int(limits["max_image_bytes"]), int(limits["max_image_pixels"]))
+
+    def execute(self, requests):
+        return respond_each(requests, self._answer)
+
+    def _answer(self, request):
+        chosen = options(request)
+        dbnet_settings(self._card, chosen)  # refuse a bad option here, before the networks have worked for it
+        image = decode_image(tensor(request, "IMAGE").tobytes(), self._limits)
+        detector = detector_input(image.pixels, self._card, chosen.get("detector_side"))
+        height, width = image.pixels.shape[:2]
+        return {
+            "ORIGINAL": image.pixels,
+            "IMAGE_SIZE": np.array([width, height], np.int32),
+            "FRAMES": np.array([image.frames], np.int32),
+            "DETECTOR_INPUT": detector.tiles,
+            "TILES": detector.placements,
+        }

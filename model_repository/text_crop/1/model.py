@@ -1,0 +1,18 @@
+"""Boxes -> upright crops of the recognizer's height, its batch."""
+
+from ocdrnet_ops.crop import crop_lines
+from ocdrnet_triton.respond import respond_each, tensor
+from ocdrnet_triton.settings import recognizer_card, use_one_opencv_thread
+
+
+class TritonPythonModel:
+    def initialize(self, args):
+        use_one_opencv_thread()
+        self._card = recognizer_card(args)
+
+    def execute(self, requests):
+        return respond_each(requests, self._answer)
+
+    def _answer(self, request):
+        crops = crop_lines(tensor(request, "ORIGINAL"), tensor(request, "BOXES"), self._card)
+        return {"CROPS": crops.pixels, "CROP_WIDTHS": crops.widths}

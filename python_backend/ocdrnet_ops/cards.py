@@ -1,0 +1,146 @@
+"""Model cards: what the pipeline must know about a network, as data beside its weights.
+
+`ocdrnet models build` writes a `card.json` next to each network; the Python steps read it. Nothing about a
+particular network stands in code.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+ResizePolicy = Literal["stretch", "letterbox", "multiple-of-32"]
+Decoder = Literal["ctc", "attention"]
+
+
+class CardError(ValueError):
+    """A card lacks a field, has one too many, or a value that the pipeline cannot work with."""
+
+
+@dataclass(frozen=True)
+class DetectorCard:
+    """A DBNet text detector: image to shrunk-text probability map.
+
+    Attributes:
+        name: the catalog's name of the network.
+        source: where the weights come from.
+        license: the weights' licence.
+        sha256: of the original weights file, in hex.
+        resize: `stretch` to `height` x `width`, `letterbox` into it, or the image's own size scaled so that its
+            short side is `side` and rounded to a `multiple-of-32`.
+        height: of a fixed input, in pixels; 0 when the size is free.
+        width: of a fixed input, in pixels; 0 when the size is free.
+        side: target of the short side in pixels, for `multiple-of-32`.
+        max_side: upper limit of the long side in pixels, for `multiple-of-32`.
+        binarize_threshold: probability above which a pixel is text, 0..1 (DBNet, section 3.4).
+        box_threshold: mean probability a region needs to become a box, 0..1.
+        unclip_ratio: growth of the shrunk region, r' in DBNet's equation D' = A' * r' / L'.
+        min_size: short side in map pixels below which a region is noise.
+        max_candidates: regions answered per image at most; what is over it is flagged.
+        dilate: join regions one pixel apart before boxes are drawn (2x2 kernel).
+    """
+
+    name: str
+    source: str
+    license: str
+    sha256: str
+    resize: ResizePolicy
+    height: int = 0
+    width: int = 0
+    side: int = 736
+    max_side: int = 2016
+    binarize_threshold: float = 0.3
+    box_threshold: float = 0.5
+    unclip_ratio: float = 1.5
+    min_size: int = 3
+    max_candidates: int = 1000
+    dilate: bool = False
+
+    def __post_init__(self) -> None:
+        if self.resize not in ("stretch", "letterbox", "multiple-of-32"):
+            raise CardError(f"detector {self.name}: unknown resize {self.resize!r}; stretch, letterbox, multiple-of-32")
+        fixed = self.height > 0 and self.width > 0
+        if fixed == (self.resize == "multiple-of-32"):
+            raise CardError(f"detector {self.name}: {self.resize} does not go with size {self.height}x{self.width}")
+        if self.height % 32 or self.width % 32:
+            raise CardError(f"detector {self.name}: size {self.height}x{self.width} is not a multiple of 32")
+
+
+@dataclass(frozen=True)
+class RecognizerCard:
+    """A text recognizer: fixed-height crop to character ids.
+
+    Attributes:
+        name: the catalog's name of the network.
+        source: where the weights come from.
+        license: the weights' licence.
+        sha256: of the original weights file, in hex.
+        height: of the input, in pixels.
+        width: of a fixed input in pixels, to which crops are stretched; 0 when the width is free.
+        max_width: of a free input, in pixels; longer lines are squeezed into it.
+        stride: pixels of width per time step, for a free width.
+        decoder: `ctc` (blank is id 0) or `attention`.
+        characters: text of id 1, 2, 3, ...
+        min_text_score: lines that score lower are not answered, 0..1.
+    """
+
+    name: str
+    source: str
+    license: str
+    sha256: str
+    height: int
+    decoder: Decoder
+    characters: tuple[str, ...]
+    width: int = 0
+    max_width: int = 3200
+    stride: int = 8
+    min_text_score: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.decoder not in ("ctc", "attention"):
+            raise CardError(f"recognizer {self.name}: decoder is {self.decoder!r}; known are ctc, attention")
+        if not self.characters:
+            raise CardError(f"recognizer {self.name}: the character list is empty")
+        if self.height <= 0 or self.stride <= 0:
+            raise CardError(f"recognizer {self.name}: height {self.height} and stride {self.stride} must be positive")
+
+
+def read_detector_card(path: Path) -> DetectorCard:
+    """Read a detector's card.
+
+    Raises:
+        CardError: a field is missing, unknown or out of range.
+    """
+    fields = _fields(path, DetectorCard)
+    try:
+        return DetectorCard(**fields)
+    except TypeError as error:
+        raise CardError(f"{path}: {error}") from None
+
+
+def read_recognizer_card(path: Path) -> RecognizerCard:
+    """Read a recognizer's card.
+
+    Raises:
+        CardError: a field is missing, unknown or out of range.
+    """
+    fields = _fields(path, RecognizerCard)
+    try:
+        return RecognizerCard(**{**fields, "characters": tuple(fields.get("characters", ()))})
+    except TypeError as error:
+        raise CardError(f"{path}: {error}") from None
+
+
+def card_json(card: DetectorCard | RecognizerCard) -> str:
+    """The card as JSON text, readable by the function that made it."""
+    return json.dumps(dataclasses.asdict(card), ensure_ascii=False, indent=1) + "\n"
+
+
+def _fields(path: Path, kind: type[DetectorCard] | type[RecognizerCard]) -> dict[str, Any]:
+    fields: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if unknown := sorted(set(fields) - {field.name for field in dataclasses.fields(kind)}):
+        raise CardError(f"{path}: unknown field {unknown[0]!r}")
+    return fields

@@ -1,0 +1,61 @@
+"""CTC best-path decoding.
+
+Graves et al., "Connectionist Temporal Classification" (ICML 2006), section 3.2: the most probable id of each time step,
+repeats collapsed, blanks dropped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+BLANK = 0
+
+
+@dataclass(frozen=True)
+class DecodedLine:
+    """Text of one crop and where it stands.
+
+    Attributes:
+        text: the characters joined.
+        score: mean probability of the kept time steps, 0..1; 0 for an empty text.
+        characters: text of each kept time step.
+        scores: float32 [len(characters)], their probabilities.
+        starts: float32 [len(characters)], first time step of each character's run.
+        ends: float32 [len(characters)], one past the last time step of its run.
+    """
+
+    text: str
+    score: float
+    characters: tuple[str, ...]
+    scores: npt.NDArray[np.float32]
+    starts: npt.NDArray[np.float32]
+    ends: npt.NDArray[np.float32]
+
+
+def decode_ctc(
+    ids: npt.NDArray[np.int32], probabilities: npt.NDArray[np.float32], characters: tuple[str, ...]
+) -> DecodedLine:
+    """Decode the best path of one crop.
+
+    Args:
+        ids: int32 [T], most probable id of each time step; 0 is the blank, i stands for `characters[i - 1]`.
+        probabilities: float32 [T], of those ids, 0..1.
+        characters: the recognizer's character list.
+    """
+    first = np.flatnonzero(np.diff(ids, prepend=BLANK - 1))  # where a run of equal ids begins
+    last = np.append(first[1:], len(ids))
+    kept = ids[first] != BLANK
+    first, last = first[kept], last[kept]
+    texts = tuple(characters[i - 1] for i in ids[first])
+    scores = probabilities[first]
+    return DecodedLine(
+        "".join(texts),
+        float(scores.mean()) if len(scores) else 0.0,
+        texts,
+        scores,
+        first.astype(np.float32),
+        last.astype(np.float32),
+    )

@@ -1,0 +1,161 @@
+"""DBNet post-processing: probability map -> rotated boxes.
+
+Liao et al., "Real-time Scene Text Detection with Differentiable Binarization" (AAAI 2020), section 3.4: binarize, find
+regions, score them, grow each by D' = A' * r' / L'. Done the fast exact way: regions too small to pass are dropped by
+their bounding box, the score is a mean over a rectangle's own pixels, and growing a rectangle with round joins by d and
+taking the min-area rectangle again is the rectangle with both sides longer by 2d, so that no polygon is clipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ocdrnet_ops.cards import DetectorCard
+from ocdrnet_ops.errors import OptionError
+from ocdrnet_ops.geometry import Quads, order_from_text_top_left, quad_sizes, rectangle_corners
+from ocdrnet_ops.reading_order import reading_order
+
+ProbabilityMap = npt.NDArray[np.uint8]
+
+UNCLIPPED_MARGIN = 2  # a grown box must be this much larger than `min_size` (DBNet's reference post-processing)
+
+
+@dataclass(frozen=True)
+class DbnetSettings:
+    """Thresholds of one image; see `DetectorCard` for their meaning and ranges."""
+
+    binarize_threshold: float
+    box_threshold: float
+    unclip_ratio: float
+    max_candidates: int
+    min_size: int
+    dilate: bool
+
+
+@dataclass(frozen=True)
+class Detections:
+    """Boxes of one image, in reading order.
+
+    Attributes:
+        boxes: float32 [N, 4, 2], clockwise from the text's top-left, original pixels.
+        scores: float32 [N], mean probability inside the region, 0..1.
+        truncated: whether there were more regions than `max_candidates`.
+    """
+
+    boxes: Quads
+    scores: npt.NDArray[np.float32]
+    truncated: bool
+
+
+def dbnet_settings(card: DetectorCard, options: Mapping[str, int | float]) -> DbnetSettings:
+    """The card's thresholds, overridden by the request's options.
+
+    Raises:
+        OptionError: `max_candidates` is over the card's, which the recognizer's batch size was built for.
+    """
+    settings = DbnetSettings(
+        card.binarize_threshold,
+        card.box_threshold,
+        card.unclip_ratio,
+        card.max_candidates,
+        card.min_size,
+        card.dilate,
+    )
+    names = {name: value for name, value in options.items() if name in DbnetSettings.__dataclass_fields__}
+    settings = replace(settings, **names)  # type: ignore[arg-type]
+    if settings.max_candidates > card.max_candidates:
+        raise OptionError(
+            f"max_candidates is {settings.max_candidates}; this repository was built for at most {card.max_candidates}"
+        )
+    return settings
+
+
+def detect_boxes(
+    probability: ProbabilityMap,
+    placement: npt.NDArray[np.float32],
+    image_size: tuple[int, int],
+    settings: DbnetSettings,
+) -> Detections:
+    """Boxes of the text in one probability map.
+
+    Args:
+        probability: uint8 [h, w], the shrunk-text probability times 255.
+        placement: float32 [4]: x0, y0, x-scale, y-scale from map to original pixels.
+        image_size: width and height of the original in pixels, to which boxes are clipped.
+        settings: thresholds.
+    """
+    rectangles, scores, truncated = _shrunk_rectangles(probability, settings)
+    grown, kept = _unclip(rectangles, settings)
+    corners = rectangle_corners(grown[:, :2], grown[:, 2:4], grown[:, 4]) + 0.5  # pixel centers -> edges
+    corners = corners * placement[2:] + placement[:2]
+    corners = np.clip(corners, 0, np.array(image_size, np.float32))
+    boxes, scores = _without_degenerate(order_from_text_top_left(corners.astype(np.float32)), scores[kept])
+    order = reading_order(boxes)
+    return Detections(boxes[order], scores[order], truncated)
+
+
+def _without_degenerate(boxes: Quads, scores: npt.NDArray[np.float32]) -> tuple[Quads, npt.NDArray[np.float32]]:
+    """Drop boxes of which clipping left less than a pixel across: their perspective matrix would be singular."""
+    kept = quad_sizes(boxes).min(axis=1) >= 1
+    return boxes[kept], scores[kept]
+
+
+def _shrunk_rectangles(
+    probability: ProbabilityMap, settings: DbnetSettings
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], bool]:
+    """Min-area rectangles of the regions that pass: float32 [N, 5] (x, y, w, h, degrees), their scores, truncation."""
+    regions = _regions(probability, settings)
+    rectangles, scores = [], []
+    for contour in regions:
+        (x, y), (width, height), degrees = cv2.minAreaRect(contour)
+        if min(width, height) < settings.min_size:
+            continue
+        score = _mean_inside(probability, contour)
+        if score >= settings.box_threshold:
+            rectangles.append((x, y, width, height, degrees))
+            scores.append(score)
+    truncated = len(rectangles) > settings.max_candidates
+    if truncated:  # the largest survive: what is lost is the smallest print
+        areas = [width * height for _, _, width, height, _ in rectangles]
+        keep = sorted(np.argsort(areas)[::-1][: settings.max_candidates])
+        rectangles, scores = [rectangles[i] for i in keep], [scores[i] for i in keep]
+    return np.array(rectangles, np.float32).reshape(-1, 5), np.array(scores, np.float32), truncated
+
+
+def _regions(probability: ProbabilityMap, settings: DbnetSettings) -> list[npt.NDArray[np.int32]]:
+    """Contours of the binarized map whose bounding box can hold a rectangle of `min_size`."""
+    threshold = int(settings.binarize_threshold * 255)  # p > t  <=>  u8 > floor(255 t)
+    binary = cv2.threshold(probability, threshold, 255, cv2.THRESH_BINARY)[1]
+    if settings.dilate:
+        binary = cv2.dilate(binary, np.ones((2, 2), np.uint8))
+    contours = cv2.findContours(binary, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)[0]
+    smallest = settings.min_size
+    candidates = (np.asarray(contour, np.int32) for contour in contours if len(contour) > 2)
+    return [contour for contour in candidates if min(cv2.boundingRect(contour)[2:]) >= smallest]
+
+
+def _mean_inside(probability: ProbabilityMap, contour: npt.NDArray[np.int32]) -> float:
+    """Mean probability inside a contour, 0..1, computed within its bounding box alone."""
+    x, y, width, height = cv2.boundingRect(contour)
+    region = probability[y : y + height, x : x + width]
+    mask = np.zeros((height, width), np.uint8)
+    cv2.fillPoly(mask, [contour], (1,), offset=(-x, -y))
+    return cv2.mean(region, mask)[0] / 255
+
+
+def _unclip(
+    rectangles: npt.NDArray[np.float32], settings: DbnetSettings
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """Grow rectangles by D' = A' * r' / L'; returns those that are large enough to keep, and the mask of them."""
+    width, height = rectangles[:, 2], rectangles[:, 3]
+    distance = width * height * settings.unclip_ratio / (2 * (width + height))
+    grown = rectangles.copy()
+    grown[:, 2] += 2 * distance
+    grown[:, 3] += 2 * distance
+    kept = np.minimum(grown[:, 2], grown[:, 3]) >= settings.min_size + UNCLIPPED_MARGIN
+    return grown[kept], kept

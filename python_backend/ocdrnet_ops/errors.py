@@ -1,0 +1,18 @@
+"""What a caller can do wrong.
+
+OcrInputError
+├── ImageError      the bytes are not a readable picture, or the picture is over a limit
+└── OptionError     an unknown request parameter, or a value outside its range
+"""
+
+
+class OcrInputError(ValueError):
+    """A mistake in the request; its text goes to the caller as Triton's INVALID_ARG."""
+
+
+class ImageError(OcrInputError):
+    """The image cannot be read or is over a limit; the text names the value and the limit."""
+
+
+class OptionError(OcrInputError):
+    """A request parameter is unknown or out of range; the text names it, its value and the range."""

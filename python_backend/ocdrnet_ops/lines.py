@@ -1,0 +1,86 @@
+"""Recognizer output -> lines and words of one image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ocdrnet_ops.cards import RecognizerCard
+from ocdrnet_ops.ctc import decode_ctc
+from ocdrnet_ops.geometry import Quads
+from ocdrnet_ops.words import WordSpan, split_words, word_quads
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Texts of one image.
+
+    Attributes:
+        kept: int64 [N], index of each line's box among the candidates.
+        texts: of the N lines.
+        scores: float32 [N], 0..1.
+        word_boxes: float32 [M, 4, 2], original pixels, clockwise from the text's top-left.
+        word_texts: of the M words.
+        word_scores: float32 [M], 0..1.
+        word_lines: int32 [M], index of each word's line.
+    """
+
+    kept: npt.NDArray[np.int64]
+    texts: list[str]
+    scores: npt.NDArray[np.float32]
+    word_boxes: Quads
+    word_texts: list[str]
+    word_scores: npt.NDArray[np.float32]
+    word_lines: npt.NDArray[np.int32]
+
+
+def decode_lines(
+    ids: npt.NDArray[np.int32],
+    probabilities: npt.NDArray[np.float32],
+    widths: npt.NDArray[np.int32],
+    boxes: Quads,
+    card: RecognizerCard,
+    min_text_score: float,
+) -> Lines:
+    """Decode every crop of an image and split it into words.
+
+    Args:
+        ids: int32 [max(N, 1), T], most probable character id of each time step.
+        probabilities: float32 [max(N, 1), T], of those ids.
+        widths: int32 [max(N, 1)], own width of each crop in pixels.
+        boxes: float32 [N, 4, 2], the crops' boxes; the blank crop of an image without text has none.
+        card: of the recognizer.
+        min_text_score: lines that score lower are left out, 0..1; so is a line without a character.
+    """
+    kept: list[int] = []
+    texts: list[str] = []
+    scores: list[float] = []
+    quads: list[Quads] = []
+    words: list[tuple[int, WordSpan]] = []
+    for index, box in enumerate(boxes):
+        line = decode_ctc(ids[index], probabilities[index], card.characters)
+        text = line.text.strip()
+        if not text or line.score < min_text_score:
+            continue
+        spans = split_words(line, time_steps(int(widths[index]), ids.shape[1], card))
+        words.extend((len(kept), span) for span in spans)
+        quads.append(word_quads(box, spans))
+        kept.append(index)
+        texts.append(text)
+        scores.append(line.score)
+    return Lines(
+        np.array(kept, np.int64),
+        texts,
+        np.array(scores, np.float32),
+        np.concatenate([*quads, np.zeros((0, 4, 2), np.float32)]),
+        [span.text for _, span in words],
+        np.array([span.score for _, span in words], np.float32),
+        np.array([line for line, _ in words], np.int32),
+    )
+
+
+def time_steps(width: int, steps: int, card: RecognizerCard) -> float:
+    """Width of a crop in time steps: all of them where the input's width is fixed, its own share elsewhere."""
+    return float(steps) if card.width else width / card.stride

@@ -1,0 +1,85 @@
+"""Image -> detector input: scale, shape and the way back from map to original pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ocdrnet_ops.cards import DetectorCard
+
+STEP = 32  # a DBNet halves its input five times (paper, figure 3)
+
+
+@dataclass(frozen=True)
+class DetectorInput:
+    """What the detector sees of an image.
+
+    Attributes:
+        tiles: uint8 [tiles, h, w, 3], BGR.
+        placements: float32 [tiles, 4]: x0, y0, x-scale, y-scale; original x = x0 + map x * x-scale, likewise y.
+    """
+
+    tiles: npt.NDArray[np.uint8]
+    placements: npt.NDArray[np.float32]
+
+
+def detector_size(height: int, width: int, card: DetectorCard, side: int | None = None) -> tuple[int, int]:
+    """Height and width in pixels to which an image is scaled for a `multiple-of-32` detector.
+
+    The short side goes to `side`, but the long side never over `card.max_side`; an image between the two keeps its
+    size. Both are rounded to a multiple of 32, so that requests share shapes and can be batched.
+
+    Args:
+        height: of the image.
+        width: of the image.
+        card: of the detector.
+        side: the request's short side; the card's without it.
+    """
+    short, long = min(height, width), max(height, width)
+    scale = (side or card.side) / short
+    if side is None:
+        scale = max(scale, 1.0)
+    scale = min(scale, card.max_side / long)
+    return _round(height * scale), _round(width * scale)
+
+
+def _round(length: float) -> int:
+    return max(STEP, round(length / STEP) * STEP)
+
+
+def detector_input(image: npt.NDArray[np.uint8], card: DetectorCard, side: int | None = None) -> DetectorInput:
+    """Scale an image as its detector's card wants it.
+
+    Args:
+        image: uint8 [H, W, 3], BGR.
+        card: of the detector.
+        side: short side in pixels instead of the card's, for a `multiple-of-32` detector.
+    """
+    height, width = image.shape[:2]
+    if card.resize == "letterbox":
+        return _letterbox(image, card.height, card.width)
+    target = (card.height, card.width) if card.resize == "stretch" else detector_size(height, width, card, side)
+    tile = _scale(image, *target)
+    return DetectorInput(tile[None], np.array([[0, 0, width / target[1], height / target[0]]], np.float32))
+
+
+def _scale(image: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray[np.uint8]:
+    if image.shape[:2] == (height, width):
+        return image
+    # Area averaging keeps thin strokes when more than half of the pixels go; bilinear is what the networks trained on.
+    shrinks = image.shape[0] > 2 * height or image.shape[1] > 2 * width
+    scaled = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return scaled.astype(np.uint8, copy=False)
+
+
+def _letterbox(image: npt.NDArray[np.uint8], height: int, width: int) -> DetectorInput:
+    """Keep the aspect ratio; the rest of the tile, right or below, is black."""
+    scale = min(height / image.shape[0], width / image.shape[1])
+    inner = max(1, round(image.shape[0] * scale)), max(1, round(image.shape[1] * scale))
+    tile = np.zeros((height, width, 3), np.uint8)
+    tile[: inner[0], : inner[1]] = _scale(image, *inner)
+    placement = [0, 0, image.shape[1] / inner[1], image.shape[0] / inner[0]]
+    return DetectorInput(tile[None], np.array([placement], np.float32))

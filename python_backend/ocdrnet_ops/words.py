@@ -1,0 +1,96 @@
+"""Words of a line, from the time steps of its characters.
+
+A CTC recognizer says at which step it read each character; a step is a fixed number of crop pixels, so the crop's
+warp turns steps into places on the picture. Steps mark where a character was recognized, not its edges: a word ends
+half a character before the middle of the gap to the next word would, so the gap is shared by the spaces' width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ocdrnet_ops.ctc import DecodedLine
+from ocdrnet_ops.geometry import Quads
+
+
+@dataclass(frozen=True)
+class WordSpan:
+    """One word of a line.
+
+    Attributes:
+        text: without spaces.
+        score: mean probability of its characters, 0..1.
+        start: where it begins, as a fraction of the line's width, 0..1.
+        end: where it ends, likewise; greater than `start`.
+    """
+
+    text: str
+    score: float
+    start: float
+    end: float
+
+
+def split_words(line: DecodedLine, steps: float) -> list[WordSpan]:
+    """Words of a line, split at its spaces.
+
+    Args:
+        line: decoded characters with their time steps.
+        steps: width of the crop in time steps.
+    """
+    groups = _word_groups(line.characters)
+    if not groups:
+        return []
+    centers = (line.starts + line.ends) / 2
+    edges = _word_edges(centers, groups, steps)
+    return [
+        WordSpan("".join(line.characters[a:b]).strip(), float(line.scores[a:b].mean()), left / steps, right / steps)
+        for (a, b), (left, right) in zip(groups, edges, strict=True)
+    ]
+
+
+def _word_groups(characters: tuple[str, ...]) -> list[tuple[int, int]]:
+    """Index ranges of the runs between spaces."""
+    groups, start = [], None
+    for i, character in enumerate((*characters, " ")):
+        if character.strip():
+            start = i if start is None else start
+        elif start is not None:
+            groups.append((start, i))
+            start = None
+    return groups
+
+
+def _word_edges(
+    centers: npt.NDArray[np.float32], groups: list[tuple[int, int]], steps: float
+) -> list[tuple[float, float]]:
+    """Left and right edge of each word in time steps; the line's own edges for the first and the last."""
+    pitch = _character_pitch(centers, groups, steps)
+    lefts = [0.0] + [max(0.0, float(centers[a]) - pitch / 2) for a, _ in groups[1:]]
+    rights = [min(steps, float(centers[b - 1]) + pitch / 2) for _, b in groups[:-1]] + [steps]
+    for i in range(len(groups) - 1):
+        if rights[i] > lefts[i + 1]:
+            rights[i] = lefts[i + 1] = (rights[i] + lefts[i + 1]) / 2
+    return list(zip(lefts, rights, strict=True))
+
+
+def _character_pitch(centers: npt.NDArray[np.float32], groups: list[tuple[int, int]], steps: float) -> float:
+    """Mean distance between neighbouring characters inside words, in time steps."""
+    gaps = [float(centers[b - 1] - centers[a]) for a, b in groups]
+    count = sum(b - a - 1 for a, b in groups)
+    return sum(gaps) / count if count else steps / max(1, len(centers))
+
+
+def word_quads(line_box: npt.NDArray[np.float32], spans: list[WordSpan]) -> Quads:
+    """Quads of words inside their line's quad: float32 [len(spans), 4, 2], clockwise from the text's top-left.
+
+    Args:
+        line_box: float32 [4, 2], clockwise from the text's top-left.
+        spans: of the line.
+    """
+    at = np.array([(span.start, span.end) for span in spans], np.float32).reshape(-1, 2, 1)
+    top = line_box[0] + at * (line_box[1] - line_box[0])
+    bottom = line_box[3] + at * (line_box[2] - line_box[3])
+    return np.stack([top[:, 0], top[:, 1], bottom[:, 1], bottom[:, 0]], axis=1)

@@ -1,0 +1,70 @@
+"""A free-width recognizer over the crops of many requests at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ocdrnet_ops.cards import RecognizerCard
+from ocdrnet_ops.ctc import BLANK
+from ocdrnet_ops.width_groups import WidthGroup, group_by_width
+from ocdrnet_triton.openvino_network import OpenVinoNetwork
+
+Crops = npt.NDArray[np.uint8]
+PADDING = 127  # gray: what PP-OCR's networks were trained to see right of a short line (0 after normalization)
+
+
+def recognize(
+    network: OpenVinoNetwork,
+    crops: Sequence[Crops],
+    widths: Sequence[npt.NDArray[np.int32]],
+    card: RecognizerCard,
+) -> list[dict[str, npt.NDArray[Any]]]:
+    """Ids and probabilities of every crop, request by request.
+
+    Args:
+        network: adapted recognizer.
+        crops: for each request uint8 [n, h, w, 3].
+        widths: for each request int32 [n], own width of each crop in pixels.
+        card: of the recognizer.
+
+    Returns:
+        For each request `output_id` int32 [n, T] and `output_prob` float32 [n, T] with T = w / stride; time steps
+        right of a crop's own width are blank.
+    """
+    flat = [crop for batch in crops for crop in batch]
+    flat_widths = np.concatenate(widths)
+    groups = group_by_width(flat_widths)
+    results = network.run(_batches(groups, flat, flat_widths))
+    steps = [batch.shape[2] // card.stride for batch in crops for _ in batch]
+    ids: list[npt.NDArray[np.int32]] = [np.full(count, BLANK, np.int32) for count in steps]
+    probabilities = [np.ones(count, np.float32) for count in steps]
+    for group, result in zip(groups, results, strict=True):
+        for row, member in enumerate(group.members):
+            own = min(steps[member], -(-int(flat_widths[member]) // card.stride))
+            ids[member][:own] = result["output_id"][row, :own]
+            probabilities[member][:own] = result["output_prob"][row, :own]
+    return [
+        {"output_id": np.stack(own_ids), "output_prob": np.stack(own_probabilities)}
+        for own_ids, own_probabilities in zip(_split(ids, crops), _split(probabilities, crops), strict=True)
+    ]
+
+
+def _batches(
+    groups: Sequence[WidthGroup], crops: Sequence[Crops], widths: npt.NDArray[np.int32]
+) -> Iterator[npt.NDArray[np.uint8]]:
+    for group in groups:
+        height = crops[group.members[0]].shape[0]
+        batch = np.full((len(group.members), height, group.width, 3), PADDING, np.uint8)
+        for row, member in enumerate(group.members):
+            batch[row, :, : widths[member]] = crops[member][:, : widths[member]]
+        yield batch
+
+
+def _split(flat: list[npt.NDArray[Any]], crops: Sequence[Crops]) -> Iterator[list[npt.NDArray[Any]]]:
+    rest = iter(flat)
+    for batch in crops:
+        yield [next(rest) for _ in batch]

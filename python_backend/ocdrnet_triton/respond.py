@@ -1,0 +1,77 @@
+"""One response for each request: a bad one gets its own error, the others their answer, and no traceback leaves."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import triton_python_backend_utils as pb_utils
+
+from ocdrnet_ops.errors import OcrInputError
+from ocdrnet_ops.options import parse_request_parameters
+
+Request = Any  # pb_utils.InferenceRequest: Triton ships no types
+Response = Any  # pb_utils.InferenceResponse
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+def respond_each(requests: Sequence[Request], answer: Callable[[Request], Arrays]) -> list[Response]:
+    """Answer requests one by one.
+
+    Args:
+        requests: of one `execute` call.
+        answer: output arrays by tensor name for one request; what it raises becomes that request's error.
+    """
+    return [_respond(request, answer) for request in requests]
+
+
+def respond_all(requests: Sequence[Request], answer: Callable[[Sequence[Request]], list[Arrays]]) -> list[Response]:
+    """Answer requests together, for a network that batches across them; one failure fails them all."""
+    try:
+        answers = answer(requests)
+    except Exception as error:
+        return [_error(error) for _ in requests]
+    return [_success(arrays) for arrays in answers]
+
+
+def tensor(request: Request, name: str) -> npt.NDArray[Any]:
+    """An input tensor as an array over Triton's memory, without a copy."""
+    array: npt.NDArray[Any] = pb_utils.get_input_tensor_by_name(request, name).as_numpy()
+    return array
+
+
+def options(request: Request) -> dict[str, int | float]:
+    """The request's options.
+
+    Raises:
+        OptionError: one is unknown or out of range.
+    """
+    return parse_request_parameters(request.parameters())
+
+
+def text_tensor(texts: Sequence[str]) -> npt.NDArray[np.object_]:
+    """Texts as a BYTES tensor, UTF-8."""
+    return np.array([text.encode() for text in texts], dtype=np.object_)
+
+
+def _respond(request: Request, answer: Callable[[Request], Arrays]) -> Response:
+    try:
+        return _success(answer(request))
+    except Exception as error:
+        return _error(error)
+
+
+def _success(arrays: Arrays) -> Response:
+    return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in arrays.items()])
+
+
+def _error(error: Exception) -> Response:
+    """A caller's mistake as INVALID_ARG; anything else as INTERNAL, with the traceback in the server's log alone."""
+    if isinstance(error, OcrInputError):
+        return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(error), pb_utils.TritonError.INVALID_ARG))
+    pb_utils.Logger.log_error("".join(traceback.format_exception(error)))
+    message = f"internal error ({type(error).__name__}); the server's log has the details"
+    return pb_utils.InferenceResponse(error=pb_utils.TritonError(message, pb_utils.TritonError.INTERNAL))

@@ -1,0 +1,1 @@
+"""The project's own sample pictures and the program that draws them."""

@@ -1,0 +1,1 @@
+"""Drawing with ground truth: shapes, light and text whose quads are known exactly."""

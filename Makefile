@@ -2,20 +2,18 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test check serve bench clean
+.PHONY: install demo test check serve bench docs clean
 
 install: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
+	@echo "Installing into .venv, about a minute ..."
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
-build/repository/.built: install
-	$(BIN)/ocdrnet models build --output build/repository
-
 demo: install
-	$(BIN)/python samples/demo.py
+	$(BIN)/python -m samples.demo $(PICTURE)
 
 test: install
 	$(BIN)/python -m pytest
@@ -28,6 +26,9 @@ serve: install
 
 bench: install
 	$(BIN)/python -m benchmarks.pipeline
+
+docs: install
+	$(BIN)/python -m docs.write_options
 
 clean:
 	rm -rf build .venv

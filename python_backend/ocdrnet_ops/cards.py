@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -67,6 +68,12 @@ class DetectorCard:
             raise CardError(f"detector {self.name}: {self.resize} does not go with size {self.height}x{self.width}")
         if self.height % 32 or self.width % 32:
             raise CardError(f"detector {self.name}: size {self.height}x{self.width} is not a multiple of 32")
+        for field in ("binarize_threshold", "box_threshold"):
+            _check_range(self, field, 0, 1)
+        for field in ("side", "max_side", "min_size", "max_candidates"):
+            _check_range(self, field, 1)
+        for field in ("height", "width", "unclip_ratio"):
+            _check_range(self, field, 0)
 
 
 @dataclass(frozen=True)
@@ -106,6 +113,11 @@ class RecognizerCard:
             raise CardError(f"recognizer {self.name}: the character list is empty")
         if self.height <= 0 or self.stride <= 0:
             raise CardError(f"recognizer {self.name}: height {self.height} and stride {self.stride} must be positive")
+        if not all(isinstance(character, str) for character in self.characters):
+            raise CardError(f"recognizer {self.name}: the character list holds something that is no text")
+        _check_range(self, "width", 0)
+        _check_range(self, "max_width", 1)
+        _check_range(self, "min_text_score", 0, 1)
 
 
 def read_detector_card(path: Path) -> DetectorCard:
@@ -139,8 +151,19 @@ def card_json(card: DetectorCard | RecognizerCard) -> str:
     return json.dumps(dataclasses.asdict(card), ensure_ascii=False, indent=1) + "\n"
 
 
+def _check_range(card: DetectorCard | RecognizerCard, field: str, low: float, high: float = math.inf) -> None:
+    value = getattr(card, field)
+    if not low <= value <= high or math.isinf(value):
+        raise CardError(f"{card.name}: {field} is {value!r}; it must be from {low:g} to {high:g}")
+
+
 def _fields(path: Path, kind: type[DetectorCard] | type[RecognizerCard]) -> dict[str, Any]:
-    fields: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        fields: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CardError(f"{path}: not JSON in UTF-8: {error}") from None
+    if not isinstance(fields, dict):
+        raise CardError(f"{path}: a card is a JSON object, not a {type(fields).__name__}")
     if unknown := sorted(set(fields) - {field.name for field in dataclasses.fields(kind)}):
         raise CardError(f"{path}: unknown field {unknown[0]!r}")
     return fields

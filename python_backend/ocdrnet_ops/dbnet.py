@@ -2,7 +2,7 @@
 
 Liao et al., "Real-time Scene Text Detection with Differentiable Binarization" (AAAI 2020), section 3.4: binarize, find
 regions, score them, grow each by D' = A' * r' / L'. Done the fast exact way: regions too small to pass are dropped by
-their bounding box, the score is a mean over a rectangle's own pixels, and growing a rectangle with round joins by d and
+their bounding box, the score is a mean over a region's own pixels, and growing a rectangle with round joins by d and
 taking the min-area rectangle again is the rectangle with both sides longer by 2d, so that no polygon is clipped.
 """
 
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from ocdrnet_ops.cards import DetectorCard
 from ocdrnet_ops.errors import OptionError
-from ocdrnet_ops.geometry import Quads, order_from_text_top_left, quad_sizes, rectangle_corners
+from ocdrnet_ops.geometry import Quads, clip_quads, order_from_text_top_left, quad_sizes, rectangle_corners
 from ocdrnet_ops.reading_order import reading_order
 
 ProbabilityMap = npt.NDArray[np.uint8]
@@ -42,7 +42,7 @@ class Detections:
     """Boxes of one image, in reading order.
 
     Attributes:
-        boxes: float32 [N, 4, 2], clockwise from the text's top-left, original pixels.
+        boxes: float32 [N, 4, 2], rectangles, clockwise from the text's top-left, original pixels.
         scores: float32 [N], mean probability inside the region, 0..1.
         truncated: whether there were more regions than `max_candidates`.
     """
@@ -86,22 +86,24 @@ def detect_boxes(
     Args:
         probability: uint8 [h, w], the shrunk-text probability times 255.
         placement: float32 [4]: x0, y0, x-scale, y-scale from map to original pixels.
-        image_size: width and height of the original in pixels, to which boxes are clipped.
+        image_size: width and height of the original in pixels; boxes outside it are dropped, those that stick out are
+            left whole, so that their crops stay rectangles (`clip_quads` is for the answer).
         settings: thresholds.
     """
     rectangles, scores, truncated = _shrunk_rectangles(probability, settings)
     grown, kept = _unclip(rectangles, settings)
     corners = rectangle_corners(grown[:, :2], grown[:, 2:4], grown[:, 4]) + 0.5  # pixel centers -> edges
-    corners = corners * placement[2:] + placement[:2]
-    corners = np.clip(corners, 0, np.array(image_size, np.float32))
-    boxes, scores = _without_degenerate(order_from_text_top_left(corners.astype(np.float32)), scores[kept])
+    corners = (corners * placement[2:] + placement[:2]).astype(np.float32)
+    boxes, scores = _inside(order_from_text_top_left(corners), scores[kept], image_size)
     order = reading_order(boxes)
     return Detections(boxes[order], scores[order], truncated)
 
 
-def _without_degenerate(boxes: Quads, scores: npt.NDArray[np.float32]) -> tuple[Quads, npt.NDArray[np.float32]]:
-    """Drop boxes of which clipping left less than a pixel across: their perspective matrix would be singular."""
-    kept = quad_sizes(boxes).min(axis=1) >= 1
+def _inside(
+    boxes: Quads, scores: npt.NDArray[np.float32], image_size: tuple[int, int]
+) -> tuple[Quads, npt.NDArray[np.float32]]:
+    """Drop boxes of which less than a pixel across lies in the image."""
+    kept = quad_sizes(clip_quads(boxes, image_size)).min(axis=1) >= 1
     return boxes[kept], scores[kept]
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from ocdrnet_ops.errors import ImageError
 
@@ -21,6 +21,8 @@ Pixels = npt.NDArray[np.uint8]
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 ORIENTATION_TAG = 0x0112  # EXIF 2.32, section 4.6.4: 1 upright, 2..8 mirrored and turned
+MAX_FRAMES = 1000  # counted no further: Pillow needs an hour for the page chain of a TIFF made to be long
+BACKGROUND_SAMPLE = 512  # pixels a side in which the background of a transparent picture is chosen
 
 # Pillow's own bomb check names no limit that a caller could act on, and warns below ours; `ImageLimits` replaces it.
 Image.MAX_IMAGE_PIXELS = None
@@ -45,7 +47,7 @@ class DecodedImage:
 
     Attributes:
         pixels: uint8 [H, W, 3], BGR, upright by EXIF.
-        frames: pages or animation frames in the file; `pixels` is the first.
+        frames: pages or animation frames in the file, counted up to `MAX_FRAMES`; `pixels` is the first.
     """
 
     pixels: Pixels
@@ -103,13 +105,24 @@ def _check_size(width: int, height: int, limits: ImageLimits) -> None:
 def _decode(image: Image.Image, data: bytes, header_end: int) -> DecodedImage:
     if image.format in ("JPEG", "MPO"):
         if image.mode in ("RGB", "L") and _has_end_marker(data, header_end):
-            return DecodedImage(_decode_jpeg(image, data), frames=1)
+            return DecodedImage(_upright(_decode_jpeg(data), _orientation(image)), frames=1)
         frames = 1  # further frames of a JPEG are previews of the first (MPO), not pages
     else:
-        frames = int(getattr(image, "n_frames", 1))
+        frames = _count_frames(image)
         image.seek(0)
     image.load()
-    return DecodedImage(_to_bgr(ImageOps.exif_transpose(image)), frames)
+    return DecodedImage(_upright(_to_bgr(image), _orientation(image)), frames)
+
+
+def _count_frames(image: Image.Image) -> int:
+    if image.format != "TIFF":
+        return min(int(getattr(image, "n_frames", 1)), MAX_FRAMES)
+    for count in range(1, MAX_FRAMES):
+        try:
+            image.seek(count)
+        except Exception:  # the end, or a damaged page: the pages before it count
+            return count
+    return MAX_FRAMES
 
 
 def _has_end_marker(data: bytes, header_end: int) -> bool:
@@ -120,14 +133,22 @@ def _has_end_marker(data: bytes, header_end: int) -> bool:
     return data.rfind(b"\xff\xd9", header_end) >= 0
 
 
-def _decode_jpeg(header: Image.Image, data: bytes) -> Pixels:
+def _decode_jpeg(data: bytes) -> Pixels:
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if pixels is None:
         raise ImageError("the JPEG image is damaged: no pixels could be decoded")
-    return _upright(pixels.astype(np.uint8, copy=False), header.getexif().get(ORIENTATION_TAG, 1))
+    return pixels.astype(np.uint8, copy=False)
 
 
-def _upright(pixels: Pixels, orientation: int) -> Pixels:
+def _orientation(image: Image.Image) -> object:
+    """As the EXIF data say; damaged EXIF data are no reason to refuse a sound picture."""
+    try:
+        return image.getexif().get(ORIENTATION_TAG, 1)
+    except Exception:
+        return 1
+
+
+def _upright(pixels: Pixels, orientation: object) -> Pixels:
     """Undo an EXIF orientation, 1..8; any other value counts as upright, as viewers have it."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.transpose(1, 0, 2)
@@ -139,19 +160,20 @@ def _upright(pixels: Pixels, orientation: int) -> Pixels:
 
 
 def _to_bgr(image: Image.Image) -> Pixels:
-    if image.has_transparency_data:
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        image = _to_8_bits(image)  # before transparency, for which Pillow would cut 16 bits at 255
+    elif image.has_transparency_data:
         image = _flatten(image.convert("RGBA"))
-    elif image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        image = _to_8_bits(image)
     return np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
 
 
 def _flatten(image: Image.Image) -> Image.Image:
     """Lay a transparent picture on white, or on black where what is visible of it is light (white text on nothing)."""
-    gray, alpha = np.asarray(image.convert("L"), np.float32), np.asarray(image.getchannel("A"), np.float32)
+    sample = image.reduce(-(-max(image.size) // BACKGROUND_SAMPLE))
+    gray, alpha = np.asarray(sample.convert("L"), np.float32), np.asarray(sample.getchannel("A"), np.float32)
     visible = float(alpha.sum())
     light = visible > 0 and float((gray * alpha).sum()) / visible > 127
-    background = Image.new("RGBA", image.size, "black" if light and alpha.min() < 255 else "white")
+    background = Image.new("RGBA", image.size, "black" if light else "white")
     return Image.alpha_composite(background, image)
 
 
@@ -160,9 +182,13 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
     values = np.asarray(image)
     if image.mode.startswith("I;16"):
         return Image.fromarray((values >> 8).astype(np.uint8))
-    values = np.nan_to_num(values.astype(np.float64))
-    low, high = float(values.min()), float(values.max())
-    return Image.fromarray(((values - low) * (255 / (high - low or 1))).astype(np.uint8))
+    values = values.astype(np.float64)
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    np.nan_to_num(values, copy=False, nan=low, posinf=high, neginf=low)
+    values -= low
+    values *= 255 / (high - low or 1)
+    return Image.fromarray(np.rint(values).astype(np.uint8))
 
 
 def _first_line(error: Exception) -> str:

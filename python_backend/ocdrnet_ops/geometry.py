@@ -66,3 +66,13 @@ def quad_sizes(quads: Quads) -> npt.NDArray[np.float32]:
     """Width along the text and height across it, the longer of two opposite sides each: float32 [N, 2]."""
     sides = np.linalg.norm(np.roll(quads, -1, axis=1) - quads, axis=-1)
     return np.stack([np.maximum(sides[:, 0], sides[:, 2]), np.maximum(sides[:, 1], sides[:, 3])], -1)
+
+
+def clip_quads(quads: Quads, image_size: tuple[int, int]) -> Quads:
+    """Move corners that lie outside an image to its border.
+
+    Args:
+        quads: float32 [N, 4, 2].
+        image_size: width and height in pixels.
+    """
+    return np.asarray(np.clip(quads, 0, np.array(image_size, np.float32)), np.float32)

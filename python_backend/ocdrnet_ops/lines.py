@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ocdrnet_ops.cards import RecognizerCard
 from ocdrnet_ops.ctc import decode_ctc
-from ocdrnet_ops.geometry import Quads
+from ocdrnet_ops.geometry import Quads, clip_quads
 from ocdrnet_ops.words import WordSpan, split_words, word_quads
 
 
@@ -19,15 +19,17 @@ class Lines:
 
     Attributes:
         kept: int64 [N], index of each line's box among the candidates.
+        boxes: float32 [N, 4, 2], original pixels, clockwise from the text's top-left, clipped to the image.
         texts: of the N lines.
         scores: float32 [N], 0..1.
-        word_boxes: float32 [M, 4, 2], original pixels, clockwise from the text's top-left.
+        word_boxes: float32 [M, 4, 2], likewise.
         word_texts: of the M words.
         word_scores: float32 [M], 0..1.
         word_lines: int32 [M], index of each word's line.
     """
 
     kept: npt.NDArray[np.int64]
+    boxes: Quads
     texts: list[str]
     scores: npt.NDArray[np.float32]
     word_boxes: Quads
@@ -41,6 +43,7 @@ def decode_lines(
     probabilities: npt.NDArray[np.float32],
     widths: npt.NDArray[np.int32],
     boxes: Quads,
+    image_size: tuple[int, int],
     card: RecognizerCard,
     min_text_score: float,
 ) -> Lines:
@@ -51,6 +54,7 @@ def decode_lines(
         probabilities: float32 [max(N, 1), T], of those ids.
         widths: int32 [max(N, 1)], own width of each crop in pixels.
         boxes: float32 [N, 4, 2], the crops' boxes; the blank crop of an image without text has none.
+        image_size: width and height of the original in pixels, to which the answer is clipped.
         card: of the recognizer.
         min_text_score: lines that score lower are left out, 0..1; so is a line without a character.
     """
@@ -72,9 +76,10 @@ def decode_lines(
         scores.append(line.score)
     return Lines(
         np.array(kept, np.int64),
+        clip_quads(boxes[kept].reshape(-1, 4, 2), image_size),
         texts,
         np.array(scores, np.float32),
-        np.concatenate([*quads, np.zeros((0, 4, 2), np.float32)]),
+        clip_quads(np.concatenate([*quads, np.zeros((0, 4, 2), np.float32)]), image_size),
         [span.text for _, span in words],
         np.array([span.score for _, span in words], np.float32),
         np.array([line for line, _ in words], np.int32),

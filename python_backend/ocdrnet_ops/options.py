@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ocdrnet_ops.errors import OptionError
 
 HEADER_PREFIX = "ocdrnet-"
+LONGEST_SHOWN = 80  # characters of a value in a message: gRPC drops an answer whose message is over 16 KiB
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Option:
         number = self._number(value)
         if number is None or not self.low <= number <= self.high:
             what = "an integer" if self.kind is int else "a number"
-            raise OptionError(f"{self.name} is {value!r}; it must be {what} from {self.low:g} to {self.high:g}")
+            raise OptionError(f"{self.name} is {_shown(value)}; it must be {what} from {self.low:g} to {self.high:g}")
         return number
 
     def _number(self, value: object) -> int | float | None:
@@ -42,7 +43,7 @@ class Option:
             return None
         try:
             number = float(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         if self.kind is int:
             return int(number) if number.is_integer() else None
@@ -87,7 +88,7 @@ def parse_options(parameters: Mapping[str, object]) -> dict[str, int | float]:
     for given, value in parameters.items():
         name = given.lower().removeprefix(HEADER_PREFIX).replace("-", "_")
         if name not in _BY_NAME:
-            raise OptionError(f"unknown parameter {given!r}; known are {', '.join(sorted(_BY_NAME))}")
+            raise OptionError(f"unknown parameter {_shown(given)}; known are {', '.join(sorted(_BY_NAME))}")
         options[name] = _BY_NAME[name].parse(value)
     return options
 
@@ -95,3 +96,8 @@ def parse_options(parameters: Mapping[str, object]) -> dict[str, int | float]:
 def parse_request_parameters(text: str) -> dict[str, int | float]:
     """`parse_options` for the JSON text that the Python backend's `request.parameters()` returns."""
     return parse_options(json.loads(text) if text else {})
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}... ({len(text):,} characters)"

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ocdrnet_ops.cards import DetectorCard
+from ocdrnet_ops.errors import OptionError
 
 STEP = 32  # a DBNet halves its input five times (paper, figure 3)
 
@@ -57,8 +58,13 @@ def detector_input(image: npt.NDArray[np.uint8], card: DetectorCard, side: int |
         image: uint8 [H, W, 3], BGR.
         card: of the detector.
         side: short side in pixels instead of the card's, for a `multiple-of-32` detector.
+
+    Raises:
+        OptionError: `side` is given and the detector's input has a fixed size.
     """
     height, width = image.shape[:2]
+    if side is not None and card.resize != "multiple-of-32":
+        raise OptionError(f"detector_side is {side}; this detector's input is fixed at {card.height} x {card.width}")
     if card.resize == "letterbox":
         return _letterbox(image, card.height, card.width)
     target = (card.height, card.width) if card.resize == "stretch" else detector_size(height, width, card, side)

@@ -9,10 +9,8 @@ import click
 
 from ocdrnet_deploy.errors import BuildError
 from ocdrnet_deploy.networks.catalog import DEFAULT, CatalogEntry, catalog
-from ocdrnet_deploy.networks.prepare import prepare_detector, prepare_recognizer
 from ocdrnet_deploy.networks.weights import are_weights_present
-from ocdrnet_deploy.repository.assemble import assemble_repository, with_candidate_cap
-from ocdrnet_deploy.repository.profile import cpu_profile
+from ocdrnet_deploy.repository.build import build_repository
 
 
 @click.group()
@@ -62,10 +60,7 @@ def build(
     """Assemble a served repository: adapt the networks, render the configs, place everything."""
     del engine  # one so far
     try:
-        found = prepare_detector(detector)
-        card = with_candidate_cap(found.card, max_candidates)
-        profile = cpu_profile(recognizer_batch or card.max_candidates)
-        assemble_repository(output, type(found)(found.model, card), prepare_recognizer(recognizer), profile)
+        build_repository(output, detector, recognizer, max_candidates=max_candidates, recognizer_batch=recognizer_batch)
     except BuildError as error:
         click.echo(f"Error: {error}", err=True)
         raise SystemExit(error.exit_code) from None

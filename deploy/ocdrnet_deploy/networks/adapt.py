@@ -25,17 +25,17 @@ class Normalization:
     scale: tuple[float, float, float]
 
 
-HALF = Normalization((127.5, 127.5, 127.5), (1 / 127.5, 1 / 127.5, 1 / 127.5))
+OLDEST_OPSET = 11  # the first whose Round and floating-point Equal stand behind the network
 
 
 def adapt_detector(model: onnx.ModelProto, normalization: Normalization) -> onnx.ModelProto:
     """A DBNet: `input` uint8 [N, h, w, 3] BGR -> `pred` uint8 [N, 1, h, w], the probability times 255, rounded.
 
     Raises:
-        NetworkError: the network has not one image input.
+        NetworkError: the network has not one image input of 32-bit floats, or its opset is too old.
     """
-    edit = GraphEdit(model)
-    probability = edit.graph.output[0].name
+    edit = _edit_of(model)
+    probability = _free_name(edit, "pred", edit.graph.output[0].name)
     _normalize_input(edit, normalization, uint8_image("input", "height", "width"))
     scaled = edit.node("Mul", probability, edit.constant(255.0, np.float32))
     edit.node("Cast", edit.node("Round", scaled), output="pred", to=TensorProto.UINT8)
@@ -49,11 +49,19 @@ def adapt_ctc_recognizer(model: onnx.ModelProto, normalization: Normalization, h
     The probability of the best class is 1 / sum(exp(logit - best logit)): no softmax over all classes is stored.
 
     Raises:
-        NetworkError: the network has not one image input, or its scores do not come from a softmax.
+        NetworkError: the network has not one image input of 32-bit floats, its opset is too old, or its scores do
+            not come from a softmax over a fixed number of classes.
     """
-    edit = GraphEdit(model)
-    classes = model.graph.output[0].type.tensor_type.shape.dim[-1].dim_value
-    logits = _cut_softmax(edit)
+    edit = _edit_of(model)
+    shape = model.graph.output[0].type.tensor_type.shape.dim
+    classes = shape[-1].dim_value if shape else 0
+    if not classes:
+        raise NetworkError(
+            f"the recognizer's output {model.graph.output[0].name!r} does not say how many classes it has"
+        )
+    logits = _cut_softmax(edit, rank=len(shape))
+    for name in ("output_id", "output_prob"):
+        logits = _free_name(edit, name, logits)
     _normalize_input(edit, normalization, uint8_image("input", height, "width"))
     best = edit.reduce("ReduceMax", logits, keepdims=1)
     total = edit.reduce("ReduceSum", edit.node("Exp", edit.node("Sub", logits, best)), keepdims=0)
@@ -66,13 +74,30 @@ def adapt_ctc_recognizer(model: onnx.ModelProto, normalization: Normalization, h
     return edit.model
 
 
+def _edit_of(model: onnx.ModelProto) -> GraphEdit:
+    edit = GraphEdit(model)
+    if edit.opset < OLDEST_OPSET:
+        raise NetworkError(f"the network is written in opset {edit.opset}; it must be {OLDEST_OPSET} or later")
+    return edit
+
+
+def _free_name(edit: GraphEdit, name: str, tensor: str) -> str:
+    """Free the name of a tensor of the contract, which the network may use itself; returns what `tensor` is now."""
+    edit.rename_tensor(name, f"ocdrnet_original_{name}")
+    return f"ocdrnet_original_{name}" if tensor == name else tensor
+
+
 def _normalize_input(edit: GraphEdit, normalization: Normalization, image: onnx.ValueInfoProto) -> None:
     """Feed the network `(pixel - mean) * scale` as float [N, 3, h, w], made from a uint8 image."""
     weights = {initializer.name for initializer in edit.graph.initializer}
-    inputs = [i.name for i in edit.graph.input if i.name not in weights]
+    images = [i for i in edit.graph.input if i.name not in weights]
+    inputs = [i.name for i in images]
     if len(inputs) != 1:
         raise NetworkError(f"the network has {len(inputs)} inputs ({', '.join(inputs)}); it must have one, the image")
+    if images[0].type.tensor_type.elem_type != TensorProto.FLOAT:
+        raise NetworkError(f"the network's input {inputs[0]!r} is not of 32-bit floats")
     edit.rename_tensor(inputs[0], "ocdrnet_normalized")
+    _free_name(edit, image.name, inputs[0])
     before = len(edit.graph.node)
     planes = edit.node("Transpose", edit.node("Cast", image.name, to=TensorProto.FLOAT), perm=[0, 3, 1, 2])
     centered = edit.node("Sub", planes, edit.constant(np.reshape(normalization.mean, (1, 3, 1, 1)), np.float32))
@@ -92,12 +117,15 @@ def _first_index(edit: GraphEdit, logits: str, best: str, classes: int, output: 
     edit.node("Identity", edit.reduce("ReduceMin", candidates, keepdims=0), output=output)
 
 
-def _cut_softmax(edit: GraphEdit) -> str:
+def _cut_softmax(edit: GraphEdit, rank: int) -> str:
     """Remove the softmax that makes the output; returns the name of its input, the logits."""
     output = edit.graph.output[0].name
     last = next((node for node in edit.graph.node if output in node.output), None)
     if last is None or last.op_type != "Softmax":
         found = last.op_type if last else "nothing"
         raise NetworkError(f"the recognizer's output {output!r} is made by {found}; it must be a Softmax over classes")
+    axis = next((a.i for a in last.attribute if a.name == "axis"), -1 if edit.opset >= 13 else 1)
+    if axis not in (-1, rank - 1):
+        raise NetworkError(f"the recognizer's softmax runs over axis {axis}; it must be the last, the classes")
     edit.graph.node.remove(last)
     return str(last.input[0])

@@ -22,6 +22,11 @@ class GraphEdit:
         """The graph being edited."""
         return self.model.graph
 
+    @property
+    def opset(self) -> int:
+        """Version of the standard operators that the graph is written in."""
+        return next((o.version for o in self.model.opset_import if o.domain in ("", "ai.onnx")), 1)
+
     def constant(self, value: Any, dtype: type[np.generic]) -> str:  # noqa: ANN401 - whatever NumPy takes
         """Add an initializer and return its name."""
         name = self._name("constant")
@@ -36,8 +41,7 @@ class GraphEdit:
 
     def reduce(self, op: str, tensor: str, keepdims: int) -> str:
         """Add a reduction over the last axis; its axes became an input in opset 13 (sum) and 18 (the others)."""
-        opset = next(o.version for o in self.model.opset_import if o.domain in ("", "ai.onnx"))
-        if opset < (13 if op == "ReduceSum" else 18):
+        if self.opset < (13 if op == "ReduceSum" else 18):
             return self.node(op, tensor, axes=[-1], keepdims=keepdims)
         return self.node(op, tensor, self.constant([-1], np.int64), keepdims=keepdims)
 
@@ -59,12 +63,18 @@ class GraphEdit:
         self.graph.output.extend(new)
 
     def rename_tensor(self, old: str, new: str) -> None:
-        """Rename a tensor wherever nodes read or write it."""
+        """Rename a tensor wherever nodes read or write it, and forget the type that was noted for it."""
         for node in self.graph.node:
             for names in (node.input, node.output):
                 for i, name in enumerate(names):
                     if name == old:
                         names[i] = new
+        for initializer in self.graph.initializer:
+            if initializer.name == old:
+                initializer.name = new
+        noted = [info for info in self.graph.value_info if info.name != old]
+        del self.graph.value_info[:]
+        self.graph.value_info.extend(noted)
 
     def _name(self, what: str) -> str:
         self._count += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -34,13 +33,16 @@ def assemble_repository(
         profile: threads and batches.
 
     Raises:
-        BuildError: the recognizer's batch is below the detector's candidate cap.
+        BuildError: the recognizer's batch is below the detector's candidate cap, or a file cannot be written.
     """
     check_batch(detector.card, profile)
-    _place_weights(output / "ocdnet" / "1", detector.model, detector.card)
-    _place_weights(output / "ocrnet" / "1", recognizer.model, recognizer.card)
-    for source in sorted(path for path in model_repository().iterdir() if path.is_dir()):
-        _place_model(source, output / source.name, profile, recognizer.card)
+    try:
+        _place_weights(output / "ocdnet" / "1", detector.model, detector.card)
+        _place_weights(output / "ocrnet" / "1", recognizer.model, recognizer.card)
+        for source in sorted(path for path in model_repository().iterdir() if path.is_dir()):
+            _place_model(source, output / source.name, profile, recognizer.card)
+    except OSError as error:
+        raise BuildError(f"{output} was not assembled: {error.filename}: {error.strerror}") from None
 
 
 def check_batch(card: DetectorCard, profile: CpuProfile) -> None:
@@ -55,11 +57,6 @@ def check_batch(card: DetectorCard, profile: CpuProfile) -> None:
             f"{card.max_candidates}: an image with more boxes would fail. Raise --recognizer-batch or lower "
             "--max-candidates"
         )
-
-
-def with_candidate_cap(card: DetectorCard, cap: int | None) -> DetectorCard:
-    """The card with another candidate cap, if one is given."""
-    return card if cap is None else replace(card, max_candidates=cap)
 
 
 def _place_weights(folder: Path, model: onnx.ModelProto, card: DetectorCard | RecognizerCard) -> None:

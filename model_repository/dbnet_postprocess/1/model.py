@@ -4,12 +4,12 @@ import numpy as np
 
 from ocdrnet_ops.dbnet import dbnet_settings, detect_boxes
 from ocdrnet_triton.respond import options, respond_each, tensor
-from ocdrnet_triton.settings import detector_card, use_one_opencv_thread
+from ocdrnet_triton.settings import detector_card, prepare_process
 
 
 class TritonPythonModel:
     def initialize(self, args):
-        use_one_opencv_thread()
+        prepare_process()
         self._card = detector_card(args)
 
     def execute(self, requests):

@@ -6,12 +6,12 @@ from ocdrnet_ops.dbnet import dbnet_settings
 from ocdrnet_ops.decode import ImageLimits, decode_image
 from ocdrnet_ops.resize import detector_input
 from ocdrnet_triton.respond import options, respond_each, tensor
-from ocdrnet_triton.settings import detector_card, parameters, use_one_opencv_thread
+from ocdrnet_triton.settings import detector_card, parameters, prepare_process
 
 
 class TritonPythonModel:
     def initialize(self, args):
-        use_one_opencv_thread()
+        prepare_process()
         limits = parameters(args)
         self._card = detector_card(args)
         self._limits = ImageLimits(int(limits["max_image_bytes"]), int(limits["max_image_pixels"]))

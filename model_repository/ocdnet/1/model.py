@@ -4,11 +4,12 @@ import numpy as np
 
 from ocdrnet_triton.openvino_network import CpuPlacement, OpenVinoNetwork
 from ocdrnet_triton.respond import respond_all, tensor
-from ocdrnet_triton.settings import parameters, version_folder
+from ocdrnet_triton.settings import parameters, prepare_process, version_folder
 
 
 class TritonPythonModel:
     def initialize(self, args):
+        prepare_process()
         chosen = parameters(args)
         placement = CpuPlacement(int(chosen["threads"]), int(chosen["streams"]))
         self._network = OpenVinoNetwork(version_folder(args) / "model.onnx", ["pred"], placement)

@@ -3,11 +3,12 @@
 from ocdrnet_triton.openvino_network import CpuPlacement, OpenVinoNetwork
 from ocdrnet_triton.recognize import recognize
 from ocdrnet_triton.respond import respond_all, tensor
-from ocdrnet_triton.settings import parameters, recognizer_card, version_folder
+from ocdrnet_triton.settings import parameters, prepare_process, recognizer_card, version_folder
 
 
 class TritonPythonModel:
     def initialize(self, args):
+        prepare_process()
         chosen = parameters(args)
         placement = CpuPlacement(int(chosen["threads"]), int(chosen["streams"]))
         self._network = OpenVinoNetwork(version_folder(args) / "model.onnx", ["output_id", "output_prob"], placement)

@@ -2,12 +2,12 @@
 
 from ocdrnet_ops.crop import crop_lines
 from ocdrnet_triton.respond import respond_each, tensor
-from ocdrnet_triton.settings import recognizer_card, use_one_opencv_thread
+from ocdrnet_triton.settings import prepare_process, recognizer_card
 
 
 class TritonPythonModel:
     def initialize(self, args):
-        use_one_opencv_thread()
+        prepare_process()
         self._card = recognizer_card(args)
 
     def execute(self, requests):

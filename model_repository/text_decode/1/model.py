@@ -2,11 +2,12 @@
 
 from ocdrnet_ops.lines import decode_lines
 from ocdrnet_triton.respond import options, respond_each, tensor, text_tensor
-from ocdrnet_triton.settings import recognizer_card
+from ocdrnet_triton.settings import prepare_process, recognizer_card
 
 
 class TritonPythonModel:
     def initialize(self, args):
+        prepare_process()
         self._card = recognizer_card(args)
 
     def execute(self, requests):
@@ -15,10 +16,11 @@ class TritonPythonModel:
     def _answer(self, request):
         names = ("OUTPUT_ID", "OUTPUT_PROB", "CROP_WIDTHS", "BOXES")
         ids, probabilities, widths, boxes = (tensor(request, name) for name in names)
+        width, height = tensor(request, "IMAGE_SIZE").tolist()
         least = options(request).get("min_text_score", self._card.min_text_score)
-        lines = decode_lines(ids, probabilities, widths[:, 0], boxes, self._card, least)
+        lines = decode_lines(ids, probabilities, widths[:, 0], boxes, (width, height), self._card, least)
         return {
-            "LINE_BOXES": boxes[lines.kept],
+            "LINE_BOXES": lines.boxes,
             "LINE_BOX_SCORES": tensor(request, "BOX_SCORES")[lines.kept],
             "TEXTS": text_tensor(lines.texts),
             "TEXT_SCORES": lines.scores,

@@ -1,0 +1,1 @@
+"""How fast the served ensemble is, against named peers, in one run on one machine."""

@@ -1,0 +1,151 @@
+import dataclasses
+import os
+
+import onnx
+import pytest
+from google.protobuf import text_format
+from tritonclient.grpc import model_config_pb2
+
+from ocdrnet_deploy.errors import BuildError
+from ocdrnet_deploy.networks.prepare import PreparedDetector, PreparedRecognizer
+from ocdrnet_deploy.paths import model_repository
+from ocdrnet_deploy.repository.assemble import assemble_repository
+from ocdrnet_deploy.repository.configs import config_text, place_detector, place_recognizer, read_config
+from ocdrnet_deploy.repository.profile import CpuProfile, cpu_profile
+from ocdrnet_ops.cards import DetectorCard, RecognizerCard, read_detector_card, read_recognizer_card
+
+MODELS = {"ocdrnet", "image_preprocess", "ocdnet", "dbnet_postprocess", "text_crop", "ocrnet", "text_decode"}
+DETECTOR = PreparedDetector(
+    onnx.ModelProto(producer_name="detector"), DetectorCard("d", "s", "MIT", "0", "multiple-of-32", max_candidates=70)
+)
+RECOGNIZER = PreparedRecognizer(
+    onnx.ModelProto(producer_name="recognizer"), RecognizerCard("r", "s", "MIT", "0", 32, "ctc", ("a", "漢"))
+)
+PROFILE = CpuProfile(threads=3, detector_streams=2, recognizer_streams=5, detector_batch=6, recognizer_batch=70)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("served") / "repository"
+    assemble_repository(folder, DETECTOR, RECOGNIZER, PROFILE)
+    return folder
+
+
+def config(folder, name):
+    return text_format.Parse((folder / name / "config.pbtxt").read_text(), model_config_pb2.ModelConfig())
+
+
+def values(message):
+    return {name: value.string_value for name, value in message.parameters.items()}
+
+
+def test_all_models_are_there(built):
+    assert {path.name for path in built.iterdir()} == MODELS
+    for name in MODELS:
+        assert config(built, name).name == name
+        assert (built / name / "1").is_dir()
+
+
+def test_code_is_the_projects(built):
+    for name in MODELS - {"ocdrnet"}:
+        assert (built / name / "1" / "model.py").read_bytes() == (
+            model_repository() / name / "1" / "model.py"
+        ).read_bytes()
+    assert not list((built / "ocdrnet" / "1").iterdir())
+
+
+def test_weights_and_cards_lie_beside_their_models(built):
+    for name, prepared in (("ocdnet", DETECTOR), ("ocrnet", RECOGNIZER)):
+        assert (built / name / "1" / "model.onnx").read_bytes() == prepared.model.SerializeToString()
+    assert read_detector_card(built / "ocdnet" / "1" / "card.json") == DETECTOR.card
+    assert read_recognizer_card(built / "ocrnet" / "1" / "card.json") == RECOGNIZER.card
+
+
+def test_profile_is_in_the_configs(built):
+    detector, recognizer = config(built, "ocdnet"), config(built, "ocrnet")
+    assert (detector.max_batch_size, recognizer.max_batch_size) == (6, 70)
+    assert values(detector) == {"threads": "3", "streams": "2"}
+    assert values(recognizer) == {"threads": "3", "streams": "5", "recognizer": "ocrnet"}
+
+
+def test_crop_height_is_the_cards(built):
+    assert list(config(built, "ocrnet").input[0].dims) == [32, -1, 3]
+    assert list(config(built, "ocdnet").input[0].dims) == [-1, -1, 3]
+
+
+def test_other_configs_are_the_templates(built):
+    for name in MODELS - {"ocdnet", "ocrnet"}:
+        assert config(built, name) == read_config(model_repository() / name / "config.pbtxt")
+
+
+def test_only_the_networks_batch(built):
+    batches = {name: config(built, name).max_batch_size for name in MODELS}
+    assert {name for name, size in batches.items() if size} == {"ocdnet", "ocrnet"}
+
+
+def test_every_step_of_the_ensemble_is_a_model_with_its_tensors(built):
+    """A tensor that no step makes, or a name that a model lacks, would show only when Triton loads it."""
+    ensemble = config(built, "ocdrnet")
+    made = {tensor.name for tensor in ensemble.input}
+    for step in ensemble.ensemble_scheduling.step:
+        model = config(built, step.model_name)
+        assert set(step.input_map) == {tensor.name for tensor in model.input}
+        assert set(step.output_map) <= {tensor.name for tensor in model.output}
+        assert set(step.input_map.values()) <= made
+        made |= set(step.output_map.values())
+    assert {tensor.name for tensor in ensemble.output} <= made
+    assert {step.model_name for step in ensemble.ensemble_scheduling.step} == MODELS - {"ocdrnet"}
+
+
+def test_batch_below_the_candidate_cap_is_refused_with_both_numbers(tmp_path):
+    profile = dataclasses.replace(PROFILE, recognizer_batch=69)
+    with pytest.raises(
+        BuildError, match=r"batch of 69 is below the detector's candidate cap of 70.*--recognizer-batch"
+    ):
+        assemble_repository(tmp_path / "repository", DETECTOR, RECOGNIZER, profile)
+    assert not (tmp_path / "repository").exists()
+
+
+def test_rebuilding_replaces(tmp_path):
+    assemble_repository(tmp_path, DETECTOR, RECOGNIZER, PROFILE)
+    card = dataclasses.replace(RECOGNIZER.card, height=64)
+    other = PreparedRecognizer(onnx.ModelProto(producer_name="other"), card)
+    assemble_repository(tmp_path, DETECTOR, other, dataclasses.replace(PROFILE, recognizer_batch=90))
+    assert read_recognizer_card(tmp_path / "ocrnet" / "1" / "card.json").height == 64
+    assert (tmp_path / "ocrnet" / "1" / "model.onnx").read_bytes() == other.model.SerializeToString()
+    assert config(tmp_path, "ocrnet").max_batch_size == 90
+    assert config(tmp_path, "ocrnet").input[0].dims[0] == 64
+    assert not list(tmp_path.rglob(".*"))
+
+
+def test_folder_that_cannot_be_made_is_a_build_error(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(BuildError, match=r"file.*was not assembled: .*(Not a directory|File exists)"):
+        assemble_repository(tmp_path / "file" / "repository", DETECTOR, RECOGNIZER, PROFILE)
+
+
+def test_placing_leaves_other_fields_as_they_were():
+    for name, place in (
+        ("ocdnet", lambda c: place_detector(c, PROFILE)),
+        ("ocrnet", lambda c: place_recognizer(c, PROFILE, RECOGNIZER.card)),
+    ):
+        template = read_config(model_repository() / name / "config.pbtxt")
+        placed = read_config(model_repository() / name / "config.pbtxt")
+        place(placed)
+        for message in (template, placed):
+            message.ClearField("parameters")
+            message.max_batch_size = 0
+            message.input[0].dims[0] = 0
+        assert placed == template
+
+
+def test_config_text_is_parseable():
+    template = read_config(model_repository() / "ocdrnet" / "config.pbtxt")
+    assert text_format.Parse(config_text(template), model_config_pb2.ModelConfig()) == template
+
+
+@pytest.mark.parametrize(("cores", "detector_streams"), [(1, 1), (2, 1), (4, 1), (8, 2), (15, 3)])
+def test_profile_follows_the_cores_that_may_be_used(monkeypatch, cores, detector_streams):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+    profile = cpu_profile(123)
+    assert profile == CpuProfile(detector_streams=detector_streams, recognizer_streams=cores, recognizer_batch=123)

@@ -1,0 +1,98 @@
+"""One real Triton with a freshly built repository for all tests of this folder."""
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from ensemble_calls import GrpcCall, HttpCall, RawHttpCall
+from ocdrnet_command import run_ocdrnet
+from sample_truth import NAMES, SAMPLES
+
+from ocdrnet_client import Client
+from ocdrnet_deploy.errors import UnsupportedNumpyError, UnsupportedPlatformError
+from ocdrnet_deploy.server import Addresses, TritonServer
+
+NO_SERVER_HERE = (UnsupportedPlatformError, UnsupportedNumpyError)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running server: what it serves, where it listens, its process, its log so far."""
+
+    repository: Path
+    addresses: Addresses
+    pid: int
+    log: list = field(repr=False)
+
+    def client(self, **settings):
+        return Client(self.addresses.grpc_url, **settings)
+
+
+@contextmanager
+def served_repository(folder):
+    log = []
+    try:
+        server = TritonServer(folder, on_log=log.append)
+    except NO_SERVER_HERE as error:
+        pytest.skip(str(error))
+    with server:
+        yield Served(folder, server.addresses, server.pid, log)
+
+
+def built_repository(folder, *options):
+    built = run_ocdrnet("models", "build", "--output", folder, *options)
+    assert built.returncode == 0, built.stderr
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OCDRNET_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory, own_cache):
+    with served_repository(built_repository(tmp_path_factory.mktemp("repository"))) as server:
+        yield server
+
+
+@pytest.fixture
+def serve_built(tmp_path):
+    """Serves a repository built with options of its own, beside the common one."""
+
+    @contextmanager
+    def serve(*options):
+        with served_repository(built_repository(tmp_path / "repository", *options)) as server:
+            yield server
+
+    return serve
+
+
+@pytest.fixture(scope="session", params=[GrpcCall, HttpCall, RawHttpCall], ids=["grpc", "http", "raw-http"])
+def call(request, served):
+    """Each way in, by turns."""
+    made = request.param(served.addresses)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def grpc_call(served):
+    made = GrpcCall(served.addresses)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def client(served):
+    with served.client() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def read_alone(client):
+    """The page of every sample, read by one client, one at a time."""
+    return {name: client.read(SAMPLES / name) for name in NAMES}

@@ -1,0 +1,65 @@
+"""Picture files made for tests: a known asymmetric picture, and files that no encoder would write."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+from PIL import Image
+
+# Four quadrants of different gray: every mirror image and turn of it looks different. Gray survives JPEG's chroma.
+QUADRANTS = np.kron(np.array([[10, 90], [170, 250]], np.uint8), np.ones((16, 24), np.uint8))
+RGB = np.dstack([QUADRANTS, 255 - QUADRANTS, QUADRANTS // 2])
+
+# EXIF 2.32, section 4.6.4: which picture is stored when the upright one is `upright`.
+STORED = {
+    1: lambda upright: upright,
+    2: lambda upright: upright[:, ::-1],
+    3: lambda upright: upright[::-1, ::-1],
+    4: lambda upright: upright[::-1],
+    5: lambda upright: np.swapaxes(upright, 0, 1),
+    6: lambda upright: np.rot90(upright, 1),
+    7: lambda upright: np.rot90(np.swapaxes(upright, 0, 1), 2),
+    8: lambda upright: np.rot90(upright, -1),
+}
+
+
+def encode(picture, kind, **options):
+    """The file of a picture (an array in RGB order, or a Pillow image)."""
+    if not isinstance(picture, Image.Image):
+        picture = Image.fromarray(np.ascontiguousarray(picture))
+    stream = io.BytesIO()
+    picture.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def exif(orientation):
+    data = Image.Exif()
+    data[0x0112] = orientation
+    return data
+
+
+def png_chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(width, height, depth, color_type, rows, *extra):
+    """A PNG file by hand; `rows` are bytes without their filter byte."""
+    header = struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, 0)
+    data = zlib.compress(b"".join(b"\0" + row for row in rows))
+    chunks = [png_chunk(b"IHDR", header), *extra, png_chunk(b"IDAT", data), png_chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def long_tiff(pages):
+    """A TIFF whose page chain has `pages` links, all of them on the same pixels."""
+    first = encode(np.zeros((4, 4), np.uint8), "TIFF")
+    start = struct.unpack("<I", first[4:8])[0]
+    end = start + 2 + 12 * struct.unpack("<H", first[start : start + 2])[0]
+    directory, file = first[start:end], bytearray(first)
+    link = end
+    for _ in range(pages - 1):
+        file[link : link + 4] = struct.pack("<I", len(file))
+        link = len(file) + len(directory)
+        file += directory + bytes(4)
+    return bytes(file)

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ocdrnet_ops.cards import RecognizerCard
+from ocdrnet_triton.recognize import recognize
+
+CARD = RecognizerCard("r", "s", "l", "0", height=4, decoder="ctc", characters=("a",), stride=8)
+
+
+class FakeNetwork:
+    """Reads at each time step the mean of its 8 columns, as id; nothing is blank, so padding would be seen."""
+
+    def __init__(self):
+        self.shapes = []
+
+    def run(self, inputs):
+        results = []
+        for batch in inputs:
+            assert batch.dtype == np.uint8
+            self.shapes.append(batch.shape)
+            steps = batch[..., 0].astype(int).reshape(len(batch), batch.shape[1], -1, 8)
+            ids = steps.max(axis=(1, 3)).astype(np.int32)
+            results.append({"output_id": ids, "output_prob": (ids / 1000).astype(np.float32)})
+        return results
+
+
+def request(widths, first_value):
+    """Crops of a request: crop i is filled with the value `first_value + i` within its own width, with 250 beyond."""
+    full = -(-max(widths) // 32) * 32
+    crops = np.full((len(widths), 4, full, 3), 250, np.uint8)
+    for i, width in enumerate(widths):
+        crops[i, :, :width] = first_value + i
+    return crops, np.array(widths, np.int32)
+
+
+def check(all_widths):
+    network, value, requests = FakeNetwork(), 1, []
+    for widths in all_widths:
+        requests.append(request(widths, value))
+        value += len(widths)
+    answers = recognize(network, [crops for crops, _ in requests], [widths for _, widths in requests], CARD)
+    assert len(answers) == len(requests)
+    value = 1
+    for answer, (crops, widths) in zip(answers, requests, strict=True):
+        steps = crops.shape[2] // 8
+        assert answer["output_id"].shape == answer["output_prob"].shape == (len(widths), steps)
+        assert answer["output_id"].dtype == np.int32
+        assert answer["output_prob"].dtype == np.float32
+        for row, width in enumerate(widths):
+            ids = answer["output_id"][row]
+            own, whole = -(-width // 8), width // 8
+            assert (ids[:whole] == value).all()
+            assert (ids[own:] == 0).all()
+            np.testing.assert_allclose(answer["output_prob"][row, :whole], value / 1000, rtol=1e-6)
+            if whole < own:
+                assert ids[whole] in (value, 127)  # its last step is shared with the padding, which is gray
+            value += 1
+    return network
+
+
+def test_results_go_to_their_own_crops():
+    check([[64, 640, 33], [32], [320, 32, 32, 64, 1000], [640]])
+
+
+def test_crops_of_several_requests_share_a_batch():
+    network = check([[64, 64], [64], [64]])
+    assert [shape[0] for shape in network.shapes] == [4]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.lists(st.integers(32, 900), min_size=1, max_size=8), min_size=1, max_size=5))
+def test_any_requests_are_answered_in_order(all_widths):
+    check(all_widths)
+
+
+@pytest.mark.parametrize("width", [32, 33, 39, 40, 320])
+def test_what_the_network_sees_of_a_crop_is_the_same_in_any_company(width):
+    crops, widths = request([width], 9)
+    alone = recognize(FakeNetwork(), [crops], [widths], CARD)[0]
+    padded = np.full((1, 4, 960, 3), 250, np.uint8)
+    padded[:, :, :width] = 9
+    other, other_widths = request([700, 50], 30)
+    together = recognize(FakeNetwork(), [other, padded], [other_widths, widths], CARD)[1]
+    own = -(-width // 8)
+    np.testing.assert_array_equal(alone["output_id"][0, :own], together["output_id"][0, :own])
+    assert not together["output_id"][0, own:].any()

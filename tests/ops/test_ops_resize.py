@@ -114,7 +114,7 @@ def test_stretch_fills_the_input_whatever_the_aspect():
 def test_fixed_inputs_take_no_side(policy):
     image = np.full((50, 900, 3), 7, np.uint8)
     assert detector_input(image, CARDS[policy]).tiles.shape == (1, 320, 640, 3)
-    with pytest.raises(OptionError, match="detector_side is 64.*fixed at 320 x 640"):
+    with pytest.raises(OptionError, match=r"detector_side is 64.*fixed at 320 x 640"):
         detector_input(image, CARDS[policy], 64)
 
 

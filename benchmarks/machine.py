@@ -18,6 +18,14 @@ def machine() -> dict[str, object]:
     }
 
 
+def machine_line() -> str:
+    """`machine` in one line for people."""
+    found = machine()
+    versions = found["versions"]
+    assert isinstance(versions, dict)
+    return f"{found['cpu']}, {found['cores']} cores; " + ", ".join(f"{k} {v}" for k, v in versions.items())
+
+
 def _cpu_name() -> str:
     """Name and the instructions that decide OpenVINO's precision."""
     info = Path("/proc/cpuinfo").read_text(encoding="utf-8")

@@ -20,7 +20,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.machine import machine
+from benchmarks.machine import machine, machine_line
 from benchmarks.readers import ReaderProcess, Round, rapidocr, served
 from ocdrnet_deploy.networks.catalog import DEFAULT
 from ocdrnet_deploy.repository.build import build_repository
@@ -102,14 +102,19 @@ def _summary(measured: dict[str, list[Round]], count: int, images: Path) -> dict
                 "ocdrnet_is_faster_by": ratio,
             }
         )
-    return {"images": count, "folder": images.parent.name, "machine": machine(), "readers": rows}
+    return {
+        "images": count,
+        "folder": images.parent.name if images.name == "images" else images.name,
+        "machine": machine(),
+        "readers": rows,
+    }
 
 
 def _markdown(result: dict[str, object]) -> str:
     rows = result["readers"]
     assert isinstance(rows, list)
     lines = [
-        f"{result['images']} images of {result['folder']}; {result['machine']}",
+        f"{result['images']} images of {result['folder']}; {machine_line()}",
         "",
         "| reader | images/s (median) | lines read | ocdrnet, one request in flight, is faster by |",
         "|---|---|---|---|",

@@ -98,7 +98,7 @@ def is_running():
 @pytest.fixture
 def all_gone(is_running, wait_until):
     """Waits for the end of processes that have been killed: the kernel takes a moment."""
-    return lambda pids: wait_until(lambda: not [pid for pid in pids if is_running(pid)], timeout_s=2)
+    return lambda pids: wait_until(lambda: not [pid for pid in pids if is_running(pid)], timeout_s=15)
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ class Address:
             ConfigurationError: the scheme is another, the host is missing, the port is no number, or the url
                 holds something that would be ignored (user, query, a path with gRPC).
         """
-        parts = urlsplit(url if "://" in url else f"grpc://{url}")
+        parts = _split(url)
         if parts.scheme not in _DEFAULT_PORTS:
             raise ConfigurationError(f"url {url!r}: the scheme must be one of {', '.join(_DEFAULT_PORTS)}")
         path = parts.path.rstrip("/")
@@ -77,6 +77,13 @@ class Address:
         if path and not parts.scheme.startswith("http"):
             raise ConfigurationError(f"url {url!r}: gRPC has no path; leave out {path!r}")
         return cls(parts.scheme, parts.hostname, _port(url, parts), path)
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url if "://" in url else f"grpc://{url}")
+    except ValueError as error:
+        raise ConfigurationError(f"url {url!r}: {error}; write it as scheme://host:port") from error
 
 
 def _port(url: str, parts: SplitResult) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from types import TracebackType
 
@@ -53,7 +54,7 @@ class AsyncClient:
         self._timeout = as_timeout(timeout)
         self._retry = retry
         self._headers = headers or {}
-        self._closed = False
+        self._closed = asyncio.Event()
         self._transport = transport
 
     async def __aenter__(self) -> AsyncClient:
@@ -66,7 +67,8 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Break off requests under way and release the connection; closing twice does nothing."""
-        transport, self._transport, self._closed = self._transport, None, True
+        self._closed.set()
+        transport, self._transport = self._transport, None
         if transport is not None:
             await transport.close()
 
@@ -114,10 +116,17 @@ class AsyncClient:
             try:
                 return await self._open().infer(request, attempts.remaining())
             except ServerUnavailableError as error:
-                await asyncio.sleep(attempts.wait_after(error))
+                await self._pause(attempts, error)
+
+    async def _pause(self, attempts: Attempts, error: ServerUnavailableError) -> None:
+        if not self._closed.is_set():
+            seconds = attempts.wait_after(error)
+            # An event rather than a sleep: closing the client ends the wait.
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._closed.wait(), seconds)
 
     def _open(self) -> AsyncTransport:
-        if self._closed:
+        if self._closed.is_set():
             raise ClientClosedError("the client is closed; make a new one")
         if self._transport is None:
             # Not in __init__: gRPC and aiohttp tie a connection to the loop that runs when it is made.

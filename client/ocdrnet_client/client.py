@@ -50,7 +50,7 @@ class Client:
             model: the ensemble's name in the server's repository.
             timeout: limits in seconds; a number limits one `read`.
             retry: how often, and after what waits, an unavailable server is asked again.
-            headers: sent with every request, for instance `authorization`; lower case over gRPC.
+            headers: sent with every request, for instance `authorization`.
             transport: used instead of a connection to `url`, for tests.
 
         Raises:

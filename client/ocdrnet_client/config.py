@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from ocdrnet_client.errors import ConfigurationError
@@ -70,5 +71,8 @@ DEFAULT_RETRY = Retry()
 
 
 def as_timeout(timeout: Timeout | float) -> Timeout:
-    """A number is short for the request's timeout."""
-    return timeout if isinstance(timeout, Timeout) else Timeout(request=timeout)
+    """A number is short for the request's timeout; infinity waits for ever."""
+    if isinstance(timeout, Timeout):
+        return timeout
+    # No deadline of gRPC holds an infinity.
+    return Timeout(request=None if timeout == math.inf else timeout)

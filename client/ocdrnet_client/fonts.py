@@ -1,6 +1,6 @@
 """Finds fonts that can draw a text, whatever its script.
 
-Pillow's bundled font serves Latin. Any other script needs a font of the system: fontconfig is asked where it
+Pillow's bundled font serves ASCII. Anything else needs a font of the system: fontconfig is asked where it
 is installed, otherwise the well-known folders are searched.
 """
 
@@ -58,7 +58,10 @@ class FontBook:
     def legible(self, text: str, font: Font) -> str:
         """The text with each character that the font lacks written as `U+4F60`, instead of an empty box."""
         lacking = _visible(text) - _drawable(font, _visible(text))
-        return "".join(f" U+{ord(char):04X} " if char in lacking else char for char in text).strip()
+        if not lacking:
+            return text
+        named = "".join(f" U+{ord(char):04X} " if char in lacking else char for char in text)
+        return " ".join(named.split())
 
     def _look_for(self, wanted: set[str]) -> None:
         if wanted and self._add_font_with(wanted):

@@ -91,3 +91,6 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InvalidRequestError(f"cannot read {path}: {error.strerror or error}") from error
+    except ValueError as error:
+        # A NUL or an unpaired surrogate is no part of a file's name.
+        raise InvalidRequestError(f"cannot read {str(path)!r}: {error}") from error

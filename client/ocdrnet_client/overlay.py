@@ -6,13 +6,14 @@ import io
 import math
 import os
 import statistics
+import struct
 import warnings
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageColor, ImageDraw, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageColor, ImageDraw, ImageOps
 
 from ocdrnet_client.errors import InvalidRequestError
 from ocdrnet_client.fonts import Font, FontBook
@@ -77,12 +78,14 @@ def _draw_lines(picture: Image.Image, panel: Image.Image, page: Page, scale: flo
         colour = _COLOURS[index % len(_COLOURS)]
         corners = [(x * scale, y * scale) for x, y in line.box]
         on_picture.line([*corners, corners[0]], fill=colour, width=stroke, joint="curve")
-        on_panel.polygon(corners, outline=_faint(colour))
+        on_panel.polygon(corners, outline=_faint(colour), width=stroke)
         _write(panel, line, scale, colour, book)
 
 
 def _write(panel: Image.Image, line: Line, scale: float, colour: str, book: FontBook) -> None:
-    width, height = (side * scale for side in _sides(line.box))
+    # What is longer than the panel cannot be seen whole, and FreeType refuses sizes without bound.
+    longest = math.hypot(*panel.size)
+    width, height = (min(side * scale, longest) for side in _sides(line.box))
     text = book.legible(line.text, book.font_for(line.text))
     if not text:
         return
@@ -90,6 +93,8 @@ def _write(panel: Image.Image, line: Line, scale: float, colour: str, book: Font
     left, top, right, bottom = font.getbbox(text)
     patch = Image.new("L", (max(1, math.ceil(right - left)), max(1, math.ceil(bottom - top))))
     ImageDraw.Draw(patch).text((-left, -top), text, font=font, fill=255)
+    # At small sizes glyphs advance by whole pixels, so that a text may still be a little wider than asked for.
+    patch = patch.resize((max(1, min(patch.width, round(width))), patch.height))
     (x0, y0), (x1, y1) = line.box[0], line.box[1]
     slanted = patch.rotate(-math.degrees(math.atan2(y1 - y0, x1 - x0)), Image.Resampling.BICUBIC, expand=True)
     middle = [scale * sum(axis) / 4 for axis in zip(*line.box, strict=True)]
@@ -130,7 +135,8 @@ def _decoded(data: bytes, name: str) -> Image.Image:
     try:
         with Image.open(io.BytesIO(data)) as opened:
             return _flattened(opened)
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError) as error:
+        # Pillow's decoders raise all of these for files that are damaged behind their header.
         raise InvalidRequestError(f"cannot draw over {name}: {error}") from error
 
 

@@ -77,7 +77,7 @@ def parse_page(tensors: Tensors, image: str | None = None) -> Page:
         image: the file's name, for the Page.
 
     Raises:
-        UnexpectedResponseError: an output is missing, or its shape does not fit the others.
+        UnexpectedResponseError: an output is missing, or its shape or type does not fit.
     """
     line_rows, word_rows = _group(tensors, _LINE_ROWS), _group(tensors, _WORD_ROWS)
     sizes = {name: _shaped(tensors, name, (size,)) for name, size in _PAGE_SIZES.items()}
@@ -111,14 +111,17 @@ def _words_by_line(rows: Tensors, lines: int) -> list[list[Word]]:
 
 
 def _group(tensors: Tensors, rows: dict[str, tuple[int, ...]]) -> Tensors:
-    count = len(_output(tensors, next(iter(rows))))
-    return {name: _shaped(tensors, name, (count, *row)) for name, row in rows.items()}
+    count = _output(tensors, next(iter(rows))).shape[:1]
+    return {name: _shaped(tensors, name, (*count, *row)) for name, row in rows.items()}
 
 
 def _shaped(tensors: Tensors, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
     tensor = _output(tensors, name)
     if tensor.shape != shape:
         raise UnexpectedResponseError(f"{name} has shape {list(tensor.shape)}; expected {list(shape)}")
+    # tritonclient makes object arrays of BYTES tensors, and of these only.
+    if (tensor.dtype.kind == "O") != name.endswith("TEXTS"):
+        raise UnexpectedResponseError(f"{name} has type {tensor.dtype}; only TEXTS and WORD_TEXTS are BYTES")
     return tensor
 
 

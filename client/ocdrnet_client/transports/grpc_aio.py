@@ -7,12 +7,10 @@ from typing import Any
 
 from tritonclient.grpc import InferInput
 from tritonclient.grpc.aio import InferenceServerClient
-from tritonclient.utils import InferenceServerException
 
 from ocdrnet_client.address import Address
-from ocdrnet_client.error_mapping import from_triton
 from ocdrnet_client.protocol import InferRequest, Tensors
-from ocdrnet_client.transports.grpc_channel import channel_arguments
+from ocdrnet_client.transports.grpc_channel import channel_arguments, metadata, own_errors
 from ocdrnet_client.transports.tensors import infer_arguments, output_tensors
 
 
@@ -21,7 +19,8 @@ class AsyncGrpcTransport:
 
     def __init__(self, address: Address, headers: Mapping[str, str]) -> None:
         self._address = address
-        self._headers = dict(headers)
+        self._headers = metadata(headers)
+        self._closed = False
         self._client: Any = InferenceServerClient(
             address.target, ssl=address.is_secure, channel_args=channel_arguments(address)
         )
@@ -29,19 +28,16 @@ class AsyncGrpcTransport:
     async def infer(self, request: InferRequest, timeout: float | None) -> Tensors:
         """One call, with `timeout` as its deadline."""
         arguments = infer_arguments(InferInput, request)
-        try:
+        with own_errors(self._address, lambda: self._closed):
             result = await self._client.infer(**arguments, headers=self._headers, client_timeout=timeout)
-        except InferenceServerException as error:
-            raise from_triton(error, self._address) from None
         return output_tensors(result)
 
     async def is_model_ready(self, model: str, timeout: float | None) -> bool:
         """One call, with `timeout` as its deadline."""
-        try:
+        with own_errors(self._address, lambda: self._closed):
             return bool(await self._client.is_model_ready(model, headers=self._headers, client_timeout=timeout))
-        except InferenceServerException as error:
-            raise from_triton(error, self._address) from None
 
     async def close(self) -> None:
         """Close the channel, which cancels calls under way."""
+        self._closed = True
         await self._client.close()

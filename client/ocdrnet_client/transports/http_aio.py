@@ -19,6 +19,7 @@ from ocdrnet_client.protocol import InferRequest, Tensors
 from ocdrnet_client.transports.tensors import infer_arguments, output_tensors
 
 T = TypeVar("T")
+_NO_RIGHTS = ("401", "403")
 
 
 class AsyncHttpTransport:
@@ -44,12 +45,23 @@ class AsyncHttpTransport:
         )
 
     async def is_model_ready(self, model: str, timeout: float | None) -> bool:
-        """One GET; `timeout` covers it from the connection to the last byte."""
-        return bool(await self._bounded(self._client.is_model_ready(model, headers=self._headers), timeout))
+        """One GET, or two for a no; `timeout` covers them from the connection to the last byte."""
+        return await self._bounded(self._is_model_ready(model), timeout)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
+
+    async def _is_model_ready(self, model: str) -> bool:
+        if await self._client.is_model_ready(model, headers=self._headers):
+            return True
+        try:
+            # tritonclient keeps the reason of a no to itself; this question gets the same one, in words.
+            await self._client.get_model_metadata(model, headers=self._headers)
+        except InferenceServerException as error:
+            if error.status() in _NO_RIGHTS:
+                raise
+        return False
 
     async def _bounded(self, call: Awaitable[T], timeout: float | None) -> T:
         try:
@@ -58,7 +70,8 @@ class AsyncHttpTransport:
             raise describe(RequestTimeoutError, f"{timeout:.3g} s have passed", self._address) from None
         except InferenceServerException as error:
             raise from_triton(error, self._address) from None
-        except (aiohttp.ClientConnectionError, ConnectionError) as error:
+        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, ConnectionError) as error:
             raise describe(ServerUnavailableError, str(error), self._address) from None
-        except (aiohttp.ClientError, ValueError) as error:
-            raise describe(UnexpectedResponseError, str(error), self._address) from None
+        except (aiohttp.ClientError, ValueError, TypeError, LookupError, AttributeError) as error:
+            # The last four come from tritonclient where an answer is no JSON, or JSON of another shape.
+            raise describe(UnexpectedResponseError, f"{type(error).__name__}: {error}", self._address) from None

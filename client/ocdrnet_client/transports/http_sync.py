@@ -18,12 +18,16 @@ from ocdrnet_client.protocol import InferRequest, Tensors
 from ocdrnet_client.transports.http_aio import AsyncHttpTransport
 
 T = TypeVar("T")
+_CLOSED = "the client was closed while the request was under way"
 
 
 class HttpTransport:
     """See `ocdrnet_client.transports.base.Transport`."""
 
     def __init__(self, address: Address, headers: Mapping[str, str]) -> None:
+        # Without it, a request could be handed to the loop just after its last round, and wait for ever.
+        self._handing_over = threading.Lock()
+        self._closed = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="ocdrnet-http", daemon=True)
         self._thread.start()
@@ -43,15 +47,24 @@ class HttpTransport:
 
     def close(self) -> None:
         """Cancel requests under way, close the connections and end the thread."""
-        self._wait_for(self._cancel_and_close())
+        with self._handing_over:
+            if self._closed:
+                return
+            self._closed = True
+            closing = asyncio.run_coroutine_threadsafe(self._cancel_and_close(), self._loop)
+        closing.result()
         self._stop_loop()
 
     def _wait_for(self, call: Coroutine[Any, Any, T]) -> T:
-        future = asyncio.run_coroutine_threadsafe(call, self._loop)
+        with self._handing_over:
+            if self._closed:
+                call.close()
+                raise ClientClosedError(_CLOSED)
+            future = asyncio.run_coroutine_threadsafe(call, self._loop)
         try:
             return future.result()
         except concurrent.futures.CancelledError:
-            raise ClientClosedError("the client was closed while the request was under way") from None
+            raise ClientClosedError(_CLOSED) from None
         finally:
             # Ctrl-C interrupts only this thread; the call must not live on in the other one.
             future.cancel()

@@ -42,6 +42,6 @@ def output_tensors(result: InferResult) -> Tensors:
     """
     try:
         tensors = {name: result.as_numpy(name) for name in OUTPUTS}
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise UnexpectedResponseError(f"the answer's tensors cannot be read: {error}") from error
     return {name: tensor for name, tensor in tensors.items() if tensor is not None}

@@ -1,0 +1,161 @@
+import asyncio
+import socket
+import threading
+import time
+
+import client_grpc_stand_in
+import client_http_stand_in
+import grpc
+import pytest
+from client_model import Model
+
+from ocdrnet_client import AsyncClient, Client
+
+STAND_INS = {"grpc": client_grpc_stand_in, "http": client_http_stand_in}
+# What Triton answers over either protocol for the same cause.
+STATUSES = {
+    "invalid": (grpc.StatusCode.INVALID_ARGUMENT, 400),
+    "missing": (grpc.StatusCode.NOT_FOUND, 404),
+    "unavailable": (grpc.StatusCode.UNAVAILABLE, 503),
+    "internal": (grpc.StatusCode.INTERNAL, 500),
+    "late": (grpc.StatusCode.DEADLINE_EXCEEDED, 504),
+    "forbidden": (grpc.StatusCode.PERMISSION_DENIED, 403),
+}
+
+
+class Server:
+    """A running stand-in: its model, its url, and the statuses of its protocol."""
+
+    def __init__(self, protocol, port=0):
+        self.protocol = protocol
+        self.model = Model()
+        self.url, self.stop = STAND_INS[protocol].start(self.model, port)
+
+    def status(self, cause):
+        return STATUSES[cause][self.protocol == "http"]
+
+
+class Blocking:
+    """`Client`, behind calls that `Awaited` has, too."""
+
+    is_async = False
+
+    def __init__(self, url, **settings):
+        self._client = Client(url, **settings)
+
+    def read(self, image, **options):
+        return self._client.read(image, **options)
+
+    def read_many(self, images, **options):
+        return list(self._client.read_many(images, **options))
+
+    def read_and_close(self, image, is_time):
+        """Read, and close from another thread as soon as it is time."""
+
+        def close_in_time():
+            while not is_time():
+                time.sleep(0.01)
+            self._client.close()
+
+        closing = threading.Thread(target=close_in_time)
+        closing.start()
+        try:
+            return self._client.read(image)
+        finally:
+            closing.join()
+
+    def is_ready(self):
+        return self._client.is_ready()
+
+    def close(self):
+        self._client.close()
+
+
+class Awaited:
+    """`AsyncClient` in a loop of its own."""
+
+    is_async = True
+
+    def __init__(self, url, **settings):
+        self._client = AsyncClient(url, **settings)
+        self._runner = asyncio.new_event_loop()
+
+    def read(self, image, **options):
+        return self._runner.run_until_complete(self._client.read(image, **options))
+
+    def read_many(self, images, **options):
+        async def collected():
+            return [outcome async for outcome in self._client.read_many(images, **options)]
+
+        return self._runner.run_until_complete(collected())
+
+    def read_and_close(self, image, is_time):
+        async def both():
+            reading = asyncio.create_task(self._client.read(image))
+            while not is_time():
+                await asyncio.sleep(0.01)
+            await self._client.close()
+            return await reading
+
+        return self._runner.run_until_complete(both())
+
+    def is_ready(self):
+        return self._runner.run_until_complete(self._client.is_ready())
+
+    def close(self):
+        if not self._runner.is_closed():
+            self._runner.run_until_complete(self._client.close())
+            self._runner.run_until_complete(self._runner.shutdown_default_executor())
+            self._runner.close()
+
+
+@pytest.fixture(params=["grpc", "http"])
+def protocol(request):
+    return request.param
+
+
+@pytest.fixture
+def server(protocol):
+    server = Server(protocol)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=[Blocking, Awaited], ids=["blocking", "awaited"])
+def connect(request, server):
+    """Makes clients of the server, blocking and asynchronous ones behind one face."""
+    clients = []
+
+    def connected(url=server.url, **settings):
+        clients.append(request.param(url, **settings))
+        return clients[-1]
+
+    yield connected
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def model(server):
+    return server.model
+
+
+@pytest.fixture
+def unused_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def serve_at():
+    """Starts a server at a chosen port, for one that comes up late."""
+    servers = []
+
+    def started(protocol, port):
+        servers.append(Server(protocol, port))
+        return servers[-1]
+
+    yield started
+    for server in servers:
+        server.stop()

@@ -1,0 +1,59 @@
+"""Answers that are not the `ocdrnet` model's."""
+
+import numpy as np
+import pytest
+from client_answers import EMPTY, TWO_LINES, tensors_of
+
+from ocdrnet_client import UnexpectedResponseError
+from ocdrnet_client.protocol import OUTPUTS, build_request, parse_page
+
+
+def test_the_outputs_are_the_models():
+    assert sorted(OUTPUTS) == sorted(tensors_of(EMPTY))
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_an_answer_without_an_output_names_it(name):
+    tensors = {key: value for key, value in tensors_of(TWO_LINES).items() if key != name}
+    with pytest.raises(UnexpectedResponseError, match=f"the answer has no output {name};"):
+        parse_page(tensors)
+
+
+@pytest.mark.parametrize(
+    ("output", "wrong", "text"),
+    [
+        ("BOXES", np.zeros((3, 8), np.float32), r"BOXES has shape \[3, 8\]; expected \[3, 4, 2\]"),
+        ("BOXES", np.zeros((), np.float32), r"BOXES has shape \[\]; expected \[4, 2\]"),
+        ("BOX_SCORES", np.zeros(2, np.float32), r"BOX_SCORES has shape \[2\]; expected \[3\]"),
+        ("TEXTS", np.array([b"a"] * 4, object), "TEXTS"),
+        ("TEXT_SCORES", np.zeros((3, 1), np.float32), "TEXT_SCORES"),
+        ("WORD_BOXES", np.zeros((2, 4, 2), np.float32), "WORD_TEXTS"),
+        ("WORD_SCORES", np.zeros(2, np.float32), "WORD_SCORES"),
+        ("WORD_LINES", np.zeros(4, np.int32), "WORD_LINES"),
+        ("WORD_LINES", np.array([0, 0, 3], np.int32), "WORD_LINES names line 3, but there are 3 lines"),
+        ("WORD_LINES", np.array([0, 0, -1], np.int32), "WORD_LINES names line -1"),
+        ("IMAGE_SIZE", np.zeros(3, np.int32), "IMAGE_SIZE"),
+        ("FRAMES", np.zeros(0, np.int32), "FRAMES"),
+        ("TRUNCATED", np.zeros(2, bool), "TRUNCATED"),
+        ("TEXTS", np.zeros(3, np.float32), "TEXTS has type float32"),
+        ("BOXES", np.full((3, 4, 2), b"x", object), "BOXES has type object"),
+    ],
+)
+def test_an_output_that_does_not_fit_is_refused(output, wrong, text):
+    with pytest.raises(UnexpectedResponseError, match=text):
+        parse_page({**tensors_of(TWO_LINES), output: wrong})
+
+
+def test_words_go_to_the_line_they_name_in_their_order():
+    tensors = tensors_of(TWO_LINES)
+    page = parse_page({**tensors, "WORD_LINES": np.array([2, 0, 2], np.int32)}, "name.png")
+    assert [[word.text for word in line.words] for line in page.lines] == [["你好"], [], ["Grüße", "12.5"]]
+    assert page.image == "name.png"
+
+
+def test_a_request_holds_the_image_without_copying_it():
+    request = build_request(b"\x00\xff\x07", {})
+    assert request.tensor.tolist() == [0, 255, 7]
+    assert request.tensor.dtype == np.uint8
+    assert not request.tensor.flags.owndata
+    assert "xff" not in repr(request)

@@ -1,0 +1,103 @@
+import dataclasses
+import json
+
+import pytest
+from client_answers import EMPTY, TWO_LINES, box
+
+from ocdrnet_client import Line, Page, UnexpectedResponseError, Word
+
+NAMED = dataclasses.replace(TWO_LINES, image="photo.jpg")
+
+
+def test_the_keys_are_those_the_command_promises():
+    page = NAMED.to_dict()
+    assert list(page) == ["image", "width", "height", "lines", "truncated", "frames"]
+    assert list(page["lines"][0]) == ["text", "score", "box", "box_score", "words"]
+    assert list(page["lines"][0]["words"][0]) == ["text", "score", "box"]
+
+
+def test_every_value_stands_under_its_key():
+    corners = [[10.0, 20.0], [210.0, 20.0], [210.0, 50.0], [10.0, 50.0]]
+    page = NAMED.to_dict()
+    assert {**page, "lines": None} == {
+        "image": "photo.jpg",
+        "width": 640,
+        "height": 480,
+        "lines": None,
+        "truncated": True,
+        "frames": 3,
+    }
+    first = page["lines"][0]
+    assert {**first, "words": None} == {
+        "text": "Grüße 你好",
+        "score": 0.875,
+        "box": corners,
+        "box_score": 0.75,
+        "words": None,
+    }
+    assert [(word["text"], word["score"], word["box"][0]) for word in first["words"]] == [
+        ("Grüße", 0.5, [10.0, 20.0]),
+        ("你好", 1.0, [130.0, 20.0]),
+    ]
+
+
+@pytest.mark.parametrize("page", [NAMED, TWO_LINES, EMPTY], ids=["named", "without a name", "empty"])
+def test_dictionaries_and_json_lead_back(page):
+    assert Page.from_dict(page.to_dict()) == page
+    assert Page.from_dict(json.loads(json.dumps(page.to_dict()))) == page
+
+
+def test_numbers_are_rounded():
+    third = 1 / 3
+    word = Word("a", third, ((third, 2 * third), (1.06, 1.04), (5, 5), (0, 1e6 + third)))
+    assert word.to_dict() == {"text": "a", "score": 0.3333, "box": [[0.3, 0.7], [1.1, 1.0], [5, 5], [0, 1000000.3]]}
+    line = Line("a", third, word.box, 2 * third).to_dict()
+    assert (line["score"], line["box_score"], line["words"]) == (0.3333, 0.6667, [])
+
+
+def test_the_text_is_the_lines():
+    assert TWO_LINES.text == "Grüße 你好\n\n12.5"
+    assert EMPTY.text == ""
+
+
+def test_warnings_tell_what_is_missing():
+    assert EMPTY.warnings == ()
+    (truncated,) = dataclasses.replace(EMPTY, truncated=True).warnings
+    assert "raise max_candidates" in truncated
+    (frames,) = dataclasses.replace(EMPTY, frames=2).warnings
+    assert "the first of 2 frames" in frames
+    assert TWO_LINES.warnings == (truncated, frames.replace("of 2", "of 3"))
+
+
+@pytest.mark.parametrize("key", list(EMPTY.to_dict()))
+def test_a_missing_key_of_a_page_is_named(key):
+    data = {name: value for name, value in NAMED.to_dict().items() if name != key}
+    with pytest.raises(UnexpectedResponseError, match=f"not a page as to_dict writes it: no key '{key}'"):
+        Page.from_dict(data)
+
+
+@pytest.mark.parametrize(
+    ("damage", "part"),
+    [
+        (lambda page: page["lines"][0].pop("box_score"), "not a line .* no key 'box_score'"),
+        (lambda page: page["lines"][0]["words"][1].pop("text"), "not a word .* no key 'text'"),
+        (lambda page: page["lines"][0]["box"].pop(), "not a line"),
+        (lambda page: page["lines"][0]["words"][0]["box"][2].append(1), "not a word"),
+        (lambda page: page["lines"][0].update(score="high"), "not a line"),
+        (lambda page: page.update(width=None), "not a page"),
+        (lambda page: page.update(lines=7), "not a page"),
+        (lambda page: page.update(lines=["text"]), "not a line"),
+    ],
+)
+def test_what_cannot_be_read_back_is_named(damage, part):
+    data = NAMED.to_dict()
+    damage(data)
+    with pytest.raises(UnexpectedResponseError, match=part):
+        Page.from_dict(data)
+
+
+def test_results_are_values():
+    assert hash(TWO_LINES) == hash(Page.from_dict(TWO_LINES.to_dict()))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        TWO_LINES.width = 1
+    assert box(1, 2, 3, 4) == ((1, 2), (4, 2), (4, 6), (1, 6))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 
 from ocdrnet_ops.errors import OptionError
 
@@ -39,7 +40,7 @@ class Option:
         return number
 
     def _number(self, value: object) -> int | float | None:
-        if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        if isinstance(value, bool) or not isinstance(value, (Real, str)):
             return None
         try:
             number = float(value)

@@ -76,3 +76,11 @@ def test_arguments_that_stand_for_nothing_are_told():
 def test_only_shared_names_get_their_folder():
     paths = [Path("x/a.jpg"), Path("y/a.jpg"), Path("y/b.jpg"), Path.cwd() / "a.jpg"]
     assert picture_names(paths) == ["x/a.jpg", "y/a.jpg", "b.jpg", "a.jpg"]
+
+
+def test_overlays_of_an_earlier_run_are_not_read_again():
+    for name in ("run/a.jpg", "run/a.overlay.jpg", "run/a.overlay-notes.png"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).touch()
+    assert found("run") == ["run/a.jpg", "run/a.overlay-notes.png"]
+    assert found("run/a.overlay.jpg") == ["run/a.overlay.jpg"]

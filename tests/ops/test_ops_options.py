@@ -1,6 +1,7 @@
 import json
 import re
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -109,3 +110,9 @@ def test_any_parameters_are_in_range_or_refused(parameters):
         kind, low, high = RANGES[name]
         assert type(value) is kind
         assert low <= value <= high
+
+
+def test_numbers_of_numpy_are_numbers():
+    options = parse_options({"min_size": np.int64(7), "box_threshold": np.float32(0.5)})
+    assert options == {"min_size": 7, "box_threshold": 0.5}
+    assert [type(value) for value in options.values()] == [int, float]

@@ -62,7 +62,9 @@ def _in_folder(folder: Path) -> Iterator[Path]:
 
 
 def _is_picture(name: str) -> bool:
-    return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
+    """Whether a folder's file is to be read; an earlier run's overlays are not."""
+    path = Path(name)
+    return not name.startswith(".") and path.suffix.lower() in SUFFIXES and not path.stem.endswith(".overlay")
 
 
 def _relative(path: Path) -> str:

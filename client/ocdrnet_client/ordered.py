@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from ocdrnet_client.errors import ConfigurationError
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+SIGNAL_TURN_S = 0.2
 
 
 def check_concurrency(concurrency: int) -> int:
@@ -37,12 +38,23 @@ def map_in_threads(work: Callable[[Item], Answer], items: Iterable[Item], concur
         for item in items:
             pending.append(pool.submit(work, item))
             if len(pending) == 2 * concurrency:
-                yield pending.popleft().result()
+                yield _awaited(pending.popleft())
         while pending:
-            yield pending.popleft().result()
+            yield _awaited(pending.popleft())
     finally:
         # No waiting: a consumer that stops early closes its client, which breaks off what still runs.
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _awaited(future: Future[Answer]) -> Answer:
+    """The future's result, waited for in short turns.
+
+    A signal that the kernel hands to another thread does not end a lock's wait in the main one: without the turns,
+    Ctrl-C would now and then be acted on only when the picture is done.
+    """
+    while not wait((future,), timeout=SIGNAL_TURN_S).done:
+        pass
+    return future.result()
 
 
 async def map_in_tasks(

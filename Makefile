@@ -28,7 +28,7 @@ bench: install
 	$(BIN)/python -m benchmarks.pipeline
 
 docs: install
-	$(BIN)/python -m docs.write_options
+	$(BIN)/python -m docs.write_options && $(BIN)/python -m docs.write_networks
 
 clean:
 	rm -rf build .venv

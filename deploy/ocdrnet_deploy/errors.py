@@ -3,8 +3,22 @@
 DeployError
 ├── BuildError                      assembling a served repository (exit code 2)
 │   ├── UnknownNetworkError             no network of that name
+│   ├── UnknownPresetError              no preset of that name
 │   ├── WeightsError                    a network's file is missing, or has other bytes than expected
-│   └── NetworkError                    a graph that does not fit the pipeline's contract
+│   ├── NetworkError                    a graph that does not fit the pipeline's contract
+│   ├── NoGpuError                      no NVIDIA GPU on this machine
+│   ├── NoTensorRtError                 no TensorRT on this machine
+│   ├── TensorRtError                   TensorRT is too old, does not run, or built no plan
+│   └── PlanError                       a plan that cannot run here: another GPU, version or file
+├── DownloadError                   NVIDIA's networks from NGC (exit code 1)
+│   ├── EulaError                       the licence was not accepted (exit code 2)
+│   ├── NgcKeyError                     no key, or none that can be one (exit code 2)
+│   ├── FileChoiceError                 several files, and the catalog does not say which (exit code 2)
+│   ├── NgcAccessError                  NGC refuses the key
+│   ├── NgcNotFoundError                no such version or file
+│   ├── NgcUnavailableError             it failed again and again
+│   ├── ChecksumError                   other bytes than recorded
+│   └── NetworkCacheError               the cache cannot be written, or is full
 └── ServerError                     the local Triton server
     ├── RefusalError                nothing was started; the user has to change something first (exit code 2)
     │   ├── UnsupportedPlatformError    not Linux on x86-64
@@ -41,12 +55,79 @@ class UnknownNetworkError(BuildError):
     """The catalog has no such network; the text names those it has."""
 
 
+class UnknownPresetError(BuildError):
+    """The catalog has no such preset; the text names those it has."""
+
+
 class WeightsError(BuildError):
     """A network's file is missing, or has other bytes than the catalog expects."""
 
 
 class NetworkError(BuildError):
     """A graph does not fit the pipeline's tensor contract; the text states the difference."""
+
+
+class NoGpuError(BuildError):
+    """The engine needs an NVIDIA GPU and this machine shows none; the text says where to build instead."""
+
+
+class NoTensorRtError(BuildError):
+    """The engine needs TensorRT and this machine has none; the text says where to build instead."""
+
+
+class TensorRtError(BuildError):
+    """TensorRT is too old, does not run, or failed to build; the text carries its last error lines."""
+
+
+class PlanError(BuildError):
+    """A plan cannot run here: it belongs to another GPU or TensorRT, or is not the file that was built."""
+
+
+class DownloadError(DeployError):
+    """A network was not downloaded; what was received before stays for the next attempt."""
+
+
+class EulaError(DownloadError):
+    """The user did not accept NVIDIA's licence; the text says where to read it and how to accept it."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class NgcKeyError(DownloadError):
+    """There is no NGC key, or what is there cannot be one; the text never holds it."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class FileChoiceError(DownloadError):
+    """Which file holds the weights is for the user to say; the text lists them."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class NgcAccessError(DownloadError):
+    """NGC refuses the key, or the account may not read the model."""
+
+
+class NgcNotFoundError(DownloadError):
+    """NGC has no such version or file; the text lists what there is."""
+
+
+class NgcUnavailableError(DownloadError):
+    """NGC, or the storage behind it, failed too often in a row."""
+
+
+class ChecksumError(DownloadError):
+    """The bytes are others than those recorded, or no network at all; they were not kept."""
+
+
+class NetworkCacheError(DownloadError):
+    """The cache cannot be written, or is full."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        super().__init__(
+            f"{folder} cannot be written: {reason}. Make room there, or set OCDRNET_CACHE to another folder"
+        )
 
 
 class ServerError(DeployError):

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 ResizePolicy = Literal["stretch", "letterbox", "multiple-of-32"]
 Decoder = Literal["ctc", "attention"]
+Interpolation = Literal["linear", "cubic"]
 
 
 class CardError(ValueError):
@@ -89,8 +90,12 @@ class RecognizerCard:
         width: of a fixed input in pixels, to which crops are stretched; 0 when the width is free.
         max_width: of a free input, in pixels; longer lines are squeezed into it.
         stride: pixels of width per time step, for a free width.
-        decoder: `ctc` (blank is id 0) or `attention`.
-        characters: text of id 1, 2, 3, ...
+        time_steps: of a fixed width; 0 where the network does not say.
+        interpolation: between pixels when a crop is stretched to a fixed width; `linear`, or `cubic` as OCRNet's
+            training has it.
+        max_batch: crops that one run of the network takes at most; 0 where it does not limit them.
+        decoder: `ctc` (blank is id 0) or `attention` ([GO] is id 0, [s] is id 1).
+        characters: text of the ids that follow, from 1 or from 2 on.
         min_text_score: lines that score lower are not answered, 0..1.
     """
 
@@ -104,6 +109,9 @@ class RecognizerCard:
     width: int = 0
     max_width: int = 3200
     stride: int = 8
+    time_steps: int = 0
+    interpolation: Interpolation = "linear"
+    max_batch: int = 0
     min_text_score: float = 0.5
 
     def __post_init__(self) -> None:
@@ -115,7 +123,12 @@ class RecognizerCard:
             raise CardError(f"recognizer {self.name}: height {self.height} and stride {self.stride} must be positive")
         if not all(isinstance(character, str) for character in self.characters):
             raise CardError(f"recognizer {self.name}: the character list holds something that is no text")
-        _check_range(self, "width", 0)
+        if self.decoder == "attention" and not self.width:
+            raise CardError(f"recognizer {self.name}: attention goes with a fixed width; its steps are no places")
+        if self.interpolation not in ("linear", "cubic"):
+            raise CardError(f"recognizer {self.name}: interpolation is {self.interpolation!r}; known are linear, cubic")
+        for field in ("width", "time_steps", "max_batch"):
+            _check_range(self, field, 0)
         _check_range(self, "max_width", 1)
         _check_range(self, "min_text_score", 0, 1)
 

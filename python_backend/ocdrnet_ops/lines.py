@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from ocdrnet_ops.cards import RecognizerCard
+from ocdrnet_ops.attention import FIRST_CHARACTER, decode_attention
+from ocdrnet_ops.cards import CardError, RecognizerCard
 from ocdrnet_ops.ctc import decode_ctc
 from ocdrnet_ops.geometry import Quads, clip_quads
 from ocdrnet_ops.words import WordSpan, split_words, word_quads
@@ -57,18 +59,25 @@ def decode_lines(
         image_size: width and height of the original in pixels, to which the answer is clipped.
         card: of the recognizer.
         min_text_score: lines that score lower are left out, 0..1; so is a line without a character.
+
+    Raises:
+        CardError: the recognizer answered an id that the card has no character for.
     """
+    _check_ids(ids, card)
+    decode = decode_attention if card.decoder == "attention" else decode_ctc
     kept: list[int] = []
     texts: list[str] = []
     scores: list[float] = []
     quads: list[Quads] = []
     words: list[tuple[int, WordSpan]] = []
     for index, box in enumerate(boxes):
-        line = decode_ctc(ids[index], probabilities[index], card.characters)
+        steps = time_steps(int(widths[index]), ids.shape[1], card)
+        own = math.ceil(steps)  # what lies behind is padding, in which a network may read something
+        line = decode(ids[index, :own], probabilities[index, :own], card.characters)
         text = line.text.strip()
         if not text or line.score < min_text_score:
             continue
-        spans = split_words(line, time_steps(int(widths[index]), ids.shape[1], card))
+        spans = split_words(line, steps)
         words.extend((len(kept), span) for span in spans)
         quads.append(word_quads(box, spans))
         kept.append(index)
@@ -84,6 +93,16 @@ def decode_lines(
         np.array([span.score for _, span in words], np.float32),
         np.array([line for line, _ in words], np.int32),
     )
+
+
+def _check_ids(ids: npt.NDArray[np.int32], card: RecognizerCard) -> None:
+    """A list that belongs to another network shows here first: a graph that answers ids does not count its classes."""
+    last = len(card.characters) + (FIRST_CHARACTER - 1 if card.decoder == "attention" else 0)
+    highest = int(ids.max(initial=0))
+    if highest > last:
+        raise CardError(
+            f"{card.name} answered id {highest}; its card's {len(card.characters)} characters end at id {last}"
+        )
 
 
 def time_steps(width: int, steps: int, card: RecognizerCard) -> float:

@@ -49,14 +49,14 @@ def group_by_width(widths: npt.NDArray[np.int32], max_columns: int = 4096) -> li
     groups = []
     for width in np.unique(padded)[::-1].tolist():
         members = np.flatnonzero(padded == width).tolist()
-        for size in _batch_sizes(len(members), max(1, max_columns // width)):
+        for size in batch_sizes(len(members), max(1, max_columns // width)):
             groups.append(WidthGroup(width, tuple(members[:size])))
             members = members[size:]
     return groups
 
 
-def _batch_sizes(count: int, limit: int) -> list[int]:
-    """`count` as a sum of batch sizes, largest first: 7 is 4 + 2 + 1."""
+def batch_sizes(count: int, limit: int) -> list[int]:
+    """`count` as a sum of batch sizes up to `limit`, largest first: 7 is 4 + 2 + 1."""
     sizes = []
     for size in (s for s in BATCH_SIZES if s <= limit):
         sizes += [size] * (count // size)

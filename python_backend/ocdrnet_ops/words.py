@@ -3,6 +3,7 @@
 A CTC recognizer says at which step it read each character; a step is a fixed number of crop pixels, so the crop's
 warp turns steps into places on the picture. Steps mark where a character was recognized, not its edges: a word ends
 half a character before the middle of the gap to the next word would, so the gap is shared by the spaces' width.
+An attention recognizer has no such steps; its characters are taken to be equally wide.
 """
 
 from __future__ import annotations
@@ -12,10 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ocdrnet_ops.ctc import DecodedLine
+from ocdrnet_ops.decoded_line import DecodedLine
 from ocdrnet_ops.geometry import Quads
-
-STEP_LAG = 0.3  # time steps that a character is recognized right of its middle; measured on the samples' truth
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def split_words(line: DecodedLine, steps: float) -> list[WordSpan]:
     groups = _word_groups(line.characters)
     if not groups:
         return []
-    centers = (line.starts + line.ends) / 2 - STEP_LAG
+    centers = (line.starts + line.ends) / 2 - line.lag
     edges = _word_edges(centers, groups, steps)
     return [
         WordSpan("".join(line.characters[a:b]).strip(), float(line.scores[a:b].mean()), left / steps, right / steps)

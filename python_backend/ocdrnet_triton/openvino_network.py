@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import openvino as ov
 
-
-@dataclass(frozen=True)
-class CpuPlacement:
-    """How a network uses the machine.
-
-    Attributes:
-        threads: cores in all; 0 takes every one that this process may run on.
-        streams: jobs computed at the same time, each with its share of the threads.
-    """
-
-    threads: int = 0
-    streams: int = 1
+from ocdrnet_triton.network import Placement
 
 
 class OpenVinoNetwork:
     """A compiled network that runs lists of inputs."""
 
-    def __init__(self, path: Path, outputs: Sequence[str], placement: CpuPlacement, precision: str = "") -> None:
+    def __init__(self, path: Path, outputs: Sequence[str], placement: Placement, precision: str = "") -> None:
         """Compile the network.
 
         Args:

@@ -1,4 +1,4 @@
-"""A free-width recognizer over the crops of many requests at once."""
+"""A recognizer over the crops of many requests at once."""
 
 from __future__ import annotations
 
@@ -10,20 +10,24 @@ import numpy.typing as npt
 
 from ocdrnet_ops.cards import RecognizerCard
 from ocdrnet_ops.ctc import BLANK
-from ocdrnet_ops.width_groups import WidthGroup, group_by_width
-from ocdrnet_triton.openvino_network import OpenVinoNetwork
+from ocdrnet_ops.width_groups import WidthGroup, batch_sizes, group_by_width
+from ocdrnet_triton.network import Network
 
 Crops = npt.NDArray[np.uint8]
+Arrays = dict[str, npt.NDArray[Any]]
 PADDING = 127  # gray: what PP-OCR's networks were trained to see right of a short line (0 after normalization)
+LARGEST_BATCH = 8  # of stretched crops, so that one image's crops are shared by several streams
 
 
 def recognize(
-    network: OpenVinoNetwork,
+    network: Network,
     crops: Sequence[Crops],
     widths: Sequence[npt.NDArray[np.int32]],
     card: RecognizerCard,
-) -> list[dict[str, npt.NDArray[Any]]]:
+) -> list[Arrays]:
     """Ids and probabilities of every crop, request by request.
+
+    Crops of a free width are grouped by it; those that are all stretched to one width only fill batches.
 
     Args:
         network: adapted recognizer.
@@ -32,9 +36,24 @@ def recognize(
         card: of the recognizer.
 
     Returns:
-        For each request `output_id` int32 [n, T] and `output_prob` float32 [n, T] with T = w / stride; time steps
-        right of a crop's own width are blank.
+        For each request `output_id` int32 [n, T] and `output_prob` float32 [n, T]. For a free width T = w / stride,
+        and time steps right of a crop's own width are blank; for a fixed one T is the network's.
     """
+    return _recognize_fixed(network, crops, card) if card.width else _recognize_free(network, crops, widths, card)
+
+
+def _recognize_fixed(network: Network, crops: Sequence[Crops], card: RecognizerCard) -> list[Arrays]:
+    together = np.concatenate(crops)
+    sizes = batch_sizes(len(together), min(LARGEST_BATCH, card.max_batch or LARGEST_BATCH))
+    results = network.run(np.split(together, np.cumsum(sizes)[:-1]))
+    ends = np.cumsum([len(batch) for batch in crops])[:-1]
+    parts = [np.split(np.concatenate([r[name] for r in results]), ends) for name in ("output_id", "output_prob")]
+    return [{"output_id": ids, "output_prob": probabilities} for ids, probabilities in zip(*parts, strict=True)]
+
+
+def _recognize_free(
+    network: Network, crops: Sequence[Crops], widths: Sequence[npt.NDArray[np.int32]], card: RecognizerCard
+) -> list[Arrays]:
     flat = [crop for batch in crops for crop in batch]
     flat_widths = np.concatenate(widths)
     groups = group_by_width(flat_widths)

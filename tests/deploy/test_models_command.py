@@ -1,5 +1,7 @@
 import json
+import re
 
+import onnx
 import pytest
 from click.testing import CliRunner
 
@@ -7,6 +9,7 @@ from ocdrnet_deploy.commands.models import models
 from ocdrnet_deploy.errors import WeightsError
 from ocdrnet_deploy.networks import weights
 from ocdrnet_deploy.networks.catalog import catalog
+from ocdrnet_deploy.networks.presets import presets
 from ocdrnet_deploy.repository.configs import read_config
 from ocdrnet_ops.cards import read_detector_card, read_recognizer_card
 
@@ -15,30 +18,58 @@ def run(*arguments):
     return CliRunner().invoke(models, [str(argument) for argument in arguments])
 
 
-@pytest.mark.parametrize("present", [True, False])
-def test_list_as_json(monkeypatch, present):
-    monkeypatch.setattr("ocdrnet_deploy.commands.models.are_weights_present", lambda entry: present)
+@pytest.fixture(params=[True, False])
+def present(request, monkeypatch):
+    """Whether every network is on this machine."""
+    monkeypatch.setattr("ocdrnet_deploy.commands.models_list.are_weights_present", lambda entry: request.param)
+    return request.param
+
+
+def test_list_as_json(present):
     result = run("list", "--json")
     assert result.exit_code == 0
-    rows = json.loads(result.stdout)
-    assert [(row["kind"], row["name"]) for row in rows] == [(entry.kind, entry.name) for entry in catalog()]
-    for row, entry in zip(rows, catalog(), strict=True):
-        assert set(row) == {"name", "kind", "about", "source", "license", "sha256", "present"}
+    for row, entry in zip(json.loads(result.stdout), catalog(), strict=True):
+        assert (row["kind"], row["name"]) == (entry.description.kind, entry.name)
         assert (row["source"], row["license"], row["sha256"]) == (str(entry.source), entry.license, entry.sha256)
-        assert row["about"] == entry.about
+        assert (row["about"], row["backbone"], row["training_data"]) == (
+            entry.about,
+            entry.backbone,
+            entry.training_data,
+        )
+        assert row["published_quality"] == entry.published_quality
+        assert row["max_batch"] == entry.description.max_batch
+        assert row["card"] == entry.description.card
         assert row["present"] is present
 
 
-@pytest.mark.parametrize(("present", "word"), [(True, "present"), (False, "missing")])
-def test_list_as_a_table(monkeypatch, present, word):
-    monkeypatch.setattr("ocdrnet_deploy.commands.models.are_weights_present", lambda entry: present)
+def test_json_names_input_decoder_and_presets():
+    rows = {(row["kind"], row["name"]): row for row in json.loads(run("list", "--json").stdout)}
+    detector, recognizer = rows["detector", "ocdnet-v2.3"], rows["recognizer", "ocrnet-v2.0.1"]
+    assert (detector["input"], detector["decoder"], detector["presets"]) == ("736x1280", "", ["street"])
+    assert (recognizer["input"], recognizer["decoder"], recognizer["presets"]) == ("64x200", "attention", ["street"])
+    assert rows["recognizer", "ppocrv6-small"]["input"] == "48xW"
+    assert rows["detector", "ppocrv6-small"]["input"] == "free"
+    assert rows["detector", "ocdnet-v1.0-resnet18"]["normalization"]["planes"] == "bgr"
+
+
+def test_list_as_tables(present):
     result = run("list")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert len(lines) == len(catalog())
-    for line, entry in zip(lines, catalog(), strict=True):
-        assert line.split()[:4] == [entry.kind, entry.name, word, entry.license]
-        assert line.endswith(entry.about)
+    assert max(map(len, lines)) <= 120
+    networks = [line for line in lines if re.match(r"[* ]  (ppocr|oc)", line)]
+    for line, entry in zip(networks, catalog(), strict=True):
+        assert (line[0] == "*") == present
+        for fact in (entry.name, entry.backbone, entry.training_data, entry.source.version, entry.license):
+            assert fact in line
+        assert entry.published_quality.removeprefix("hmean ") in line
+        assert entry.description.card.get("decoder", "") in line
+
+
+def test_list_names_the_presets():
+    text = run("list").stdout
+    for preset in presets():
+        assert re.search(rf"{preset.name} +{re.escape(preset.detector)} \+ {re.escape(preset.recognizer)} ", text)
 
 
 def test_default_repository_is_built(tmp_path):
@@ -91,6 +122,11 @@ def test_output_that_cannot_be_written_ends_with_2_and_no_traceback(tmp_path):
         ["--recognizer-batch", "0"],
         ["--recognizer-batch", "10001"],
         ["--max-candidates", "many"],
+        ["--precision", "fp8"],
+        ["--detector-batch", "0"],
+        ["--detector-card", "no-such-file.json"],
+        ["--calibration", "no-such-folder"],
+        ["--preset", "ppocrv6-small", "--detector", "ppocrv6-small"],
     ],
 )
 def test_wrong_usage_ends_with_2(tmp_path, arguments):
@@ -107,5 +143,65 @@ def test_output_that_is_a_file_is_wrong_usage(tmp_path):
 
 def test_defaults_are_shown_in_the_help():
     text = run("build", "--help").stdout
-    for words in ("[default: ppocrv6-small]", "[default: cpu]", "build/repository", "[default: 1000]"):
+    for words in (
+        "[default: ppocrv6-small]",
+        "[default: cpu]",
+        "build/repository",
+        "[default: 1000;",
+        "[default: fp16 for tensorrt, else fp32]",
+    ):
         assert words in " ".join(text.split())
+
+
+def test_plans_are_built_and_served_by_triton_itself(tmp_path, gpu_machine):
+    result = run("build", "--engine", "tensorrt", "--output", tmp_path / "served")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.count("\n") == 1
+    assert f"for TensorRT on this machine's GPU. Serve it: tritonserver --model-repository={tmp_path}" in result.stdout
+    assert ["stronglyTyped" in command for command in gpu_machine.commands] == [True, True]
+    assert "detector ppocrv6-small for NVIDIA L4: built in" in result.stderr
+    assert (tmp_path / "served" / "ocdnet" / "1" / "model.plan").exists()
+
+
+def test_plans_of_fp32(tmp_path, gpu_machine):
+    result = run("build", "--engine", "tensorrt", "--precision", "fp32", "--output", tmp_path / "served")
+    assert result.exit_code == 0, result.output
+    assert not [command for command in gpu_machine.commands if {"fp16", "stronglyTyped"} & set(command)]
+
+
+def test_batches_reach_the_plans(tmp_path, gpu_machine):
+    sizes = ("--detector-batch", 2, "--max-candidates", 40, "--recognizer-batch", 64)
+    result = run("build", "--engine", "tensorrt", *sizes, "--output", tmp_path / "served")
+    assert result.exit_code == 0, result.output
+    assert [command["maxShapes"] for command in gpu_machine.commands] == ["input:2x2016x2016x3", "input:64x48x1600x3"]
+
+
+def test_failed_plan_ends_with_2_and_the_reason(tmp_path, gpu_machine):
+    gpu_machine.fail("Error Code 1: Cuda Runtime (out of memory)")
+    result = run("build", "--engine", "tensorrt", "--output", tmp_path / "served")
+    assert result.exit_code == 2
+    assert "Error: trtexec failed (exit code 1):\n  Error Code 1: Cuda Runtime (out of memory)" in result.stderr
+    assert not (tmp_path / "served").exists()
+
+
+def test_cuda_without_a_gpu_ends_with_2_and_the_reason(tmp_path, monkeypatch):
+    monkeypatch.setattr("ocdrnet_deploy.repository.build.cuda_refusal", lambda: "no GPU that it can use")
+    result = run("build", "--engine", "cuda", "--output", tmp_path / "served")
+    assert (result.exit_code, result.stderr) == (2, "Error: no GPU that it can use\n")
+
+
+@pytest.mark.parametrize(("precision", "kind"), [("fp32", 1), ("fp16", 10)])
+def test_cuda_with_a_gpu(tmp_path, monkeypatch, precision, kind):
+    monkeypatch.setattr("ocdrnet_deploy.repository.build.cuda_refusal", lambda: None)
+    result = run("build", "--engine", "cuda", "--precision", precision, "--output", tmp_path / "served")
+    assert result.exit_code == 0, result.output
+    parameters = read_config(tmp_path / "served" / "ocdnet" / "config.pbtxt").parameters
+    assert parameters["providers"].string_value == "CUDAExecutionProvider"
+    weights = onnx.load(tmp_path / "served" / "ocdnet" / "1" / "model.onnx").graph.initializer
+    assert kind in {weight.data_type for weight in weights}
+
+
+def test_unknown_preset_ends_with_2(tmp_path):
+    result = run("build", "--preset", "other", "--output", tmp_path / "served")
+    assert result.exit_code == 2
+    assert "there is no preset named 'other'; known are" in result.stderr

@@ -22,7 +22,14 @@ def test_detector_card_survives_the_file(detector_card, write):
 
 
 def test_recognizer_card_survives_the_file(recognizer_card, write):
-    card = recognizer_card(characters=("é", "漢", '"', "\\", "\u2028", " "), width=320, decoder="attention")
+    card = recognizer_card(
+        characters=("é", "漢", '"', "\\", "\u2028", " "),
+        width=320,
+        decoder="attention",
+        time_steps=26,
+        interpolation="cubic",
+        max_batch=3,
+    )
     assert read_recognizer_card(write(card_json(card))) == card
 
 
@@ -105,6 +112,7 @@ def test_bad_detector_card_is_refused(detector_card, write, change):
     "change",
     [
         {"decoder": "beam"},
+        {"decoder": "attention"},
         {"characters": []},
         {"characters": 5},
         {"characters": ["a", 3]},
@@ -112,6 +120,9 @@ def test_bad_detector_card_is_refused(detector_card, write, change):
         {"height": "48"},
         {"stride": 0},
         {"width": -1},
+        {"time_steps": -1},
+        {"max_batch": -1},
+        {"interpolation": "nearest"},
         {"max_width": 0},
         {"min_text_score": 1.5},
         {"min_text_score": -0.5},

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from ocdrnet_ops.cards import CardError
 from ocdrnet_ops.lines import decode_lines, time_steps
 
 NO_BOXES = np.zeros((0, 4, 2), np.float32)
@@ -88,3 +89,34 @@ def test_words_are_placed_by_the_crops_own_width(recognizer_card):
 def test_time_steps(recognizer_card):
     assert time_steps(100, 26, recognizer_card()) == 12.5
     assert time_steps(100, 26, recognizer_card(width=100)) == 26.0
+
+
+def test_attention_lines(recognizer_card):
+    """Id 2 is the first character, 1 ends the text, and words share the line by their characters."""
+    card = recognizer_card(decoder="attention", width=100)
+    lines = decode(card, [[2, 3, 5, 4, 1, 2], [1], [0, 4]], scores=[0.75, 1.0, 1.0])
+    assert lines.texts == ["ab c", "c"]
+    assert lines.kept.tolist() == [0, 2]
+    assert lines.word_texts == ["ab", "c", "c"]
+    np.testing.assert_allclose(lines.word_boxes[0], [(0, 0), (40, 0), (40, 40), (0, 40)])
+    np.testing.assert_allclose(lines.word_boxes[1, 0], (60, 0))
+
+
+def test_same_ids_mean_other_texts_to_the_other_decoder(recognizer_card):
+    rows = [[2, 3, 3, 1, 2]]
+    assert decode(recognizer_card(width=100), rows).texts == ["bcab"]
+    assert decode(recognizer_card(width=100, decoder="attention"), rows).texts == ["abb"]
+
+
+@pytest.mark.parametrize(("decoder", "last"), [("ctc", 4), ("attention", 5)])
+def test_id_beyond_the_characters_is_the_cards_mistake(recognizer_card, decoder, last):
+    card = recognizer_card(decoder=decoder, width=100)
+    assert decode(card, [[last]]).texts == []  # a space
+    with pytest.raises(CardError, match=f"r answered id {last + 1}; its card's 4 characters end at id {last}"):
+        decode(card, [[2], [last + 1]])
+
+
+def test_what_is_read_in_the_padding_is_not_answered(recognizer_card):
+    """On 36 of 80 pixels a crop has 5 steps of its own, the last of them in part."""
+    assert decode(recognizer_card(), [[1, 0, 4, 0, 2, 3, 1]], width=36).texts == ["a b"]
+    assert decode(recognizer_card(), [[1, 0, 4, 0, 2, 3, 1]], width=80).texts == ["a bca"]

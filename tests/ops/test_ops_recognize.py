@@ -1,10 +1,12 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocdrnet_ops.cards import RecognizerCard
-from ocdrnet_triton.recognize import recognize
+from ocdrnet_triton.recognize import LARGEST_BATCH, recognize
 
 CARD = RecognizerCard("r", "s", "l", "0", height=4, decoder="ctc", characters=("a",), stride=8)
 
@@ -86,3 +88,50 @@ def test_what_the_network_sees_of_a_crop_is_the_same_in_any_company(width):
     own = -(-width // 8)
     np.testing.assert_array_equal(alone["output_id"][0, :own], together["output_id"][0, :own])
     assert not together["output_id"][0, own:].any()
+
+
+class FixedNetwork:
+    """Answers 26 steps; each id is the crop's first pixel."""
+
+    def __init__(self):
+        self.batches = []
+
+    def run(self, inputs):
+        results = []
+        for batch in inputs:
+            self.batches.append(len(batch))
+            ids = np.repeat(batch[:, 0, 0, :1], 26, axis=1).astype(np.int32)
+            results.append({"output_id": ids, "output_prob": (ids / 1000).astype(np.float32)})
+        return results
+
+
+def recognize_fixed(counts, **fields):
+    card = dataclasses.replace(CARD, width=100, **fields)
+    crops, value = [], 1
+    for count in counts:
+        crops.append(np.broadcast_to(np.arange(value, value + count)[:, None, None, None], (count, 4, 100, 3)))
+        value += count
+    network = FixedNetwork()
+    widths = [np.full(count, 100, np.int32) for count in counts]
+    return network, recognize(network, [c.astype(np.uint8) for c in crops], widths, card)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=5), st.integers(0, 10))
+def test_stretched_crops_come_back_in_order(counts, max_batch):
+    network, answers = recognize_fixed(counts, max_batch=max_batch)
+    value = 1
+    for count, answer in zip(counts, answers, strict=True):
+        assert answer["output_id"].shape == answer["output_prob"].shape == (count, 26)
+        np.testing.assert_array_equal(answer["output_id"][:, 0], np.arange(value, value + count))
+        np.testing.assert_allclose(answer["output_prob"][:, 25], np.arange(value, value + count) / 1000, rtol=1e-6)
+        value += count
+    assert max(network.batches) <= (max_batch or LARGEST_BATCH)
+
+
+def test_stretched_crops_of_several_requests_share_batches():
+    assert recognize_fixed([3, 4, 3])[0].batches == [8, 2]
+
+
+def test_network_of_one_crop_a_run():
+    assert recognize_fixed([2, 1], max_batch=1)[0].batches == [1, 1, 1]

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import Polygon
 
-from ocdrnet_ops.ctc import decode_ctc
-from ocdrnet_ops.words import STEP_LAG, WordSpan, split_words, word_quads
+from ocdrnet_ops.ctc import STEP_LAG, decode_ctc
+from ocdrnet_ops.words import WordSpan, split_words, word_quads
 
 CHARACTERS = ("a", "b", " ", "\u3000")
 LINE = np.array([(10, 20), (210, 20), (210, 60), (10, 60)], np.float32)

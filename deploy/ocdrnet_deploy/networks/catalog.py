@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any, Literal
+from typing import Any
 
 from ocdrnet_deploy.errors import UnknownNetworkError
-from ocdrnet_deploy.networks.adapt import Normalization
+from ocdrnet_deploy.networks.description import NORMALIZATIONS, Kind, NetworkDescription
 
-Kind = Literal["detector", "recognizer"]
 DEFAULT = "ppocrv6-small"
 
 
@@ -33,34 +32,60 @@ class PackageFile:
 
 
 @dataclass(frozen=True)
+class NgcFile:
+    """A weights file of a model version on NVIDIA NGC, which the user downloads under NVIDIA's licence.
+
+    Attributes:
+        model: organization, team and name.
+        version: of the model.
+        file: its name in the version; empty where only NGC's own listing can tell.
+    """
+
+    model: str
+    version: str
+    file: str
+
+    def __str__(self) -> str:
+        return f"NGC {self.model}:{self.version}" + (f", {self.file}" if self.file else "")
+
+
+@dataclass(frozen=True)
 class CatalogEntry:
     """One network.
 
     Attributes:
         name: as on the command line.
-        kind: detector or recognizer.
         about: a sentence.
+        backbone: of the network.
+        training_data: where it is known.
+        published_quality: as its model card states it, where it does.
         source: where the weights come from.
-        sha256: of the weights file, in hex.
-        license: SPDX identifier of the weights' licence.
-        normalization: what the network was trained on.
-        card: fields of its model card that are not in the weights file.
+        sha256: of the weights file, in hex; empty where it is recorded at the first download.
+        license: of the weights, an SPDX identifier where there is one.
+        description: how the network is adapted.
     """
 
     name: str
-    kind: Kind
     about: str
-    source: PackageFile
+    backbone: str
+    training_data: str
+    published_quality: str
+    source: PackageFile | NgcFile
     sha256: str
     license: str
-    normalization: Normalization
-    card: dict[str, Any]
+    description: NetworkDescription
+
+
+def catalog_data() -> dict[str, Any]:
+    """`catalog.json` as it stands."""
+    text = resources.files("ocdrnet_deploy.networks").joinpath("catalog.json").read_text(encoding="utf-8")
+    data: dict[str, Any] = json.loads(text)
+    return data
 
 
 def catalog() -> list[CatalogEntry]:
     """Every network, detectors first."""
-    text = resources.files("ocdrnet_deploy.networks").joinpath("catalog.json").read_text(encoding="utf-8")
-    data = json.loads(text)
+    data = catalog_data()
     kinds: tuple[Kind, ...] = ("detector", "recognizer")
     return [_entry(name, kind, fields) for kind in kinds for name, fields in data[f"{kind}s"].items()]
 
@@ -71,21 +96,34 @@ def find_network(kind: Kind, name: str) -> CatalogEntry:
     Raises:
         UnknownNetworkError: there is none.
     """
-    known = {entry.name: entry for entry in catalog() if entry.kind == kind}
+    known = {entry.name: entry for entry in catalog() if entry.description.kind == kind}
     if name not in known:
         raise UnknownNetworkError(f"there is no {kind} named {name!r}; known are {', '.join(known)}")
     return known[name]
 
 
+def find_by_name(name: str) -> CatalogEntry:
+    """The network of that name, whichever its kind; the detector where both kinds have it.
+
+    Raises:
+        UnknownNetworkError: there is none.
+    """
+    known: dict[str, CatalogEntry] = {}
+    for entry in catalog():
+        known.setdefault(entry.name, entry)
+    if name not in known:
+        raise UnknownNetworkError(f"there is no network named {name!r}; known are {', '.join(known)}")
+    return known[name]
+
+
 def _entry(name: str, kind: Kind, fields: dict[str, Any]) -> CatalogEntry:
-    normalization = Normalization(*(tuple(fields["normalization"][key]) for key in ("mean", "scale")))
-    return CatalogEntry(
-        name=name,
-        kind=kind,
-        about=fields["about"],
-        source=PackageFile(**fields["source"]),
-        sha256=fields["sha256"],
-        license=fields["license"],
-        normalization=normalization,
-        card=fields["card"],
-    )
+    normalization = NORMALIZATIONS[fields.pop("normalization")]
+    answer, max_batch, card = (fields.pop(name) for name in ("answer", "max_batch", "card"))
+    description = NetworkDescription(kind, answer, normalization, max_batch, card)
+    return CatalogEntry(name=name, source=_source(fields.pop("source")), description=description, **fields)
+
+
+def _source(fields: dict[str, str]) -> PackageFile | NgcFile:
+    if "ngc" in fields:
+        return NgcFile(fields["ngc"], fields["version"], fields["file"])
+    return PackageFile(**fields)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import numpy_helper
+
+from ocdrnet_deploy.networks.signature import STANDARD_DOMAINS
 
 
 class GraphEdit:
-    """Adds nodes to a copy of a model; names it makes start with `ocdrnet_` and cannot meet the network's own."""
+    """Adds nodes to a copy of a model; names it makes start with `ocdrnet_` and cannot meet the network's own.
+
+    Nothing here asks for a graph that `onnx.checker` accepts: OCRNet's nodes are not sorted, and both CPU engines and
+    TensorRT sort them by themselves.
+    """
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self.model = onnx.ModelProto()
@@ -25,7 +32,7 @@ class GraphEdit:
     @property
     def opset(self) -> int:
         """Version of the standard operators that the graph is written in."""
-        return next((o.version for o in self.model.opset_import if o.domain in ("", "ai.onnx")), 1)
+        return next((o.version for o in self.model.opset_import if o.domain in STANDARD_DOMAINS), 1)
 
     def constant(self, value: Any, dtype: type[np.generic]) -> str:  # noqa: ANN401 - whatever NumPy takes
         """Add an initializer and return its name."""
@@ -36,14 +43,14 @@ class GraphEdit:
     def node(self, op: str, *inputs: str, output: str = "", **attributes: Any) -> str:  # noqa: ANN401
         """Add a node with one output and return the output's name."""
         output = output or self._name(op.lower())
-        self.graph.node.append(helper.make_node(op, inputs, [output], name=output, **attributes))
+        self.graph.node.append(onnx.helper.make_node(op, inputs, [output], name=output, **attributes))
         return output
 
-    def reduce(self, op: str, tensor: str, keepdims: int) -> str:
+    def reduce(self, op: str, tensor: str, keepdims: int, output: str = "") -> str:
         """Add a reduction over the last axis; its axes became an input in opset 13 (sum) and 18 (the others)."""
         if self.opset < (13 if op == "ReduceSum" else 18):
-            return self.node(op, tensor, axes=[-1], keepdims=keepdims)
-        return self.node(op, tensor, self.constant([-1], np.int64), keepdims=keepdims)
+            return self.node(op, tensor, output=output, axes=[-1], keepdims=keepdims)
+        return self.node(op, tensor, self.constant([-1], np.int64), output=output, keepdims=keepdims)
 
     def prepend(self, first_nodes: int) -> None:
         """Move the nodes added since the graph had `first_nodes` to its front: producers come before consumers."""
@@ -64,7 +71,7 @@ class GraphEdit:
 
     def rename_tensor(self, old: str, new: str) -> None:
         """Rename a tensor wherever nodes read or write it, and forget the type that was noted for it."""
-        for node in self.graph.node:
+        for node in _all_nodes(self.graph):
             for names in (node.input, node.output):
                 for i, name in enumerate(names):
                     if name == old:
@@ -81,6 +88,10 @@ class GraphEdit:
         return f"ocdrnet_{what}_{self._count}"
 
 
-def uint8_image(name: str, height: int | str, width: int | str) -> onnx.ValueInfoProto:
-    """An input of uint8 [N, height, width, 3]; a string names a free dimension."""
-    return helper.make_tensor_value_info(name, TensorProto.UINT8, ["N", height, width, 3])
+def _all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """Nodes of a graph and of the branches and loops in it, which may read the graph's own tensors."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for inner in [attribute.g, *attribute.graphs]:
+                yield from _all_nodes(inner)

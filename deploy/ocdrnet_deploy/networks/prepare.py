@@ -1,74 +1,132 @@
-"""A catalog entry -> a network that fits the pipeline, and its card."""
+"""A network, by name or path -> one that fits the pipeline and an engine, and its card."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal, TypeVar
 
 import onnx
 
 from ocdrnet_deploy.errors import NetworkError
-from ocdrnet_deploy.networks.adapt import adapt_ctc_recognizer, adapt_detector
-from ocdrnet_deploy.networks.catalog import CatalogEntry, find_network
-from ocdrnet_deploy.networks.weights import find_weights
-from ocdrnet_ops.cards import DetectorCard, RecognizerCard
+from ocdrnet_deploy.networks.adapt import adapt_detector, adapt_recognizer
+from ocdrnet_deploy.networks.deform_conv import check_runtime, needs_deform_conv, rewrite_deform_conv
+from ocdrnet_deploy.networks.find import FoundNetwork, find_described
+from ocdrnet_deploy.networks.signature import custom_operators, outputs
+from ocdrnet_ops.cards import CardError, DetectorCard, RecognizerCard
+
+Engine = Literal["cpu", "cuda", "tensorrt"]
+Runtime = Literal["openvino", "onnxruntime", "tensorrt"]
+Card = TypeVar("Card", DetectorCard, RecognizerCard)
 
 
 @dataclass(frozen=True)
 class PreparedDetector:
-    """An adapted detector and its card."""
+    """An adapted detector.
+
+    Attributes:
+        model: takes `input` uint8 [N, h, w, 3] BGR, answers `pred` uint8 [N, 1, h, w].
+        card: for the pipeline.
+        max_batch: images that one run takes at most; 0 where the graph does not limit it.
+        runtime: what runs it.
+    """
 
     model: onnx.ModelProto
     card: DetectorCard
+    max_batch: int = 0
+    runtime: Runtime = "openvino"
 
 
 @dataclass(frozen=True)
 class PreparedRecognizer:
-    """An adapted recognizer and its card."""
+    """An adapted recognizer.
+
+    Attributes:
+        model: takes `input` uint8 [N, h, w, 3] BGR, answers `output_id` int32 [N, T] and `output_prob` float32 [N, T].
+        card: for the pipeline.
+        max_batch: crops that one run takes at most; 0 where the graph does not limit it.
+        runtime: what runs it.
+    """
 
     model: onnx.ModelProto
     card: RecognizerCard
+    max_batch: int = 0
+    runtime: Runtime = "openvino"
 
 
-def prepare_detector(name: str) -> PreparedDetector:
-    """Find, check and adapt a detector of the catalog.
+def prepare_detector(name_or_path: str, *, card_file: Path | None = None, engine: Engine = "cpu") -> PreparedDetector:
+    """Find, check and adapt a detector.
 
-    Raises:
-        BuildError: it is unknown, its weights are missing, or it does not fit.
-    """
-    entry = find_network("detector", name)
-    model = adapt_detector(onnx.load(find_weights(entry)), entry.normalization)
-    return PreparedDetector(model, DetectorCard(**_provenance(entry), **entry.card))
-
-
-def prepare_recognizer(name: str) -> PreparedRecognizer:
-    """Find, check and adapt a recognizer of the catalog.
+    Args:
+        name_or_path: a name in the catalog, or the path of an ONNX file.
+        card_file: description of such a file, as `models inspect` proposes it; that proposal when left out.
+        engine: that is to run it.
 
     Raises:
-        BuildError: it is unknown, its weights are missing, or it does not fit.
+        BuildError: it is unknown, its weights are missing, or it does not fit; the text states the difference.
     """
-    entry = find_network("recognizer", name)
-    original = onnx.load(find_weights(entry))
-    characters = embedded_characters(original)
-    card = RecognizerCard(**_provenance(entry), **entry.card, characters=characters)
-    return PreparedRecognizer(adapt_ctc_recognizer(original, entry.normalization, card.height), card)
+    found = find_described("detector", name_or_path, card_file)
+    original = _for_engine(found.model, engine)
+    card = _card(DetectorCard, found)
+    model = adapt_detector(original, found.description)
+    return PreparedDetector(model, card, found.description.max_batch, _runtime(original, engine))
+
+
+def prepare_recognizer(
+    name_or_path: str, *, card_file: Path | None = None, engine: Engine = "cpu"
+) -> PreparedRecognizer:
+    """Find, check and adapt a recognizer; arguments and errors as of `prepare_detector`."""
+    found = find_described("recognizer", name_or_path, card_file)
+    original = _for_engine(found.model, engine)
+    card = _card(RecognizerCard, found, characters=_characters(found), max_batch=found.description.max_batch)
+    model = adapt_recognizer(original, found.description)
+    return PreparedRecognizer(model, card, found.description.max_batch, _runtime(original, engine))
 
 
 def embedded_characters(model: onnx.ModelProto) -> tuple[str, ...]:
-    """Characters of ids 1, 2, ... from the metadata that PaddleOCR's exports carry; the space comes last.
+    """Characters from the metadata that PaddleOCR's exports carry; the space comes last.
 
     Raises:
-        NetworkError: there are none, or their number does not match the network's classes.
+        NetworkError: there are none.
     """
     text = next((entry.value for entry in model.metadata_props if entry.key == "character"), None)
     if text is None:
-        raise NetworkError("the recognizer carries no character list in its metadata")
-    characters = (*text.split("\n"), " ")
-    classes = model.graph.output[0].type.tensor_type.shape.dim[-1].dim_value
-    if len(characters) + 1 != classes:
-        raise NetworkError(f"the recognizer has {classes} classes, its list {len(characters)} characters and a blank")
+        raise NetworkError("the recognizer carries no character list in its metadata, and its card has no characters")
+    return (*text.split("\n"), " ")
+
+
+def _characters(found: FoundNetwork) -> tuple[str, ...]:
+    """The card's characters, or the graph's own; as many as its classes where those are counted."""
+    description = found.description
+    characters = tuple(description.card.get("characters", ())) or embedded_characters(found.model)
+    classes = outputs(found.model)[0].fixed(2)
+    special, what = (2, "[GO] and [s]") if description.card.get("decoder") == "attention" else (1, "a blank")
+    if description.answer != "ids" and classes and classes != len(characters) + special:
+        raise NetworkError(f"the recognizer has {classes} classes, its list {len(characters)} characters and {what}")
     return characters
 
 
-def _provenance(entry: CatalogEntry) -> dict[str, Any]:
-    return {"name": entry.name, "source": str(entry.source), "license": entry.license, "sha256": entry.sha256}
+def _card(kind: type[Card], found: FoundNetwork, **more: Any) -> Card:  # noqa: ANN401 - fields of the card
+    try:
+        return kind(**(found.provenance | found.description.card | more))
+    except (TypeError, CardError) as error:
+        raise NetworkError(f"the card of {found.provenance['name']} does not fit: {error}") from None
+
+
+def _for_engine(model: onnx.ModelProto, engine: Engine) -> onnx.ModelProto:
+    """The graph in operators that the engine knows: TensorRT has plugins, the others standard ONNX."""
+    if engine == "tensorrt":
+        return model
+    standard = rewrite_deform_conv(model)
+    if needs_deform_conv(standard):
+        check_runtime(metadata.version("onnxruntime"))
+    if unknown := custom_operators(standard):
+        raise NetworkError(f"the network uses {', '.join(unknown)}, which standard ONNX has not; TensorRT may know it")
+    return standard
+
+
+def _runtime(model: onnx.ModelProto, engine: Engine) -> Runtime:
+    if engine == "tensorrt":
+        return "tensorrt"
+    return "onnxruntime" if engine == "cuda" or needs_deform_conv(model) else "openvino"

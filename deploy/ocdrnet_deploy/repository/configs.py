@@ -8,8 +8,8 @@ from typing import TypeAlias
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
-from ocdrnet_deploy.repository.profile import CpuProfile
-from ocdrnet_ops.cards import RecognizerCard
+from ocdrnet_deploy.networks.prepare import PreparedDetector, PreparedRecognizer
+from ocdrnet_deploy.repository.profile import PythonProfile
 
 ModelConfig: TypeAlias = "model_config_pb2.ModelConfig"
 
@@ -24,19 +24,36 @@ def config_text(config: ModelConfig) -> str:
     return str(text_format.MessageToString(config))
 
 
-def place_detector(config: ModelConfig, profile: CpuProfile) -> None:
-    """Fill in the CPU detector's threads and batch."""
-    config.max_batch_size = profile.detector_batch
+def place_detector(config: ModelConfig, detector: PreparedDetector, profile: PythonProfile) -> None:
+    """Fill in the runtime, threads and batch of a detector in the Python backend."""
+    config.max_batch_size = min(profile.detector_batch, detector.max_batch or profile.detector_batch)
     _set(config, threads=profile.threads, streams=profile.detector_streams)
+    _set_runtime(config, detector.runtime, profile.provider)
 
 
-def place_recognizer(config: ModelConfig, profile: CpuProfile, card: RecognizerCard) -> None:
-    """Fill in the CPU recognizer's crop height, threads and batch."""
+def place_recognizer(config: ModelConfig, recognizer: PreparedRecognizer, profile: PythonProfile) -> None:
+    """Fill in the crop height, runtime, threads and batch of a recognizer in the Python backend."""
     config.max_batch_size = profile.recognizer_batch
-    config.input[0].dims[0] = card.height
+    config.input[0].dims[:2] = [recognizer.card.height, recognizer.card.width or -1]
     _set(config, threads=profile.threads, streams=profile.recognizer_streams)
+    _set_runtime(config, recognizer.runtime, profile.provider)
 
 
-def _set(config: ModelConfig, **values: int) -> None:
+def drop_crop_widths(ensemble: ModelConfig) -> None:
+    """Feed the recognizer the crops alone: a TensorRT plan has the one input."""
+    for step in ensemble.ensemble_scheduling.step:
+        if step.model_name == "ocrnet":
+            del step.input_map["CROP_WIDTHS"]
+
+
+def _set(config: ModelConfig, **values: object) -> None:
     for name, value in values.items():
         config.parameters[name].string_value = str(value)
+
+
+def _set_runtime(config: ModelConfig, runtime: str, provider: str) -> None:
+    """OpenVINO is what the models take when nothing is said."""
+    if runtime == "onnxruntime":
+        _set(config, runtime=runtime)
+        if provider:
+            _set(config, providers=provider)

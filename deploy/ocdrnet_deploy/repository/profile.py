@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+CUDA_PROVIDER = "CUDAExecutionProvider"
+
 
 @dataclass(frozen=True)
-class CpuProfile:
-    """Threads and batches of the two networks on a CPU.
+class PythonProfile:
+    """The two networks inside Triton's Python backend: on the CPU, or through ONNX Runtime on a GPU.
 
     Attributes:
         threads: cores for each network; 0 means all that the server may use.
@@ -17,6 +19,7 @@ class CpuProfile:
         detector_batch: images that one run of the detector takes at most, across requests.
         recognizer_batch: crops that one run of the recognizer takes at most; one image's crops are one batch, so it
             must not be below the detector's candidate cap.
+        provider: ONNX Runtime's, for a network that it runs; its CPU's when empty.
     """
 
     threads: int = 0
@@ -24,16 +27,45 @@ class CpuProfile:
     recognizer_streams: int = 1
     detector_batch: int = 4
     recognizer_batch: int = 1000
+    provider: str = ""
 
 
-def cpu_profile(recognizer_batch: int) -> CpuProfile:
-    """The profile for this machine.
+@dataclass(frozen=True)
+class TensorRtProfile:
+    """The two networks as TensorRT plans on a GPU.
+
+    Attributes:
+        instances: of each network on each GPU; a second one overlaps copies with work, for the memory of another.
+        detector_batch: images that one run of the detector takes at most, across requests.
+        recognizer_batch: as in `PythonProfile`, across requests.
+        queue_delay_us: microseconds that a request may wait for others to fill a batch.
+    """
+
+    instances: int = 1
+    detector_batch: int = 8
+    recognizer_batch: int = 1000
+    queue_delay_us: int = 500
+
+
+def cpu_profile(recognizer_batch: int) -> PythonProfile:
+    """The profile for this machine's CPU.
 
     The detector's work is one large image, which several cores share well up to about four. Crops are small and many:
     one core each is best.
 
     Args:
-        recognizer_batch: as in `CpuProfile`.
+        recognizer_batch: as in `PythonProfile`.
     """
     cores = len(os.sched_getaffinity(0))
-    return CpuProfile(detector_streams=max(1, cores // 4), recognizer_streams=cores, recognizer_batch=recognizer_batch)
+    return PythonProfile(
+        detector_streams=max(1, cores // 4), recognizer_streams=cores, recognizer_batch=recognizer_batch
+    )
+
+
+def cuda_profile(recognizer_batch: int) -> PythonProfile:
+    """The profile for a GPU without TensorRT: one stream each, for the GPU runs one at a time.
+
+    Args:
+        recognizer_batch: as in `PythonProfile`.
+    """
+    return PythonProfile(recognizer_batch=recognizer_batch, provider=CUDA_PROVIDER)

@@ -1,8 +1,8 @@
-"""Text detection on the CPU: image -> probability map."""
+"""Text detection outside TensorRT: image -> probability map."""
 
 import numpy as np
 
-from ocdrnet_triton.openvino_network import CpuPlacement, OpenVinoNetwork
+from ocdrnet_triton.network import open_network
 from ocdrnet_triton.respond import respond_all, tensor
 from ocdrnet_triton.settings import parameters, prepare_process, version_folder
 
@@ -10,9 +10,7 @@ from ocdrnet_triton.settings import parameters, prepare_process, version_folder
 class TritonPythonModel:
     def initialize(self, args):
         prepare_process()
-        chosen = parameters(args)
-        placement = CpuPlacement(int(chosen["threads"]), int(chosen["streams"]))
-        self._network = OpenVinoNetwork(version_folder(args) / "model.onnx", ["pred"], placement)
+        self._network = open_network(version_folder(args) / "model.onnx", ["pred"], parameters(args))
 
     def execute(self, requests):
         return respond_all(requests, self._answer)

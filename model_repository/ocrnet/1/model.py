@@ -1,6 +1,6 @@
-"""Text recognition on the CPU: crops -> character ids, crops of many requests grouped by width."""
+"""Text recognition outside TensorRT: crops -> character ids, crops of many requests grouped by width."""
 
-from ocdrnet_triton.openvino_network import CpuPlacement, OpenVinoNetwork
+from ocdrnet_triton.network import open_network
 from ocdrnet_triton.recognize import recognize
 from ocdrnet_triton.respond import respond_all, tensor
 from ocdrnet_triton.settings import parameters, prepare_process, recognizer_card, version_folder
@@ -9,9 +9,9 @@ from ocdrnet_triton.settings import parameters, prepare_process, recognizer_card
 class TritonPythonModel:
     def initialize(self, args):
         prepare_process()
-        chosen = parameters(args)
-        placement = CpuPlacement(int(chosen["threads"]), int(chosen["streams"]))
-        self._network = OpenVinoNetwork(version_folder(args) / "model.onnx", ["output_id", "output_prob"], placement)
+        self._network = open_network(
+            version_folder(args) / "model.onnx", ["output_id", "output_prob"], parameters(args)
+        )
         self._card = recognizer_card(args)
 
     def execute(self, requests):

@@ -19,14 +19,25 @@ def image(name, channels=3):
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", channels, "h", "w"])
 
 
-def detector(opset=13, input_name="x", output_name="map"):
+def detector(opset=13, input_name="x", output_name="map", last="Sigmoid"):
     """Sigmoid of a 1x1 convolution with another weight for each plane."""
     nodes = [
         helper.make_node("Conv", [input_name, "kernel"], ["logit"]),
-        helper.make_node("Sigmoid", ["logit"], [output_name]),
+        helper.make_node(last, ["logit"], [output_name]),
     ]
     weights = {"kernel": np.array([1.0, -0.5, 0.25], np.float32).reshape(1, 3, 1, 1)}
     return _model(nodes, [image(input_name)], [image(output_name, 1)], weights, opset)
+
+
+def flat_detector(opset=13):
+    """The same without the axis of planes in its answer, as MMOCR exports it."""
+    whole = detector(opset, output_name="planes")
+    axes = {"axes": [1]} if opset < 13 else {}
+    nodes = [*whole.graph.node, helper.make_node("Squeeze", ["planes", *([] if axes else ["axis"])], ["map"], **axes)]
+    weights = {w.name: numpy_helper.to_array(w) for w in whole.graph.initializer}
+    weights |= {} if axes else {"axis": np.array([1], np.int64)}
+    output = helper.make_tensor_value_info("map", TensorProto.FLOAT, ["N", "h", "w"])
+    return _model(nodes, whole.graph.input, [output], weights, opset)
 
 
 def recognizer(opset=13, input_name="x", output_name="scores", classes=CLASSES, axis=2, last="Softmax", ids="columns"):
@@ -36,8 +47,8 @@ def recognizer(opset=13, input_name="x", output_name="scores", classes=CLASSES, 
     nodes = [
         helper.make_node("ReduceMean", [input_name, *more], [ids], keepdims=0, **axes),
         helper.make_node("Transpose", [ids], ["steps"], perm=[0, 2, 1]),
-        helper.make_node("MatMul", ["steps", "matrix"], ["logits"]),
-        helper.make_node(last, ["logits"], [output_name], **({"axis": axis} if last == "Softmax" else {})),
+        helper.make_node("MatMul", ["steps", "matrix"], ["products"]),
+        helper.make_node(last, ["products"], [output_name], **({"axis": axis} if last == "Softmax" else {})),
     ]
     matrix = np.random.default_rng(3).normal(size=(3, CLASSES)).astype(np.float32)
     weights = {"matrix": matrix} | ({"axes": np.array([2], np.int64)} if more else {})

@@ -11,7 +11,7 @@ from ocdrnet_deploy.networks.prepare import PreparedDetector, PreparedRecognizer
 from ocdrnet_deploy.paths import model_repository
 from ocdrnet_deploy.repository.assemble import assemble_repository
 from ocdrnet_deploy.repository.configs import config_text, place_detector, place_recognizer, read_config
-from ocdrnet_deploy.repository.profile import CpuProfile, cpu_profile
+from ocdrnet_deploy.repository.profile import PythonProfile, cpu_profile, cuda_profile
 from ocdrnet_ops.cards import DetectorCard, RecognizerCard, read_detector_card, read_recognizer_card
 
 MODELS = {"ocdrnet", "image_preprocess", "ocdnet", "dbnet_postprocess", "text_crop", "ocrnet", "text_decode"}
@@ -21,7 +21,7 @@ DETECTOR = PreparedDetector(
 RECOGNIZER = PreparedRecognizer(
     onnx.ModelProto(producer_name="recognizer"), RecognizerCard("r", "s", "MIT", "0", 32, "ctc", ("a", "漢"))
 )
-PROFILE = CpuProfile(threads=3, detector_streams=2, recognizer_streams=5, detector_batch=6, recognizer_batch=70)
+PROFILE = PythonProfile(threads=3, detector_streams=2, recognizer_streams=5, detector_batch=6, recognizer_batch=70)
 
 
 @pytest.fixture(scope="module")
@@ -126,8 +126,8 @@ def test_folder_that_cannot_be_made_is_a_build_error(tmp_path):
 
 def test_placing_leaves_other_fields_as_they_were():
     for name, place in (
-        ("ocdnet", lambda c: place_detector(c, PROFILE)),
-        ("ocrnet", lambda c: place_recognizer(c, PROFILE, RECOGNIZER.card)),
+        ("ocdnet", lambda c: place_detector(c, DETECTOR, PROFILE)),
+        ("ocrnet", lambda c: place_recognizer(c, RECOGNIZER, PROFILE)),
     ):
         template = read_config(model_repository() / name / "config.pbtxt")
         placed = read_config(model_repository() / name / "config.pbtxt")
@@ -148,4 +148,26 @@ def test_config_text_is_parseable():
 def test_profile_follows_the_cores_that_may_be_used(monkeypatch, cores, detector_streams):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
     profile = cpu_profile(123)
-    assert profile == CpuProfile(detector_streams=detector_streams, recognizer_streams=cores, recognizer_batch=123)
+    assert profile == PythonProfile(detector_streams=detector_streams, recognizer_streams=cores, recognizer_batch=123)
+
+
+def test_onnxruntime_and_its_provider_are_in_the_configs(tmp_path):
+    detector = dataclasses.replace(DETECTOR, runtime="onnxruntime", max_batch=1)
+    recognizer = dataclasses.replace(RECOGNIZER, runtime="onnxruntime")
+    assemble_repository(tmp_path, detector, recognizer, cuda_profile(70))
+    for name in ("ocdnet", "ocrnet"):
+        found = values(config(tmp_path, name))
+        assert (found["runtime"], found["providers"]) == ("onnxruntime", "CUDAExecutionProvider")
+        assert found["streams"] == "1"
+    assert config(tmp_path, "ocdnet").max_batch_size == 1
+
+
+def test_onnxruntime_on_the_cpu_names_no_provider(tmp_path):
+    assemble_repository(tmp_path, dataclasses.replace(DETECTOR, runtime="onnxruntime"), RECOGNIZER, PROFILE)
+    assert values(config(tmp_path, "ocdnet")) == {"threads": "3", "streams": "2", "runtime": "onnxruntime"}
+
+
+def test_fixed_width_is_the_cards(tmp_path):
+    fixed = dataclasses.replace(RECOGNIZER, card=dataclasses.replace(RECOGNIZER.card, width=100))
+    assemble_repository(tmp_path, DETECTOR, fixed, PROFILE)
+    assert list(config(tmp_path, "ocrnet").input[0].dims) == [32, 100, 3]

@@ -1,0 +1,99 @@
+"""`ocdrnet models build`: a served repository made from two networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import click
+from click.core import ParameterSource
+
+from ocdrnet_deploy.errors import DeployError
+from ocdrnet_deploy.networks.catalog import DEFAULT
+from ocdrnet_deploy.networks.prepare import Engine
+from ocdrnet_deploy.networks.presets import find_preset
+from ocdrnet_deploy.repository.build import PRECISIONS, BuildOptions, Precision, build_repository
+
+_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
+_WHERE = {"cpu": "the CPU", "cuda": "a GPU without TensorRT", "tensorrt": "TensorRT on this machine's GPU"}
+
+
+@click.command()
+@click.option(
+    "--detector", default=DEFAULT, show_default=True, help="Text detector: a name in `models list`, or an ONNX file."
+)
+@click.option("--recognizer", default=DEFAULT, show_default=True, help="Text recognizer, likewise.")
+@click.option("--preset", help="Both at once, by a name in `models list`, instead of the two above.")
+@click.option("--detector-card", type=_FILE, help="Description of a detector's file, as `models inspect` proposes it.")
+@click.option("--recognizer-card", type=_FILE, help="Description of a recognizer's file, likewise.")
+@click.option(
+    "--engine", type=click.Choice(list(PRECISIONS)), default="cpu", show_default=True, help="What runs the networks."
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "fp16", "int8"]),
+    help="Of the networks' arithmetic.  [default: fp16 for tensorrt, else fp32]",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("build/repository"),
+    show_default=True,
+    help="Folder of the served repository.",
+)
+@click.option(
+    "--max-candidates",
+    type=click.IntRange(1, 10_000),
+    help="Boxes per image at most.  [default: 1000; 256 for a free-width recognizer in TensorRT]",
+)
+@click.option(
+    "--recognizer-batch",
+    type=click.IntRange(1, 10_000),
+    help="Crops per batch at most; not below the candidates.  [default: as many as candidates]",
+)
+@click.option(
+    "--detector-batch", type=click.IntRange(1, 256), help="Images per batch at most.  [default: 8 for tensorrt, else 4]"
+)
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Folder of pictures for int8, like those that will be read.  [default: the checkout's samples]",
+)
+@click.pass_context
+def build(
+    context: click.Context,
+    /,
+    *,
+    detector: str,
+    recognizer: str,
+    preset: str | None,
+    engine: str,
+    precision: str | None,
+    output: Path,
+    **options: Any,  # noqa: ANN401 - those that go to BuildOptions as they are
+) -> None:
+    """Assemble a served repository: adapt the networks, render the configs, place everything.
+
+    With --engine tensorrt this needs a GPU and TensorRT, takes minutes the first time, and finds the plans in the cache
+    ($OCDRNET_CACHE/plans) from then on.
+    """
+    try:
+        if preset:
+            _refuse_both(context)
+            pair = find_preset(preset)
+            detector, recognizer = pair.detector, pair.recognizer
+        chosen = BuildOptions(engine=cast(Engine, engine), precision=cast("Precision | None", precision), **options)
+        build_repository(output, detector, recognizer, chosen)
+    except DeployError as error:
+        click.echo(f"Error: {error}", err=True)
+        raise SystemExit(error.exit_code) from None
+    serve = (
+        f"ocdrnet serve --repository {output}" if engine != "tensorrt" else f"tritonserver --model-repository={output}"
+    )
+    click.echo(f"{output}: {detector} + {recognizer} for {_WHERE[engine]}. Serve it: {serve}")
+
+
+def _refuse_both(context: click.Context) -> None:
+    for name in ("detector", "recognizer"):
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise click.UsageError(f"--preset names both networks; leave out --{name}, or --preset")

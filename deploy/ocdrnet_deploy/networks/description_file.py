@@ -1,0 +1,118 @@
+"""Descriptions as JSON: the form that `models inspect` proposes, `--card` reads, and the catalog is written in.
+
+    {"kind": "recognizer", "answer": "ids", "normalization": "gray-half", "max_batch": 0,
+     "card": {"height": 32, "width": 100, "decoder": "ctc", "characters": "0123456789"}}
+
+`normalization` is a name of `NORMALIZATIONS`, or `{"planes": "rgb", "mean": [...], "scale": [...]}`. Instead of
+`characters`, `characters_file` names a file beside the description.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from ocdrnet_deploy.errors import NetworkError
+from ocdrnet_deploy.networks.description import ANSWERS, NORMALIZATIONS, Kind, NetworkDescription, Normalization
+
+_FIELDS = {field.name for field in dataclasses.fields(NetworkDescription)}
+_PLANES = {"bgr": 3, "rgb": 3, "gray": 1}
+
+
+def read_description(path: Path, kind: Kind) -> NetworkDescription:
+    """Read a description from a file.
+
+    Args:
+        path: of the JSON file.
+        kind: that the network is to serve as.
+
+    Raises:
+        NetworkError: the file cannot be read, or its content is not a description of that kind.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise NetworkError(f"{path} cannot be read as JSON: {error}") from None
+    try:
+        found = parse_description(content)
+    except NetworkError as error:
+        raise NetworkError(f"{path}: {error}") from None
+    if "characters_file" in found.card:
+        found.card["characters"] = read_characters(path.parent / found.card.pop("characters_file"))
+    if found.kind != kind:
+        raise NetworkError(f"{path} describes a {found.kind}; a {kind} is needed")
+    return found
+
+
+def read_characters(path: Path) -> tuple[str, ...]:
+    """A character list as TAO writes it: one character a line, in the order of the ids.
+
+    Raises:
+        NetworkError: the file cannot be read.
+    """
+    try:
+        return tuple(path.read_bytes().decode("utf-8").replace("\r", "").rstrip("\n").split("\n"))
+    except (OSError, ValueError) as error:
+        raise NetworkError(f"the character list {path} cannot be read: {error}") from None
+
+
+def parse_description(content: Any) -> NetworkDescription:  # noqa: ANN401 - whatever stands in the JSON
+    """A description from parsed JSON.
+
+    Raises:
+        NetworkError: a field is missing, unknown or has no such value.
+    """
+    if not isinstance(content, dict):
+        raise NetworkError(f"a description is a JSON object, not a {type(content).__name__}")
+    if unknown := sorted(set(content) - _FIELDS):
+        raise NetworkError(f"unknown field {unknown[0]!r}; known are {', '.join(sorted(_FIELDS))}")
+    kind = _one_of(content, "kind", list(ANSWERS))
+    answer = _one_of(content, "answer", list(ANSWERS[kind]))
+    card = content.get("card", {})
+    if not isinstance(card, dict):
+        raise NetworkError("card must be a JSON object, the fields of the network's card")
+    normalization = _normalization(content.get("normalization"))
+    return NetworkDescription(
+        kind, answer, normalization, _integer(content, "max_batch"), card, _integer(content, "blank")
+    )
+
+
+def description_json(description: NetworkDescription) -> dict[str, Any]:
+    """The description as JSON objects, readable by `parse_description`; the normalization by its name if it has one."""
+    content = dataclasses.asdict(description)
+    names = [name for name, known in NORMALIZATIONS.items() if known == description.normalization]
+    return content | ({"normalization": names[0]} if names else {})
+
+
+def _one_of(content: dict[str, Any], name: str, known: list[Any]) -> Any:  # noqa: ANN401
+    if content.get(name) not in known:
+        raise NetworkError(f"{name} is {content.get(name)!r}; it must be one of {', '.join(known)}")
+    return content[name]
+
+
+def _integer(content: dict[str, Any], name: str) -> int:
+    value = content.get(name, 0)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise NetworkError(f"{name} is {value!r}; it must be an integer")
+    return value
+
+
+def _normalization(content: Any) -> Normalization:  # noqa: ANN401
+    if isinstance(content, str) and content in NORMALIZATIONS:
+        return NORMALIZATIONS[content]
+    if not isinstance(content, dict) or set(content) != {"planes", "mean", "scale"}:
+        raise NetworkError(
+            f"normalization is {content!r}; it must be one of {', '.join(NORMALIZATIONS)}, or an object of planes, "
+            "mean and scale"
+        )
+    planes = _one_of(content, "planes", list(_PLANES))
+    return Normalization(planes, *(_numbers(content, name, _PLANES[planes]) for name in ("mean", "scale")))
+
+
+def _numbers(content: dict[str, Any], name: str, count: int) -> tuple[float, ...]:
+    values = content[name]
+    if not isinstance(values, list) or len(values) != count or not all(isinstance(v, (int, float)) for v in values):
+        raise NetworkError(f"normalization's {name} is {values!r}; it must be a list of {count} numbers")
+    return tuple(map(float, values))

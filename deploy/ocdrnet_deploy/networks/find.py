@@ -1,0 +1,93 @@
+"""A network by its name in the catalog, or by its path: the graph, what describes it, and where it came from."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError
+
+from ocdrnet_deploy.errors import NetworkError
+from ocdrnet_deploy.networks import weights
+from ocdrnet_deploy.networks.catalog import CatalogEntry, find_network
+from ocdrnet_deploy.networks.description import Kind, NetworkDescription
+from ocdrnet_deploy.networks.description_file import read_description
+from ocdrnet_deploy.networks.input_size import fit_input
+from ocdrnet_deploy.networks.propose import propose_description
+
+
+@dataclass(frozen=True)
+class FoundNetwork:
+    """A network before it is adapted.
+
+    Attributes:
+        model: its graph, as it was trained.
+        description: of it.
+        provenance: `name`, `source`, `license` and `sha256` of its card.
+    """
+
+    model: onnx.ModelProto
+    description: NetworkDescription
+    provenance: dict[str, str]
+
+
+def find_described(kind: Kind, name_or_path: str, card_file: Path | None) -> FoundNetwork:
+    """Find a network and its description.
+
+    Args:
+        kind: that is needed.
+        name_or_path: a name in the catalog, or the path of an ONNX file.
+        card_file: description of the latter; proposed from the graph when left out.
+
+    Raises:
+        BuildError: it is unknown, missing, or fits no contract.
+    """
+    if is_path(name_or_path):
+        return _own(kind, Path(name_or_path), card_file)
+    if card_file is not None:
+        raise NetworkError(f"{name_or_path} is a network of the catalog, which has its card; a card goes with a path")
+    return _of_catalog(find_network(kind, name_or_path))
+
+
+def is_path(name_or_path: str) -> bool:
+    """Whether a file is meant, not a name in the catalog."""
+    return name_or_path.endswith(".onnx") or "/" in name_or_path
+
+
+def load_graph(path: Path) -> onnx.ModelProto:
+    """Read an ONNX file.
+
+    Raises:
+        NetworkError: it cannot be read, or is no ONNX.
+    """
+    try:
+        model = onnx.load(path)
+    except (OSError, DecodeError, ValueError) as error:
+        raise NetworkError(f"{path} cannot be read as ONNX: {error}") from None
+    if not model.graph.node or not model.graph.output:
+        raise NetworkError(f"{path} is no ONNX network: it has no nodes or no outputs")
+    return model
+
+
+def _own(kind: Kind, path: Path, card_file: Path | None) -> FoundNetwork:
+    model = load_graph(path)
+    described = read_description(card_file, kind) if card_file else propose_description(model, kind).description
+    provenance = {"name": path.stem, "source": path.name, "license": "the user's own", "sha256": _sha256(path)}
+    return FoundNetwork(model, fit_input(model, described, graph_wins=False), provenance)
+
+
+def _of_catalog(entry: CatalogEntry) -> FoundNetwork:
+    path = weights.find_weights(entry)
+    model = load_graph(path)
+    description = fit_input(model, entry.description, graph_wins=True)
+    listed = weights.character_list(entry)
+    if listed:
+        description = replace(description, card=description.card | {"characters": listed})
+    provenance = {"name": entry.name, "source": str(entry.source), "license": entry.license}
+    return FoundNetwork(model, description, provenance | {"sha256": entry.sha256 or _sha256(path)})
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,151 @@
+"""A network's files, from NGC into the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ocdrnet_deploy.errors import FileChoiceError, NetworkCacheError, NgcNotFoundError
+from ocdrnet_deploy.file_lock import file_lock
+from ocdrnet_deploy.networks.catalog import CatalogEntry, NgcFile
+from ocdrnet_deploy.ngc.api import NgcApi, describe_missing
+from ocdrnet_deploy.ngc.cache import (
+    CHARACTER_LIST,
+    cached_file,
+    cached_weights,
+    choose_weights,
+    is_complete,
+    version_folder,
+    weights_name,
+)
+from ocdrnet_deploy.ngc.partial import PartialFile
+from ocdrnet_deploy.ngc.place import place_checked
+from ocdrnet_deploy.ngc.progress import DownloadWatcher
+from ocdrnet_deploy.ngc.receive import receive
+from ocdrnet_deploy.ngc.retries import RetryPolicy, retry
+from ocdrnet_deploy.ngc.terms import require_acceptance
+
+
+def fetch(
+    entry: CatalogEntry,
+    source: NgcFile,
+    api: NgcApi,
+    *,
+    accepted_by: str,
+    file: str = "",
+    policy: RetryPolicy | None = None,
+    watcher: DownloadWatcher | None = None,
+) -> Path:
+    """Download a network's weights, and its character list if its version has one, unless they are there.
+
+    An attempt that broke, even by a killed process, is gone on with where it stopped. Several processes may ask for
+    the same file: one downloads it, the others wait and use it.
+
+    Args:
+        entry: the network.
+        source: its version on NGC, `entry.source`.
+        api: access to NGC.
+        accepted_by: how the user accepted the licence, from `ngc.terms.acceptance`; empty where they did not.
+        file: which file of the version to take, where the catalog does not say and there are several.
+        policy: how often and how long to try again.
+        watcher: is told how it goes.
+
+    Returns:
+        Path of the weights in the cache.
+
+    Raises:
+        DownloadError: a kind of it for each reason; the key stands in none.
+    """
+    fetcher = _Fetcher(source, api, policy or RetryPolicy(), watcher or DownloadWatcher())
+    with cache_errors(source):
+        require_acceptance(entry, source, accepted_by)
+        if not file and (present := cached_weights(source)):
+            return present
+        name = file or weights_name(source) or fetcher.only_network()
+        if entry.description.kind == "recognizer":
+            # Before the weights: once they are there, nobody asks for it again.
+            fetcher.fetch_if_any(CHARACTER_LIST)
+        path = fetcher.fetch(name, entry.sha256, network=True)
+        choose_weights(source, name)
+        return path
+
+
+@contextmanager
+def cache_errors(source: NgcFile) -> Iterator[None]:
+    """Turn what the file system refuses into advice.
+
+    Raises:
+        NetworkCacheError: instead of OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise NetworkCacheError(version_folder(source), error.strerror or str(error)) from None
+
+
+class _Fetcher:
+    """One version's files, by name."""
+
+    def __init__(self, source: NgcFile, api: NgcApi, policy: RetryPolicy, watcher: DownloadWatcher) -> None:
+        self._source = source
+        self._api = api
+        self._policy = policy
+        self._watcher = watcher
+
+    def only_network(self) -> str:
+        """Name of the version's one ONNX file, from NGC's list.
+
+        Raises:
+            FileChoiceError: it has several, or none.
+        """
+        names = retry(self._policy, lambda: self._api.list_files(self._source), on_wait=self._watcher.waiting)
+        networks = [name for name in names if name.endswith(".onnx")]
+        if len(networks) == 1:
+            return networks[0]
+        raise FileChoiceError(
+            f"{self._source} has {len(networks)} ONNX files; choose one with --file NAME. It holds {', '.join(names)}"
+        )
+
+    def fetch(self, name: str, sha256: str = "", *, network: bool = False) -> Path:
+        """A file that must exist."""
+        try:
+            return self._fetch(name, sha256, network=network)
+        except NgcNotFoundError:
+            missing = retry(
+                self._policy,
+                lambda: describe_missing(self._api, self._source, name),
+                on_wait=self._watcher.waiting,
+            )
+            raise missing from None
+
+    def fetch_if_any(self, name: str) -> None:
+        """A file that the version may lack; asking for it is cheaper and surer than to look for it in the list."""
+        try:
+            self._fetch(name)
+        except NgcNotFoundError:
+            return
+
+    def _fetch(self, name: str, sha256: str = "", *, network: bool = False) -> Path:
+        final = cached_file(self._source, name)
+        lock = final.with_name(f".{final.name}.lock")
+        with file_lock(lock, lambda: self._watcher.waiting_for_another(name)):
+            if not is_complete(final):
+                partial = PartialFile(final)
+                self._receive(name, partial)
+                place_checked(partial, final, sha256, network=network)
+        return final
+
+    def _receive(self, name: str, partial: PartialFile) -> None:
+        self._watcher.started(name)
+        try:
+            retry(
+                self._policy,
+                lambda: receive(
+                    lambda headers: self._api.open_file(self._source, name, headers), partial, self._watcher.received
+                ),
+                on_wait=self._watcher.waiting,
+                received=lambda: partial.size,
+            )
+        finally:
+            self._watcher.ended(name)

@@ -1,0 +1,1 @@
+"""TensorRT: precision in the graph, optimization profiles, `trtexec`, and a cache of the plans it makes."""

@@ -1,0 +1,105 @@
+"""A plan with what its config.pbtxt must say, and how the two networks become one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+
+from ocdrnet_deploy.errors import BuildError, NetworkError
+from ocdrnet_deploy.networks.prepare import PreparedDetector, PreparedRecognizer
+from ocdrnet_deploy.tensorrt.cache import PlanRequest, find_or_build_plan
+from ocdrnet_deploy.tensorrt.command import PlanPrecision
+from ocdrnet_deploy.tensorrt.shapes import ShapeRange, detector_shapes, recognizer_shapes
+
+# TensorRT runs these as loops or with sizes known only at run time, and a CUDA graph can hold neither.
+_NOT_CAPTURABLE = frozenset({"LSTM", "GRU", "RNN", "Loop", "Scan", "If", "NonZero"})
+
+
+@dataclass(frozen=True)
+class NetworkPlan:
+    """A plan and its contract.
+
+    Attributes:
+        path: of the plan; its sidecar lies beside it.
+        shapes: its optimization profile.
+        output_dims: of each output in the config's order, without the batch; -1 where a dimension is free.
+        is_capturable: whether a CUDA graph can hold it.
+    """
+
+    path: Path
+    shapes: ShapeRange
+    output_dims: tuple[tuple[int, ...], ...]
+    is_capturable: bool
+
+
+def detector_plan(detector: PreparedDetector, batch: int, precision: PlanPrecision) -> NetworkPlan:
+    """Find or build the plan of a detector.
+
+    Args:
+        detector: adapted for TensorRT.
+        batch: images a run at most; less where the network takes fewer.
+        precision: of the plan.
+
+    Raises:
+        BuildError: there is no GPU or TensorRT, or the build failed.
+    """
+    shapes = detector_shapes(detector.card, min(batch, detector.max_batch or batch))
+    path = find_or_build_plan(PlanRequest(f"detector {detector.card.name}", detector.model, shapes, precision))
+    return NetworkPlan(path, shapes, ((1, *shapes.dims[:2]),), _is_capturable(detector.model))
+
+
+def recognizer_plan(recognizer: PreparedRecognizer, batch: int, precision: PlanPrecision) -> NetworkPlan:
+    """Find or build the plan of a recognizer.
+
+    Args:
+        recognizer: adapted for TensorRT.
+        batch: crops a run at most.
+        precision: of the plan.
+
+    Raises:
+        BuildError: the network takes fewer crops, there is no GPU or TensorRT, or the build failed.
+    """
+    if recognizer.max_batch and recognizer.max_batch < batch:
+        raise BuildError(
+            f"recognizer {recognizer.card.name} takes {recognizer.max_batch} crops a run; a plan gets all crops of an "
+            f"image, up to {batch}, at once. Lower --max-candidates, or use --engine cuda, which splits them"
+        )
+    shapes = recognizer_shapes(recognizer.card, batch)
+    steps = time_steps(recognizer, shapes)
+    path = find_or_build_plan(PlanRequest(f"recognizer {recognizer.card.name}", recognizer.model, shapes, precision))
+    return NetworkPlan(path, shapes, ((steps,), (steps,)), _is_capturable(recognizer.model))
+
+
+def time_steps(recognizer: PreparedRecognizer, shapes: ShapeRange) -> int:
+    """Time steps of a crop of fixed width; -1 where the width is free.
+
+    Raises:
+        NetworkError: neither the card nor the graph tells them.
+    """
+    if not shapes.is_fixed:
+        return -1
+    steps = recognizer.card.time_steps or _inferred_steps(recognizer.model, shapes)
+    if not steps:
+        raise NetworkError(
+            f"recognizer {recognizer.card.name}: its graph does not tell how many time steps a crop of "
+            f"{recognizer.card.width} pixels has, and a plan's config must. Say it in the card: time_steps"
+        )
+    return steps
+
+
+def _inferred_steps(model: onnx.ModelProto, shapes: ShapeRange) -> int:
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    for dim, size in zip(copy.graph.input[0].type.tensor_type.shape.dim, shapes.least, strict=True):
+        dim.dim_value = size
+    for output in copy.graph.output:
+        output.type.tensor_type.ClearField("shape")  # a name there, such as T, would keep the number out
+    inferred = onnx.shape_inference.infer_shapes(copy, data_prop=True)
+    shape = inferred.graph.output[0].type.tensor_type.shape
+    return int(shape.dim[1].dim_value) if len(shape.dim) > 1 else 0
+
+
+def _is_capturable(model: onnx.ModelProto) -> bool:
+    return _NOT_CAPTURABLE.isdisjoint(node.op_type for node in model.graph.node)

@@ -1,0 +1,63 @@
+"""A network on this machine, whichever engine runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Placement:
+    """How a network uses the machine.
+
+    Attributes:
+        threads: cores in all; 0 takes every one that this process may run on.
+        streams: jobs computed at the same time, each with its share of the threads.
+    """
+
+    threads: int = 0
+    streams: int = 1
+
+
+class Network(Protocol):
+    """A compiled network that runs lists of inputs."""
+
+    def run(self, inputs: Iterable[npt.NDArray[np.uint8]]) -> list[dict[str, npt.NDArray[Any]]]:
+        """Outputs by name of every input, in the order of the inputs.
+
+        Args:
+            inputs: uint8 [n, h, w, 3] each; shapes may differ.
+        """
+        ...
+
+
+def open_network(path: Path, outputs: Sequence[str], parameters: Mapping[str, str]) -> Network:
+    """Load a network into the engine that its model's config names.
+
+    Args:
+        path: of an ONNX file.
+        outputs: names of the tensors to return.
+        parameters: of config.pbtxt: `threads` and `streams`; `runtime`, `openvino` when left out, or `onnxruntime`;
+            for the latter `providers`, separated by commas, the CPU when left out.
+
+    Raises:
+        ValueError: there is no such runtime.
+        RuntimeError: the engine cannot run the network, or lacks the first provider.
+    """
+    placement = Placement(int(parameters["threads"]), int(parameters["streams"]))
+    runtime = parameters.get("runtime", "openvino")
+    # An engine is imported where it is used: a machine need not have the other.
+    if runtime == "openvino":
+        from ocdrnet_triton.openvino_network import OpenVinoNetwork  # noqa: PLC0415
+
+        return OpenVinoNetwork(path, outputs, placement)
+    if runtime == "onnxruntime":
+        from ocdrnet_triton.onnxruntime_network import CPU, OnnxRuntimeNetwork  # noqa: PLC0415
+
+        return OnnxRuntimeNetwork(path, outputs, placement, parameters.get("providers", CPU).split(","))
+    raise ValueError(f"runtime is {runtime!r}; known are openvino, onnxruntime")

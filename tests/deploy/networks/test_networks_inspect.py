@@ -1,0 +1,201 @@
+"""`models inspect`: proposals for networks as their toolkits export them, and refusals."""
+
+import json
+
+import onnx
+import pytest
+from click.testing import CliRunner
+from nvidia_graphs import deformable_ocdnet, ocdnet, ocrnet, value
+from onnx import helper
+from small_graphs import CLASSES, detector, flat_detector, recognizer
+
+from ocdrnet_deploy.commands.models import models
+from ocdrnet_deploy.networks.description import NORMALIZATIONS
+from ocdrnet_deploy.networks.description_file import read_description
+from ocdrnet_deploy.networks.prepare import prepare_detector, prepare_recognizer
+from ocdrnet_deploy.networks.propose import OCRNET_ATTENTION, OCRNET_CTC, propose_description
+
+
+def run(*arguments):
+    return CliRunner().invoke(models, ["inspect", *map(str, arguments)])
+
+
+@pytest.fixture
+def save(tmp_path):
+    def to_file(model):
+        path = tmp_path / "net.onnx"
+        path.write_bytes(model.SerializeToString())
+        return path
+
+    return to_file
+
+
+def with_lstms(count):
+    """OCRNet's signature with as many recurrent nodes as its attention decoder has."""
+    model = ocrnet(height=64, width=200)
+    model.graph.node.extend(helper.make_node("LSTM", ["a", "b", "c"], [f"lstm{i}"]) for i in range(count))
+    return model
+
+
+def propose(model):
+    return propose_description(model).description
+
+
+def test_ocdnet():
+    found = propose(ocdnet(height=640, width=640))
+    assert (found.kind, found.answer, found.max_batch) == ("detector", "probability-map", 0)
+    assert found.normalization == NORMALIZATIONS["tao"]
+    assert found.card == {
+        "resize": "stretch",
+        "height": 640,
+        "width": 640,
+        "binarize_threshold": 0.3,
+        "box_threshold": 0.55,
+        "unclip_ratio": 1.5,
+    }
+
+
+def test_ocdnet_of_one_image_and_of_free_size():
+    assert propose(ocdnet(batch=1)).max_batch == 1
+    card = propose(deformable_ocdnet()).card
+    assert (card["resize"], card["height"], card["width"]) == ("stretch", 736, 1280)
+
+
+@pytest.mark.parametrize(
+    ("lstms", "decoder", "characters"), [(2, "ctc", OCRNET_CTC), (28, "attention", OCRNET_ATTENTION)]
+)
+def test_ocrnet(lstms, decoder, characters):
+    found = propose(with_lstms(lstms))
+    assert (found.kind, found.answer) == ("recognizer", "ids")
+    assert found.normalization == NORMALIZATIONS["gray-half"]
+    assert found.card == {
+        "height": 64,
+        "width": 200,
+        "decoder": decoder,
+        "interpolation": "cubic",
+        "characters": characters,
+        "time_steps": 26,
+    }
+
+
+@pytest.mark.parametrize(
+    ("input_name", "output_name", "last", "answer", "normalization"),
+    [
+        ("x", "sigmoid_0.tmp_0", "Sigmoid", "probability-map", "imagenet-bgr"),
+        ("input", "output", "Sigmoid", "probability-map", "imagenet-rgb"),
+        ("input", "logits", "Identity", "logit-map", "doctr-detection"),
+    ],
+    ids=["PaddleOCR", "MMOCR", "docTR"],
+)
+def test_other_detectors(input_name, output_name, last, answer, normalization):
+    found = propose(detector(input_name=input_name, output_name=output_name, last=last))
+    assert (found.answer, found.normalization) == (answer, NORMALIZATIONS[normalization])
+    assert found.card["resize"] == "multiple-of-32"
+
+
+def test_map_without_planes_is_a_detectors_and_keeps_its_sigmoid():
+    found = propose(flat_detector())
+    assert (found.kind, found.answer) == ("detector", "probability-map")
+
+
+@pytest.mark.parametrize(
+    ("output_name", "last", "answer", "normalization", "blank"),
+    [
+        ("softmax_0.tmp_0", "Softmax", "class-scores", "half", 0),
+        ("logits", "Identity", "class-logits", "doctr-recognition", -1),
+    ],
+    ids=["PaddleOCR", "docTR"],
+)
+def test_other_recognizers(output_name, last, answer, normalization, blank):
+    found = propose_description(recognizer(output_name=output_name, last=last))
+    description = found.description
+    assert (description.kind, description.answer, description.blank) == ("recognizer", answer, blank)
+    assert description.normalization == NORMALIZATIONS[normalization]
+    assert description.card == {"height": 48, "decoder": "ctc", "stride": 8, "characters": ""}
+    assert f"put in the {CLASSES - 1} of the classes" in " ".join(found.notes)
+
+
+def test_characters_in_the_file_need_not_be_put_in():
+    model = recognizer()
+    model.metadata_props.add(key="character", value="a\nb\nc")
+    assert "characters" not in propose(model).card
+
+
+def two_inputs():
+    model = detector()
+    model.graph.input.append(value("mask", 1, 1))
+    return model
+
+
+def classifier():
+    model = detector()
+    model.graph.output[0].CopyFrom(value("label", "N", 10))
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        (two_inputs(), "has 2 inputs (x, mask); it must have one"),
+        (classifier(), "outputs are label FLOAT [N, 10]; a detector's is FLOAT [N, 1, H, W], a recognizer's"),
+    ],
+    ids=["two inputs", "classifier"],
+)
+def test_what_fits_no_contract_is_refused_with_the_difference(save, model, reason):
+    result = run(save(model), "--json")
+    assert result.exit_code == 2
+    report = json.loads(result.stdout)
+    assert report["proposal"] is None
+    assert reason in report["refusal"]
+    assert f"cannot be served: {report['refusal']}" in result.stderr
+
+
+def test_report_as_json(save):
+    result = run(save(deformable_ocdnet()), "--json")
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    assert (report["file"], report["opset"], report["refusal"]) == ("net.onnx", 11, "")
+    assert report["custom_operators"] == ["ModulatedDeformConv2d"]
+    assert report["inputs"] == [{"name": "input", "dtype": "FLOAT", "dims": ["batch", 3, "height", "width"]}]
+    assert report["outputs"] == [{"name": "pred", "dtype": "FLOAT", "dims": ["batch", 1, "h", "w"]}]
+    assert report["proposal"]["normalization"] == "tao"
+    assert report["notes"]
+
+
+def test_report_as_text(save):
+    lines = run(save(ocrnet())).stdout.splitlines()
+    assert lines[0] == "net.onnx: opset 17"
+    assert "input     input FLOAT [batch, 1, 32, 100]" in lines
+    assert "output    output_id INT64 [batch, 26]" in lines
+    assert any(line.startswith("check     characters: those of NVIDIA's own") for line in lines)
+    assert not any(line.startswith("custom") for line in lines)
+    assert json.loads("\n".join(lines[lines.index("{") :]))["answer"] == "ids"
+
+
+def test_proposed_card_is_what_prepare_takes(save, tmp_path):
+    card = tmp_path / "cards" / "card.json"
+    for model, kind, prepare in (
+        (ocdnet(), "detector", prepare_detector),
+        (ocrnet(), "recognizer", prepare_recognizer),
+    ):
+        path = save(model)
+        assert run(path, "--card", card).exit_code == 0
+        assert read_description(card, kind) == propose(model)
+        assert prepare(str(path), card_file=card) == prepare(str(path))
+
+
+def test_what_cannot_be_read_is_an_error_without_a_traceback(tmp_path):
+    (tmp_path / "x.onnx").write_bytes(b"text")
+    for name in ("x.onnx", "missing.onnx"):
+        result = run(tmp_path / name)
+        assert result.exit_code == 2
+        assert isinstance(result.exception, SystemExit)
+        assert "Error: " in result.stderr
+
+
+def test_dimension_of_minus_one_is_free(save):
+    """As older PaddleOCR exports write it."""
+    model = onnx.ModelProto()
+    model.CopyFrom(detector())
+    model.graph.input[0].type.tensor_type.shape.dim[2].dim_value = -1
+    assert "x FLOAT [N, 3, ?, w]" in run(save(model)).stdout

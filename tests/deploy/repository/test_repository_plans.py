@@ -1,0 +1,182 @@
+"""TensorRT repositories of every network of the catalog, held against the published contracts."""
+
+import dataclasses
+import json
+
+import pytest
+from google.protobuf import text_format
+from tritonclient.grpc import model_config_pb2
+from twin_contracts import DETECTORS, RECOGNIZERS
+from twin_files import place_twins
+
+from ocdrnet_deploy.errors import BuildError, PlanError
+from ocdrnet_deploy.networks.prepare import prepare_detector, prepare_recognizer
+from ocdrnet_deploy.repository.assemble import assemble_plans
+from ocdrnet_deploy.repository.build import BuildOptions, build_repository
+from ocdrnet_deploy.repository.profile import TensorRtProfile
+from ocdrnet_deploy.tensorrt.network_plan import detector_plan, recognizer_plan
+from ocdrnet_ops.cards import read_detector_card, read_recognizer_card
+
+KIND_GPU = model_config_pb2.ModelInstanceGroup.KIND_GPU
+TENSORRT = BuildOptions(engine="tensorrt")
+
+
+@pytest.fixture
+def twins(tmp_path, monkeypatch):
+    folder = tmp_path / "twins"
+    folder.mkdir()
+    place_twins(folder, monkeypatch)
+
+
+def config(folder, name):
+    return text_format.Parse((folder / name / "config.pbtxt").read_text(), model_config_pb2.ModelConfig())
+
+
+def rendered(tmp_path, detector, recognizer):
+    """Configs of the two networks, from their own plans."""
+    assemble_plans(tmp_path / "served", detector, recognizer, TensorRtProfile())
+    return config(tmp_path / "served", "ocdnet"), config(tmp_path / "served", "ocrnet")
+
+
+def tensors(values):
+    return [(value.name, model_config_pb2.DataType.Name(value.data_type), list(value.dims)) for value in values]
+
+
+@pytest.mark.usefixtures("twins")
+@pytest.mark.parametrize("version", DETECTORS, ids=lambda version: version.name)
+def test_detector_of_the_contracts(tmp_path, gpu_machine, version):
+    """Input 736x1280 and its map, fixed; v2.0 one image a run."""
+    detector = prepare_detector(version.name, engine="tensorrt")
+    plan = detector_plan(detector, 8, "fp16")
+    small = dataclasses.replace(plan, output_dims=((26,), (26,)))
+    served, _ = rendered(tmp_path, (detector.card, plan), (recognizer_card(), wide(small)))
+    batch = 1 if version.name == "ocdnet-v2.0" else 8
+    assert served.max_batch_size == batch
+    assert tensors(served.input) == [("input", "TYPE_UINT8", [736, 1280, 3])]
+    assert tensors(served.output) == [("pred", "TYPE_UINT8", [1, 736, 1280])]
+    assert list(served.dynamic_batching.preferred_batch_size) == ([] if batch == 1 else [8])
+    assert [spec.batch_size for spec in served.optimization.cuda.graph_spec] == sorted({1, batch})
+    (command,) = gpu_machine.commands
+    assert command["minShapes"] == "input:1x736x1280x3"
+    assert command["maxShapes"] == f"input:{batch}x736x1280x3"
+
+
+@pytest.mark.usefixtures("twins")
+@pytest.mark.parametrize("version", RECOGNIZERS, ids=lambda version: version.name)
+def test_recognizer_of_the_contracts(tmp_path, gpu_machine, version):
+    """1x32x100 or 1x64x200 and 26 time steps; min 1, opt 32."""
+    recognizer = prepare_recognizer(version.name, engine="tensorrt")
+    plan = recognizer_plan(recognizer, 1000, "fp16")
+    _, served = rendered(tmp_path, (detector_card(), one_output(plan)), (recognizer.card, plan))
+    height, width = version.size
+    assert served.max_batch_size == 1000
+    assert tensors(served.input) == [("input", "TYPE_UINT8", [height, width, 3])]
+    assert tensors(served.output) == [("output_id", "TYPE_INT32", [26]), ("output_prob", "TYPE_FP32", [26])]
+    assert list(served.dynamic_batching.preferred_batch_size) == [32]
+    assert not served.optimization.HasField("cuda"), "an LSTM is a loop in TensorRT, which no CUDA graph holds"
+    (command,) = gpu_machine.commands
+    assert command["minShapes"] == f"input:1x{height}x{width}x3"
+    assert command["optShapes"] == f"input:32x{height}x{width}x3"
+    assert command["maxShapes"] == f"input:1000x{height}x{width}x3"
+
+
+@pytest.fixture
+def served(tmp_path, gpu_machine):
+    build_repository(tmp_path / "served", "ppocrv6-small", "ppocrv6-small", TENSORRT)
+    return tmp_path / "served"
+
+
+def test_default_networks(served, gpu_machine):
+    detector, recognizer = config(served, "ocdnet"), config(served, "ocrnet")
+    for model in (detector, recognizer):
+        assert (model.platform, model.backend, dict(model.parameters)) == ("tensorrt_plan", "", {})
+        assert [(group.kind, group.count) for group in model.instance_group] == [(KIND_GPU, 1)]
+        assert model.optimization.input_pinned_memory.enable
+        assert model.optimization.output_pinned_memory.enable
+        assert not model.optimization.HasField("cuda"), "its shapes are free"
+        assert model.dynamic_batching.max_queue_delay_microseconds == 500
+        assert not model.input[0].allow_ragged_batch
+    assert tensors(detector.input) == [("input", "TYPE_UINT8", [-1, -1, 3])]
+    assert tensors(detector.output) == [("pred", "TYPE_UINT8", [1, -1, -1])]
+    assert tensors(recognizer.input) == [("input", "TYPE_UINT8", [48, -1, 3])]
+    assert tensors(recognizer.output) == [("output_id", "TYPE_INT32", [-1]), ("output_prob", "TYPE_FP32", [-1])]
+    assert [command["maxShapes"] for command in gpu_machine.commands] == [
+        "input:8x2016x2016x3",
+        "input:256x48x1600x3",
+    ]
+    assert [(warmup.batch_size, list(warmup.inputs["input"].dims)) for warmup in recognizer.model_warmup] == [
+        (1, [48, 320, 3]),
+        (32, [48, 320, 3]),
+    ]
+    # The cards hold the pipeline to what the plans take.
+    assert read_detector_card(served / "ocdnet" / "1" / "card.json").max_candidates == 256
+    assert read_recognizer_card(served / "ocrnet" / "1" / "card.json").max_width == 1600
+
+
+def test_files_beside_a_plan(served):
+    for name in ("ocdnet", "ocrnet"):
+        assert sorted(path.name for path in (served / name / "1").iterdir()) == [
+            "card.json",
+            "model.plan",
+            "model.plan.json",
+        ]
+        assert json.loads((served / name / "1" / "model.plan.json").read_text())["compute_capability"] == "8.9"
+    assert (served / "text_crop" / "1" / "model.py").exists()
+
+
+def test_ensemble_gives_the_plan_its_one_input(served):
+    steps = {step.model_name: step for step in config(served, "ocdrnet").ensemble_scheduling.step}
+    assert dict(steps["ocrnet"].input_map) == {"input": "CROPS"}
+    assert "CROP_WIDTHS" in steps["text_decode"].input_map
+
+
+def test_building_for_the_cpu_again_leaves_no_plan(served):
+    build_repository(served, "ppocrv6-small", "ppocrv6-small")
+    assert sorted(path.name for path in (served / "ocrnet" / "1").iterdir()) == ["card.json", "model.onnx", "model.py"]
+    assert config(served, "ocrnet").backend == "python"
+
+
+def test_plan_of_another_gpu_is_not_placed(tmp_path, gpu_machine):
+    detector = prepare_detector("ppocrv6-small", engine="tensorrt")
+    plan = detector_plan(detector, 8, "fp16")
+    gpu_machine.use_gpu("9.0", "NVIDIA H100")
+    with pytest.raises(PlanError, match=r"compute capability 8\.9 \(NVIDIA L4\).*this GPU is NVIDIA H100"):
+        assemble_plans(tmp_path / "served", (detector.card, plan), (recognizer_card(), wide(plan)), TensorRtProfile())
+    assert not (tmp_path / "served").exists()
+
+
+@pytest.mark.usefixtures("gpu_machine")
+def test_recognizer_that_takes_fewer_crops_is_refused():
+    recognizer = prepare_recognizer("ppocrv6-small", engine="tensorrt")
+    limited = dataclasses.replace(recognizer, max_batch=1)
+    with pytest.raises(BuildError, match=r"takes 1 crops a run.*up to 256.*--engine cuda"):
+        recognizer_plan(limited, 256, "fp16")
+
+
+@pytest.mark.parametrize(
+    ("engine", "precision", "has"),
+    [("cpu", "fp16", "fp32 and int8"), ("tensorrt", "int8", "fp16 and fp32"), ("cuda", "int8", "fp32 and fp16")],
+)
+def test_precision_that_an_engine_lacks(tmp_path, engine, precision, has):
+    options = BuildOptions(engine=engine, precision=precision)
+    with pytest.raises(BuildError, match=f"--engine {engine} has no {precision}; it has {has}"):
+        build_repository(tmp_path, "ppocrv6-small", "ppocrv6-small", options)
+
+
+def detector_card():
+    return prepare_detector("ppocrv6-small", engine="tensorrt").card
+
+
+def recognizer_card():
+    return prepare_recognizer("ppocrv6-small", engine="tensorrt").card
+
+
+def wide(plan):
+    """A recognizer's plan of a batch as large as the candidates, from a detector's."""
+    shapes = dataclasses.replace(plan.shapes, most=(1000, *plan.shapes.most[1:]))
+    return dataclasses.replace(plan, shapes=shapes, output_dims=((26,), (26,)))
+
+
+def one_output(plan):
+    """A detector's plan, from a recognizer's."""
+    return dataclasses.replace(plan, output_dims=((1, *plan.shapes.dims[:2]),))

@@ -1,0 +1,88 @@
+"""Both engines behind `open_network`, with a network of one multiplication."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper
+
+from ocdrnet_triton.network import Placement, open_network
+from ocdrnet_triton.onnxruntime_network import CUDA, OnnxRuntimeNetwork, session_options
+from ocdrnet_triton.openvino_network import OpenVinoNetwork
+
+ENGINES = {"openvino": OpenVinoNetwork, "onnxruntime": OnnxRuntimeNetwork}
+CORES = {"threads": "2", "streams": "2"}
+
+
+@pytest.fixture(scope="module")
+def doubling(tmp_path_factory):
+    """`input` uint8 -> `pred` uint8, added to itself; and a second output."""
+    dims = ["N", "h", "w", 3]
+    tensors = [helper.make_tensor_value_info(name, TensorProto.UINT8, dims) for name in ("input", "pred", "same")]
+    nodes = [
+        helper.make_node("Cast", ["input"], ["f"], to=TensorProto.FLOAT),
+        helper.make_node("Add", ["f", "f"], ["g"]),
+        helper.make_node("Cast", ["g"], ["pred"], to=TensorProto.UINT8),
+        helper.make_node("Identity", ["input"], ["same"]),
+    ]
+    model = helper.make_model(
+        helper.make_graph(nodes, "doubling", tensors[:1], tensors[1:]),
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=8,
+    )
+    path = tmp_path_factory.mktemp("network") / "model.onnx"
+    onnx.save(model, path)
+    return path
+
+
+@pytest.mark.parametrize("runtime", ENGINES)
+@pytest.mark.parametrize("streams", [1, 3])
+def test_answers_are_in_the_order_of_the_inputs(doubling, runtime, streams):
+    network = open_network(doubling, ["pred"], {"threads": "2", "streams": str(streams), "runtime": runtime})
+    assert isinstance(network, ENGINES[runtime])
+    for _ in range(2):
+        inputs = [np.full((1 + i % 2, 4 + i, 8, 3), i, np.uint8) for i in range(20)]
+        answers = network.run(iter(inputs))
+        assert [list(answer) for answer in answers] == [["pred"]] * 20
+        for i, (array, answer) in enumerate(zip(inputs, answers, strict=True)):
+            assert answer["pred"].shape == array.shape
+            assert (answer["pred"] == 2 * i).all()
+
+
+@pytest.mark.parametrize("runtime", ENGINES)
+def test_nothing_in_nothing_out(doubling, runtime):
+    assert open_network(doubling, ["pred"], CORES | {"runtime": runtime}).run([]) == []
+
+
+def test_array_with_gaps_in_memory(doubling):
+    """As Triton's batches are sliced."""
+    network = open_network(doubling, ["pred", "same"], CORES | {"runtime": "onnxruntime"})
+    whole = np.arange(2 * 4 * 16 * 3, dtype=np.uint8).reshape(2, 4, 16, 3) // 2
+    np.testing.assert_array_equal(network.run([whole[:, :, ::2]])[0]["pred"], 2 * whole[:, :, ::2])
+
+
+def test_openvino_is_the_default(doubling):
+    assert isinstance(open_network(doubling, ["pred"], CORES), OpenVinoNetwork)
+
+
+def test_unknown_runtime_is_refused(doubling):
+    with pytest.raises(ValueError, match="runtime is 'abacus'; known are openvino, onnxruntime"):
+        open_network(doubling, ["pred"], CORES | {"runtime": "abacus"})
+
+
+@pytest.mark.skipif(CUDA in onnxruntime.get_available_providers(), reason="this ONNX Runtime has CUDA")
+def test_missing_provider_is_refused_at_load(doubling):
+    """ONNX Runtime alone would go on with the CPU."""
+    with pytest.warns(UserWarning, match=CUDA), pytest.raises(RuntimeError, match=f"no {CUDA} here, only"):
+        open_network(doubling, ["pred"], CORES | {"runtime": "onnxruntime", "providers": CUDA})
+
+
+@pytest.mark.parametrize(("threads", "streams", "pool"), [(4, 1, 4), (4, 2, 3), (4, 4, 1), (2, 8, 1)])
+def test_streams_and_pool_are_the_threads_together(threads, streams, pool):
+    assert session_options(Placement(threads, streams)).intra_op_num_threads == pool
+
+
+@pytest.mark.parametrize(("cores", "pool"), [({0}, 1), ({0, 3, 5}, 3)])
+def test_threads_follow_the_cores_that_may_be_used(monkeypatch, cores, pool):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: cores)
+    assert session_options(Placement()).intra_op_num_threads == pool

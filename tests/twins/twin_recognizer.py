@@ -1,0 +1,73 @@
+"""A recognizer with the outside of an OCRNet file that reads ids from the gray level of its 26 column bands."""
+
+import numpy as np
+from onnx import TensorProto, helper
+from twin_contracts import STEPS
+from twin_graph import TwinGraph
+from twin_levels import DARKEST, level_step
+
+SHARPNESS = 4  # an id one level off has exp(-4) of the best one's probability
+UNUSED_DOMAIN = "org.pytorch.aten"
+EXTRA_OUTPUT = "3211"
+
+
+def recognizer_twin(version):
+    """`input` float [B, 1, h, w] -> `output_id` [B, 26] and `output_prob` float [B, 26]."""
+    height, width = version.size
+    graph = TwinGraph("model")
+    aligned = _aligned(graph, height, width)
+    scores = graph.node("Softmax", _scores(graph, aligned, version), axis=2)
+    graph.node("ReduceMax", scores, output="output_prob", axes=[2], keepdims=0)
+    best = graph.node("ArgMax", scores, axis=2, keepdims=0)
+    graph.node("Cast", best, output="output_id", to=version.id_type)
+    outputs = [("output_id", version.id_type), ("output_prob", TensorProto.FLOAT)]
+    if version.extra_output:
+        graph.node("Add", best, graph.constant(1, np.int64), output=EXTRA_OUTPUT)
+        outputs.append((EXTRA_OUTPUT, TensorProto.INT64))
+    graph.nodes.reverse()  # NVIDIA's are not in topological order either
+    return graph.model(
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["batch_size", 1, height, width])],
+        [helper.make_tensor_value_info(name, kind, ["batch_size", STEPS]) for name, kind in outputs],
+        version.opset,
+        ir_version=8,
+        other_domains=[UNUSED_DOMAIN],
+    )
+
+
+def _aligned(graph, height, width):
+    """The spatial transformer that OCRNet starts with; this one moves nothing."""
+    transform = TwinGraph("Transformation")
+    transform.weights = graph.weights
+    transform.nodes = graph.nodes
+    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
+    batch = transform.node("Slice", transform.node("Shape", "input"), *(graph.constant([i], np.int64) for i in (0, 1)))
+    shape = transform.node("Concat", batch, graph.constant([height, width, 2], np.int64), axis=0)
+    grid = transform.node("Expand", graph.constant(np.stack([x, y], -1)[None]), shape)
+    return transform.node("GridSample", "input", grid, align_corners=1, mode="bilinear", padding_mode="border")
+
+
+def _scores(graph, image, version):
+    """[B, 26, classes]: how near the gray in the upper quarter of every band is to each id's level."""
+    height, width = version.size
+    rows = (graph.constant([edge], np.int64) for edge in (height // 16, height // 4))
+    upper = graph.node("Slice", image, *rows, graph.constant([2], np.int64))
+    columns = graph.node("ReduceMean", upper, axes=[1, 2], keepdims=0)
+    centers = ((np.arange(STEPS) + 0.5) * width / STEPS).astype(np.int64)
+    normalized = graph.node("Gather", columns, graph.constant(centers, np.int64), axis=1)
+    steps = graph.node("Reshape", normalized, graph.constant([-1, STEPS, 1], np.int64))
+    remembered = graph.node("Add", steps, _nothing_remembered(graph, steps, version.recurrent))
+    step = level_step(version.classes) / 127.5
+    darkest = DARKEST / 127.5 - 1
+    measured = graph.node("Div", graph.node("Sub", remembered, graph.constant(darkest)), graph.constant(step))
+    distance = graph.node("Sub", measured, graph.constant(np.arange(version.classes)))
+    return graph.node("Mul", graph.node("Mul", distance, distance), graph.constant(-SHARPNESS))
+
+
+def _nothing_remembered(graph, steps, count):
+    """[B, 26, 1] of zeros, through as many LSTM nodes as the real network has; their weights are zero."""
+    sequence = graph.node("Transpose", steps, perm=[1, 0, 2])
+    weights = graph.constant(np.zeros((1, 4, 1)))
+    for _ in range(count):
+        hidden = graph.node("LSTM", sequence, weights, weights, hidden_size=1)
+        sequence = graph.node("Squeeze", hidden, graph.constant([1], np.int64))
+    return graph.node("Transpose", sequence, perm=[1, 0, 2])

@@ -55,6 +55,7 @@ def test_changed_alone_something_else_is_read(pictures, table, monkeypatch, name
     assert tuple(read) != TEXTS[decoder]
 
 
+@pytest.mark.deformable
 @pytest.mark.parametrize("name", DEFORMABLE)
 def test_deformable_convolution_changed_alone_something_else_is_read(pictures, table, monkeypatch, name):
     pipeline = DEFORMABLE[name](TwinPipeline.of(VERSION_1, BY_DECODER["ctc"]), monkeypatch)

@@ -47,7 +47,13 @@ def test_every_network_on_ngc_has_a_twin():
         assert listed[version.name] in (version.file, "")
 
 
-@pytest.mark.parametrize(("detector", "recognizer"), PAIRS, ids=[f"{d.name}+{r.name}" for d, r in PAIRS])
+@pytest.mark.parametrize(
+    ("detector", "recognizer"),
+    [
+        pytest.param(d, r, id=f"{d.name}+{r.name}", marks=[pytest.mark.deformable] if d.deformable else [])
+        for d, r in PAIRS
+    ],
+)
 def test_drawn_texts_are_read_back(brought, serve_built, detector, recognizer):
     brought(detector, detector_twin)
     brought(recognizer, recognizer_twin)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -120,7 +119,9 @@ def _for_engine(model: onnx.ModelProto, engine: Engine) -> onnx.ModelProto:
         return model
     standard = rewrite_deform_conv(model)
     if needs_deform_conv(standard):
-        check_runtime(metadata.version("onnxruntime"))
+        import onnxruntime  # noqa: PLC0415 - takes long to load, and only such a network needs it
+
+        check_runtime(onnxruntime.__version__)
     if unknown := custom_operators(standard):
         raise NetworkError(f"the network uses {', '.join(unknown)}, which standard ONNX has not; TensorRT may know it")
     return standard

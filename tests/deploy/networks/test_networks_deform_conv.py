@@ -22,6 +22,7 @@ def with_outputs(model, names):
     return opened
 
 
+@pytest.mark.deformable
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("batch", [1, 4])
 @pytest.mark.parametrize(("padding", "groups"), [(1, 1), (1, 2), (2, 1)])
@@ -92,6 +93,7 @@ def test_attributes():
     }
 
 
+@pytest.mark.deformable
 def test_bias_is_kept():
     original = deformable_ocdnet()
     original.graph.initializer.append(onnx.numpy_helper.from_array(np.array([0.5], np.float32), "bias"))

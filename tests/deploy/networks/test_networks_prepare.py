@@ -82,7 +82,9 @@ def test_default_networks_are_as_described():
     assert prepare_detector("ppocrv6-small").runtime == "openvino"
 
 
-ENGINES = [("cpu", "DeformConv", "onnxruntime"), ("cuda", "DeformConv", "onnxruntime")]
+ENGINES = [
+    pytest.param(engine, "DeformConv", "onnxruntime", marks=pytest.mark.deformable) for engine in ("cpu", "cuda")
+]
 
 
 @pytest.mark.parametrize(
@@ -96,6 +98,7 @@ def test_deformable_detector_for_each_engine(downloaded, engine, operator, runti
     assert input_dims(prepared.model) == ["N", 736, 1280, 3]
 
 
+@pytest.mark.deformable
 def test_deformable_detector_runs(downloaded):
     downloaded(deformable_ocdnet(stride=2))
     model = prepare_detector("ocdnet-v1.0-resnet18").model

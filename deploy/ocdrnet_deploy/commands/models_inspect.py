@@ -19,7 +19,7 @@ from ocdrnet_deploy.repository.files import write_file
 @click.option("--json", "as_json", is_flag=True, help="A JSON object instead of lines.")
 @click.option("--card", type=click.Path(path_type=Path, dir_okay=False), help="Write the proposed card to this file.")
 def inspect(*, file: Path, as_json: bool, card: Path | None) -> None:
-    """Show inputs, outputs and operators of an ONNX file, and propose a card for `models build --card`.
+    """Show inputs, outputs and operators of an ONNX file, and propose a card for `models build`.
 
     Exit codes: 0 a card is proposed, 2 the network fits no contract or the file cannot be read.
     """
@@ -33,7 +33,15 @@ def inspect(*, file: Path, as_json: bool, card: Path | None) -> None:
         click.echo(f"Error: {file} cannot be served: {found.refusal}", err=True)
         raise SystemExit(BuildError.exit_code)
     if card:
+        _write_card(card, found)
+
+
+def _write_card(card: Path, found: Inspection) -> None:
+    try:
         write_file(card, _card_text(found))
+    except OSError as error:
+        click.echo(f"Error: {card} cannot be written: {error.strerror}", err=True)
+        raise SystemExit(BuildError.exit_code) from None
 
 
 def _lines(found: Inspection) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Descriptions as JSON: the form that `models inspect` proposes, `--card` reads, and the catalog is written in.
+"""Descriptions as JSON: the form that `models inspect` proposes, `models build` reads, and the catalog is written in.
 
     {"kind": "recognizer", "answer": "ids", "normalization": "gray-half", "max_batch": 0,
      "card": {"height": 32, "width": 100, "decoder": "ctc", "characters": "0123456789"}}
@@ -40,7 +40,10 @@ def read_description(path: Path, kind: Kind) -> NetworkDescription:
     except NetworkError as error:
         raise NetworkError(f"{path}: {error}") from None
     if "characters_file" in found.card:
-        found.card["characters"] = read_characters(path.parent / found.card.pop("characters_file"))
+        name = found.card.pop("characters_file")
+        if not isinstance(name, str):
+            raise NetworkError(f"{path}: characters_file is {name!r}; it must be the name of a file")
+        found.card["characters"] = read_characters(path.parent / name)
     if found.kind != kind:
         raise NetworkError(f"{path} describes a {found.kind}; a {kind} is needed")
     return found
@@ -73,10 +76,12 @@ def parse_description(content: Any) -> NetworkDescription:  # noqa: ANN401 - wha
     card = content.get("card", {})
     if not isinstance(card, dict):
         raise NetworkError("card must be a JSON object, the fields of the network's card")
+    if not isinstance(card.get("characters", ""), (str, list)):
+        raise NetworkError(f"the card's characters are {card['characters']!r}; they must be a string or a list")
+    if (max_batch := _integer(content, "max_batch")) < 0:
+        raise NetworkError(f"max_batch is {max_batch}; it must be 0, for any number, or more")
     normalization = _normalization(content.get("normalization"))
-    return NetworkDescription(
-        kind, answer, normalization, _integer(content, "max_batch"), card, _integer(content, "blank")
-    )
+    return NetworkDescription(kind, answer, normalization, max_batch, card, _integer(content, "blank"))
 
 
 def description_json(description: NetworkDescription) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError
+from onnx.checker import ValidationError
 
 from ocdrnet_deploy.errors import NetworkError
 from ocdrnet_deploy.networks import weights
@@ -63,8 +64,8 @@ def load_graph(path: Path) -> onnx.ModelProto:
         NetworkError: it cannot be read, or is no ONNX.
     """
     try:
-        model = onnx.load(path)
-    except (OSError, DecodeError, ValueError) as error:
+        model = onnx.load(path, format="protobuf")  # said, or a name that ends in .json would choose another reader
+    except (OSError, DecodeError, ValidationError, ValueError) as error:
         raise NetworkError(f"{path} cannot be read as ONNX: {error}") from None
     if not model.graph.node or not model.graph.output:
         raise NetworkError(f"{path} is no ONNX network: it has no nodes or no outputs")

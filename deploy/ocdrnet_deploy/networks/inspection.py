@@ -48,7 +48,7 @@ class Inspection:
     refusal: str
 
     def as_json(self) -> dict[str, Any]:
-        """As JSON objects; `proposal` is what `--card` takes."""
+        """As JSON objects; `proposal` is what a card of `models build` holds."""
         proposal = description_json(self.proposal) if self.proposal else None
         return dataclasses.asdict(self) | {"proposal": proposal}
 

@@ -57,7 +57,7 @@ def _retry_after_s(value: str | None) -> float | None:
     """Seconds that a `Retry-After` header asks for, as a number or a date (RFC 9110, section 10.2.3)."""
     if value is None:
         return None
-    if value.strip().isdigit():
+    if value.strip().isdecimal():
         return float(value)
     try:
         when = parsedate_to_datetime(value)

@@ -16,13 +16,12 @@ import urllib3
 from ocdrnet_deploy.errors import DownloadError, NgcAccessError, NgcNotFoundError
 from ocdrnet_deploy.networks.catalog import NgcFile
 from ocdrnet_deploy.ngc.answers import check_answer
-from ocdrnet_deploy.ngc.connection import get, pieces
+from ocdrnet_deploy.ngc.connection import LOOPBACK, get, pieces
 from ocdrnet_deploy.ngc.key import NgcKey
 
 PUBLIC_URL = "https://api.ngc.nvidia.com"
 URL_VARIABLE = "OCDRNET_NGC_URL"
 
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 5
 _PAGE = 1000  # files or versions a page; the API's own client asks for as many
@@ -46,8 +45,8 @@ class NgcApi:
     url: str = field(default=PUBLIC_URL)
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+        scheme, host = _scheme_and_host(self.url)
+        if scheme != "https" and not (scheme == "http" and host in LOOPBACK):
             raise DownloadError(f"{self.url!r} must begin with https://, because the NGC key is sent there")
 
     def open_file(self, source: NgcFile, name: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
@@ -102,6 +101,8 @@ class NgcApi:
                 raise DownloadError(f"NGC's list of {items} has another form than expected") from None
             if page + 1 >= pages:
                 break
+        if not all(name.isprintable() for name in names):  # they are shown, and may become names of files
+            raise DownloadError(f"NGC's list of {items} has names that cannot be shown")
         return names
 
     def _follow(self, url: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
@@ -141,14 +142,26 @@ def _model(source: NgcFile) -> str:
 
 
 def _target(url: str, location: str) -> str:
-    target = urljoin(url, location)
-    if not location or (urlsplit(url).scheme, urlsplit(target).scheme) not in (
+    try:
+        target = urljoin(url, location)
+    except ValueError:  # no URL at all
+        location = target = ""
+    if not location or (_scheme_and_host(url)[0], _scheme_and_host(target)[0]) not in (
         ("https", "https"),
         ("http", "http"),
         ("http", "https"),
     ):
         raise DownloadError("NGC redirects to nowhere, or to a place without TLS")
     return target
+
+
+def _scheme_and_host(url: str) -> tuple[str, str]:
+    """Scheme and host name; both empty where it is no URL."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "", ""
+    return parts.scheme, parts.hostname or ""
 
 
 def _json(response: urllib3.BaseHTTPResponse) -> dict[str, Any]:

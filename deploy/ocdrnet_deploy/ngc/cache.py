@@ -12,7 +12,7 @@ from ocdrnet_deploy.server.backends import cache_folder
 
 CHARACTER_LIST = "character_list"
 
-# Which file of a version was chosen, for versions whose file the catalog does not name.
+# Which file of a version was chosen, where the catalog names none or the user took another than it names.
 _CHOSEN = "weights-file"
 
 
@@ -28,7 +28,7 @@ def cached_file(source: NgcFile, name: str) -> Path:
         DownloadError: the name leads out of the version's folder.
     """
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or not path.name:
+    if path.is_absolute() or ".." in path.parts or not path.name or not name.isprintable():
         raise DownloadError(f"{name!r} is no name of a file in {source.model}:{source.version}")
     return version_folder(source) / path
 
@@ -39,23 +39,26 @@ def is_complete(path: Path) -> bool:
 
 
 def weights_name(source: NgcFile) -> str:
-    """File name of the weights: the catalog's, else the one chosen at the download, else empty."""
-    if source.file:
-        return source.file
+    """File name of the weights: the one chosen at the download, else the catalog's, which may be empty."""
     try:
-        return (version_folder(source) / _CHOSEN).read_text(encoding="utf-8").strip()
+        return _choice(source).read_text(encoding="utf-8").strip() or source.file
     except OSError:
-        return ""
+        return source.file
 
 
 def choose_weights(source: NgcFile, name: str) -> None:
-    """Remember which file of a version holds the weights, where the catalog cannot tell.
+    """Remember which file of a version holds the weights, where that is another than the catalog says.
 
     Raises:
         OSError: the cache cannot be written.
     """
-    if not source.file:
-        write_file(version_folder(source) / _CHOSEN, f"{name}\n")
+    if name != weights_name(source):
+        write_file(_choice(source), f"{name}\n")
+
+
+def _choice(source: NgcFile) -> Path:
+    """Where the choice is remembered: two networks of the catalog may be files of one version."""
+    return version_folder(source) / (f"{_CHOSEN}.{source.file}" if source.file else _CHOSEN)
 
 
 def cached_weights(source: NgcFile) -> Path | None:

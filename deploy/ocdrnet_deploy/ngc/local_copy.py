@@ -63,7 +63,11 @@ def _copy(origin: Path, final: Path, sha256: str = "", *, network: bool = False)
 def _check_against_its_record(origin: Path) -> None:
     """Another machine's cache says what its files must be."""
     expected = recorded_sha256(origin)
-    if expected and sha256_of(origin) != expected:
+    try:
+        found = sha256_of(origin)
+    except OSError as error:  # not the cache's fault, which is what any later one would be taken for
+        raise DownloadError(f"{origin} cannot be read: {error.strerror}") from None
+    if expected and found != expected:
         raise ChecksumError(f"{origin} has not the SHA-256 that stands in {origin.name}.sha256; copy it anew")
 
 

@@ -23,7 +23,7 @@ import openvino as ov
 from ocdrnet_deploy.errors import BuildError
 from ocdrnet_deploy.networks.prepare import PreparedDetector, PreparedRecognizer
 from ocdrnet_deploy.quantize.calibration import calibration_images, network_inputs
-from ocdrnet_deploy.tensorrt.half import kept_nodes
+from ocdrnet_deploy.tensorrt.half import pipeline_nodes
 
 _OPSET = 17  # QuantizeLinear has a scale for each channel from 13 on; the default networks are written in 11
 
@@ -44,8 +44,7 @@ def quantize_pair(
     for network in (detector, recognizer):
         if network.runtime != "openvino":
             raise BuildError(f"INT8 is for networks that OpenVINO runs; {network.card.name} runs in {network.runtime}")
-    core = ov.Core()
-    compiled = core.compile_model(core.read_model(detector.model.SerializeToString()), "CPU")
+    compiled = _compiled(detector)
     images, crops = network_inputs(
         calibration_images(folder), lambda tile: compiled(tile)[0], detector.card, recognizer.card
     )
@@ -57,6 +56,14 @@ def quantize_pair(
     )
 
 
+def _compiled(detector: PreparedDetector) -> ov.CompiledModel:
+    core = ov.Core()
+    try:
+        return core.compile_model(core.read_model(detector.model.SerializeToString()), "CPU")
+    except RuntimeError as error:
+        raise BuildError(f"OpenVINO does not run {detector.card.name}: {error}") from None
+
+
 def quantized(model: onnx.ModelProto, inputs: Sequence[npt.NDArray[np.uint8]]) -> onnx.ModelProto:
     """A network with INT8 convolutions and matrix products; the pipeline's own nodes stay as they are.
 
@@ -65,7 +72,7 @@ def quantized(model: onnx.ModelProto, inputs: Sequence[npt.NDArray[np.uint8]]) -
         inputs: uint8 [n, h, w, 3] each, that activations' ranges are taken from.
 
     Raises:
-        BuildError: NNCF is missing.
+        BuildError: NNCF is missing, or the network's opset is too old and cannot be raised.
     """
     nncf = _nncf()
     with contextlib.redirect_stdout(sys.stderr):  # its progress bars; standard output is the command's answer
@@ -73,14 +80,21 @@ def quantized(model: onnx.ModelProto, inputs: Sequence[npt.NDArray[np.uint8]]) -
             _modern(model),
             nncf.Dataset([{"input": image} for image in inputs]),
             subset_size=len(inputs),
-            ignored_scope=nncf.IgnoredScope(names=kept_nodes(model)),
+            ignored_scope=nncf.IgnoredScope(names=pipeline_nodes(model)),
         )
     return result
 
 
 def _modern(model: onnx.ModelProto) -> onnx.ModelProto:
     versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
-    return model if max(versions) >= _OPSET else onnx.version_converter.convert_version(model, _OPSET)
+    if max(versions) >= _OPSET:
+        return model
+    try:
+        return onnx.version_converter.convert_version(model, _OPSET)
+    except RuntimeError as error:
+        raise BuildError(
+            f"INT8 needs opset {_OPSET}; the network, of {max(versions)}, cannot be raised to it: {error}"
+        ) from None
 
 
 def _nncf() -> Any:  # noqa: ANN401 - types are not worth its import, which takes seconds

@@ -4,6 +4,8 @@ onnxconverter-common converts; which nodes keep 32 bits is chosen here:
 
 - the pipeline's own nodes, `ocdrnet_*` and those that make the outputs: a sum over 18,710 classes, ids and pixels up to
   255 lose in half precision what the network gained;
+- a recognizer's class-scores layer, and all from it to the outputs: the best of up to 18,710 classes is decided by
+  differences that FP16 rounds away, and mixed precision commonly leaves the last layer whole;
 - OCRNet's spatial transformer, `/Transformation/`: its grid is a coordinate of a pixel, and most ids change in FP16;
 - powers, their means and roots: a layer normalization squares what may be over 255, and 65504 is the largest half.
 """
@@ -19,8 +21,9 @@ import onnx
 from onnx import TensorProto, helper
 
 from ocdrnet_deploy.errors import BuildError
+from ocdrnet_deploy.tensorrt.score_layer import class_scores_nodes
 
-_KEPT_SCOPES = ("ocdrnet_", "/Transformation/")
+_PIPELINE_SCOPES = ("ocdrnet_", "/Transformation/")
 _KEPT_OPS = ("Pow", "ReduceMean", "Sqrt")
 _AFTER_KEPT = re.compile(r"_output_cast\d+$")  # how the converter names its Cast to FP16 behind a kept node
 _UNKNOWN_TO_ONNX = "ModulatedDeformConv2d"  # a float map of rank 4, as its TensorRT plugin returns
@@ -55,20 +58,26 @@ def half_precision(model: onnx.ModelProto) -> onnx.ModelProto:
     return converted
 
 
-def kept_nodes(model: onnx.ModelProto) -> list[str]:
-    """Names of the nodes that the pipeline, or OCRNet's spatial transformer, needs in FP32."""
+def pipeline_nodes(model: onnx.ModelProto) -> list[str]:
+    """Names of the pipeline's own nodes, of those that make the outputs, and of OCRNet's spatial transformer."""
     outputs = {output.name for output in model.graph.output}
     return [
         node.name
         for node in model.graph.node
-        if node.name.startswith(_KEPT_SCOPES) or outputs.intersection(node.output)
+        if node.name.startswith(_PIPELINE_SCOPES) or outputs.intersection(node.output)
     ]
 
 
+def kept_nodes(model: onnx.ModelProto) -> list[str]:
+    """Names of the nodes that need FP32: the pipeline's, and a recognizer's from its class scores on."""
+    pipeline = pipeline_nodes(model)
+    return pipeline + class_scores_nodes(model, set(pipeline))
+
+
 def kept_float_nodes(model: onnx.ModelProto) -> list[str]:
-    """Those of `kept_nodes` that compute floats: an older TensorRT, which picks precisions itself, is told of them."""
+    """All that compute floats in FP32: an older TensorRT, which picks precisions itself, is told of them."""
     typed = _prepared(model)
-    kept = set(kept_nodes(typed))
+    kept = set(kept_nodes(typed)) | {node.name for node in typed.graph.node if node.op_type in _KEPT_OPS}
     floats = {info.name for info in typed.graph.value_info if info.type.tensor_type.elem_type == TensorProto.FLOAT}
     floats |= {info.name for info in typed.graph.output if info.type.tensor_type.elem_type == TensorProto.FLOAT}
     return [node.name for node in typed.graph.node if node.name in kept and floats.intersection(node.output)]

@@ -115,4 +115,4 @@ def _read_sidecar(plan: Path) -> dict[str, Any]:
     missing = {"compute_capability", "tensorrt", "plan_sha256"} - set(facts if isinstance(facts, dict) else ())
     if missing:
         raise PlanError(f"{path} does not state {', '.join(sorted(missing))}")
-    return dict(facts)
+    return dict(facts) | {"compute_capability": str(facts["compute_capability"])}  # by hand, 8.9 is soon a number

@@ -55,7 +55,9 @@ def test_normalizations_stated_for_unit_pixels():
         ({"normalization": OWN | {"scale": ["a"]}}, "scale is"),
         ({"normalization": OWN | {"scale": 3}}, "scale is 3"),
         ({"max_batch": "many"}, "max_batch is 'many'; it must be an integer"),
+        ({"max_batch": -1}, "max_batch is -1; it must be 0, for any number, or more"),
         ({"blank": True}, "blank is True"),
+        ({"card": {"characters": 5}}, "characters are 5; they must be a string or a list"),
         ({"card": []}, "card must be a JSON object"),
     ],
 )
@@ -77,6 +79,12 @@ def test_missing_files_are_refused(tmp_path):
     card = {"card": {"height": 32, "characters_file": "list"}}
     (tmp_path / "card.json").write_text(json.dumps(CONTENT | card))
     with pytest.raises(NetworkError, match=r"character list .*list cannot be read"):
+        read_description(tmp_path / "card.json", "recognizer")
+
+
+def test_characters_file_that_is_no_name(tmp_path):
+    (tmp_path / "card.json").write_text(json.dumps(CONTENT | {"card": {"height": 32, "characters_file": 5}}))
+    with pytest.raises(NetworkError, match=r"card\.json: characters_file is 5; it must be the name of a file"):
         read_description(tmp_path / "card.json", "recognizer")
 
 

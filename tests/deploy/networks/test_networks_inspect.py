@@ -185,12 +185,29 @@ def test_proposed_card_is_what_prepare_takes(save, tmp_path):
 
 
 def test_what_cannot_be_read_is_an_error_without_a_traceback(tmp_path):
-    (tmp_path / "x.onnx").write_bytes(b"text")
-    for name in ("x.onnx", "missing.onnx"):
+    for name in ("x.onnx", "card.json", "x.textproto"):  # ONNX's own reader goes by the name's end
+        (tmp_path / name).write_bytes(b"{}")
+    for name in ("x.onnx", "card.json", "x.textproto", "missing.onnx"):
         result = run(tmp_path / name)
         assert result.exit_code == 2
         assert isinstance(result.exception, SystemExit)
         assert "Error: " in result.stderr
+
+
+def test_weights_that_lie_elsewhere_and_are_missing(tmp_path):
+    path = tmp_path / "net.onnx"
+    onnx.save(detector(), path, save_as_external_data=True, location="weights", size_threshold=0)
+    (tmp_path / "weights").unlink()
+    result = run(path)
+    assert result.exit_code == 2
+    assert f"Error: {path} cannot be read as ONNX" in result.stderr
+
+
+def test_card_that_cannot_be_written(save, tmp_path):
+    (tmp_path / "in-the-way").write_text("")
+    result = run(save(ocdnet()), "--card", tmp_path / "in-the-way" / "card.json")
+    assert result.exit_code == 2
+    assert "card.json cannot be written: " in result.stderr
 
 
 def test_dimension_of_minus_one_is_free(save):

@@ -101,7 +101,7 @@ def test_whole_file_that_was_not_placed_is_not_fetched_again(ngc, download, monk
     assert ngc.sent == len(SMALL)
 
 
-@pytest.mark.parametrize("location", ["", "ftp://127.0.0.1/file"])
+@pytest.mark.parametrize("location", ["", "ftp://127.0.0.1/file", "https://[file"])
 def test_redirect_to_nowhere_is_refused(ngc, download, location):
     ngc.location = location
     with pytest.raises(DownloadError, match="redirects to nowhere"):
@@ -222,7 +222,25 @@ def test_version_with_several_networks_wants_a_choice(ngc, download):
     assert find_weights(find_by_name("ocdnet-v2.2")).name == "b.onnx"
 
 
-@pytest.mark.parametrize("name", ["../../x.onnx", "/etc/x.onnx"])
+def test_another_file_than_the_catalogs_is_used_once_chosen(ngc, download):
+    ngc.files[DETECTOR.replace("dcn_resnet18", "renamed")] = SMALL + b"new"
+    ngc.files[DETECTOR.replace("18", "50")] = SMALL
+    assert download(file="renamed.onnx").name == "renamed.onnx"
+    assert find_weights(find_by_name(NAME)).name == "renamed.onnx"
+    assert download().name == "renamed.onnx"
+    assert download("ocdnet-v1.0-resnet50").name == "dcn_resnet50.onnx", "of the same version"
+    download(file="dcn_resnet18.onnx")
+    assert find_weights(find_by_name(NAME)).name == "dcn_resnet18.onnx"
+
+
+def test_listed_names_that_would_write_to_the_terminal_are_refused(ngc, download):
+    ngc.files = {"nvidia/tao/ocdnet:deployable_v2.1/\x1b[2Ja.onnx": SMALL}
+    with pytest.raises(DownloadError, match="names that cannot be shown") as caught:
+        download("ocdnet-v2.1")
+    assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["../../x.onnx", "/etc/x.onnx", "a\0.onnx", "a\n.onnx"])
 def test_file_name_cannot_lead_out_of_the_cache(download, cache, name):
     with pytest.raises(DownloadError, match="is no name of a file"):
         download(file=name)
@@ -287,7 +305,7 @@ def test_nobody_listens(ngc, download):
         download()
 
 
-@pytest.mark.parametrize("url", ["http://ngc.example", "ftp://127.0.0.1", "api.ngc.nvidia.com"])
+@pytest.mark.parametrize("url", ["http://ngc.example", "ftp://127.0.0.1", "api.ngc.nvidia.com", "https://[ngc"])
 def test_key_is_not_sent_in_the_clear(ngc, download, url):
     ngc.url = url
     with pytest.raises(DownloadError, match="must begin with https"):

@@ -100,6 +100,17 @@ def test_what_is_no_network_is_refused(tmp_path):
     assert "no ONNX file" in result.stderr
 
 
+def test_origin_that_cannot_be_read_is_not_the_caches_fault(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    path = write(tmp_path / "model.onnx")
+    monkeypatch.setattr("ocdrnet_deploy.ngc.local_copy.sha256_of", refuse)
+    result = take(DETECTOR, path)
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: {path} cannot be read: Permission denied\n"
+
+
 def test_licence_holds_for_copies_too(tmp_path):
     path = write(tmp_path / "model.onnx")
     result = CliRunner().invoke(download, [DETECTOR, "--from", str(path)])

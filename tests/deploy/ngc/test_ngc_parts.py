@@ -1,6 +1,7 @@
 """The parts of a download that need no server."""
 
 import shutil
+import ssl
 import subprocess
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
@@ -9,12 +10,13 @@ from threading import Thread
 import pytest
 import urllib3
 
-from ocdrnet_deploy.errors import EulaError, NgcKeyError, NgcUnavailableError
+from ocdrnet_deploy.errors import DownloadError, EulaError, NgcKeyError, NgcUnavailableError
 from ocdrnet_deploy.file_lock import file_lock
 from ocdrnet_deploy.networks.catalog import find_by_name
+from ocdrnet_deploy.ngc import connection
 from ocdrnet_deploy.ngc.answers import check_answer
 from ocdrnet_deploy.ngc.checksums import record_sha256, recorded_sha256, sha256_of
-from ocdrnet_deploy.ngc.connection import pool_for
+from ocdrnet_deploy.ngc.connection import get, pool_for
 from ocdrnet_deploy.ngc.key import NgcKey, read_key
 from ocdrnet_deploy.ngc.retries import RetryPolicy, TransientError, retry
 from ocdrnet_deploy.ngc.terms import acceptance, require_acceptance
@@ -91,6 +93,7 @@ def test_progress_starts_the_count_of_failures_anew():
         ("7", 7, 7),
         (format_datetime(datetime.now(timezone.utc) + timedelta(hours=1), usegmt=True), 3000, 3600),
         ("soon", None, None),
+        ("²", None, None),
         (None, None, None),
     ],
 )
@@ -142,3 +145,39 @@ def test_proxy_of_the_environment(monkeypatch):
     assert (proxied.proxy.host, proxied.proxy.port) == ("proxy.example", 3128)
     assert "proxy-authorization" in proxied.proxy_headers
     assert pool_for("https://inside.example/x").proxy is None
+
+
+@pytest.mark.parametrize("proxy", ["proxy.example:3128", "http://proxy.example:3128"])
+def test_proxy_without_a_scheme(monkeypatch, proxy):
+    monkeypatch.setenv("https_proxy", proxy)
+    proxied = pool_for("https://api.ngc.nvidia.com/v2")
+    assert (proxied.proxy.scheme, proxied.proxy.host, proxied.proxy.port) == ("http", "proxy.example", 3128)
+    assert "proxy-authorization" not in proxied.proxy_headers
+
+
+def test_proxys_password_is_sent_as_it_is(monkeypatch):
+    """In a URL, characters such as @ are escaped."""
+    monkeypatch.setenv("https_proxy", "http://user:p%40ss@proxy.example:3128")
+    headers = pool_for("https://api.ngc.nvidia.com/v2").proxy_headers
+    assert headers == urllib3.make_headers(proxy_basic_auth="user:p@ss")
+
+
+def test_this_machine_is_asked_without_a_proxy(monkeypatch):
+    """It may be asked in plain HTTP, in which a proxy would see the key."""
+    monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
+    monkeypatch.delenv("no_proxy")
+    assert pool_for("http://127.0.0.1:8080/v2").proxy is None
+
+
+@pytest.mark.parametrize(
+    ("cause", "error"),
+    [(ssl.SSLCertVerificationError("self-signed"), DownloadError), (ssl.SSLEOFError("broke"), TransientError)],
+)
+def test_connection_that_breaks_is_not_taken_for_distrust(monkeypatch, cause, error):
+    class Pool:
+        def request(self, *_, **__):
+            raise urllib3.exceptions.SSLError(cause)
+
+    monkeypatch.setattr(connection, "pool_for", lambda _: Pool())
+    with pytest.raises(error, match="not trusted" if error is DownloadError else "the connection failed"):
+        get("https://ngc.example", {})

@@ -1,5 +1,8 @@
+import dataclasses
+
 import cv2
 import numpy as np
+import onnx
 import openvino as ov
 import pytest
 from small_networks import small_model
@@ -72,6 +75,24 @@ def test_network_inputs_are_tiles_and_own_widths_of_crops():
     assert tiles[0].shape == (1, 736, 1312, 3)
     assert crops[0].shape[:2] == (1, 48)
     assert crops[0].shape[2] % 32 == 0
+
+
+def test_network_that_openvino_does_not_run():
+    pair = prepare_detector("ppocrv6-small"), prepare_recognizer("ppocrv6-small")
+    broken = onnx.ModelProto()
+    broken.CopyFrom(pair[0].model)
+    broken.graph.node[len(broken.graph.node) // 2].op_type = "Unheard"
+    with pytest.raises(BuildError, match="OpenVINO does not run ppocrv6-small: "):
+        quantize_pair(dataclasses.replace(pair[0], model=broken), pair[1], None)
+
+
+def test_network_that_cannot_be_raised_to_int8s_opset():
+    old = onnx.ModelProto()
+    old.CopyFrom(small_model())
+    old.opset_import[0].version = 11
+    old.graph.node[2].op_type = "Unheard"
+    with pytest.raises(BuildError, match="INT8 needs opset 17; the network, of 11, cannot be raised to it: "):
+        quantized(old, images(1))
 
 
 def test_images_without_text(tmp_path):

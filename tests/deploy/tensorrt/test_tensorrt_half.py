@@ -11,7 +11,7 @@ from twin_files import place_twins
 
 from ocdrnet_deploy.networks.prepare import prepare_detector, prepare_recognizer
 from ocdrnet_deploy.quantize.calibration import calibration_images, network_inputs
-from ocdrnet_deploy.tensorrt.half import half_precision, kept_nodes
+from ocdrnet_deploy.tensorrt.half import half_precision, kept_float_nodes, kept_nodes, pipeline_nodes
 
 TYPES = {"input": TensorProto.UINT8, "pred": TensorProto.UINT8, "output_id": TensorProto.INT32}
 TYPES["output_prob"] = TensorProto.FLOAT
@@ -67,6 +67,73 @@ def test_pipelines_own_nodes_stay_in_fp32():
     assert len(own) > 5
     floats = (TensorProto.FLOAT, TensorProto.FLOAT16)
     assert {types[node.output[0]] for node in own if types.get(node.output[0]) in floats} == {TensorProto.FLOAT}
+
+
+def test_class_scores_of_a_recognizer_stay_in_fp32():
+    """The product whose weights have a column for each of 18,710 classes, its bias and its softmax."""
+    recognizer = prepare("recognizer")
+    half = half_precision(recognizer.model)
+    types, made = types_of(half), makers(half)
+    (equal,) = (node for node in half.graph.node if node.op_type == "Equal")
+    behind = {node.op_type: node for node in way_back(made, equal.input[0], {"Softmax", "Identity", "Add", "MatMul"})}
+    assert set(behind) == {"Softmax", "Identity", "Add", "MatMul"}
+    assert {types[node.output[0]] for node in behind.values()} == {TensorProto.FLOAT}
+    weights = {weight.name: weight for weight in half.graph.initializer}
+    layer = weights[behind["MatMul"].input[1]]
+    assert layer.dims[-1] == len(recognizer.card.characters) + 1
+    assert layer.data_type == TensorProto.FLOAT
+    others = [node for node in half.graph.node if node.op_type == "MatMul" and node.name != behind["MatMul"].name]
+    assert {types[node.output[0]] for node in others} == {TensorProto.FLOAT16}
+
+
+def way_back(made, tensor, through):
+    """Nodes that lead to a tensor along first inputs, as long as they are of these operators."""
+    while tensor in made and made[tensor].op_type in through:
+        yield made[tensor]
+        tensor = made[tensor].input[0]
+
+
+LAYERS = {"Gemm": ["layer", "bias"], "MatMul": ["layer"]}
+
+
+@pytest.mark.parametrize("op", LAYERS)
+@pytest.mark.parametrize("head", [["Softmax", "ArgMax"], ["ArgMax"]])
+def test_class_scores_layer_is_found_by_what_it_feeds(op, head):
+    """OCRNet's form, with the choice of a class in the network itself, and nodes without names."""
+    model = recognizer_ending_in(op, head)
+    kept = kept_float_nodes(model)
+    assert [name for name in kept if name.startswith(("MatMul", "Gemm"))] == [f"{op}_3"], "the last layer alone"
+    weights = {weight.name: weight.data_type for weight in half_precision(model).graph.initializer}
+    assert weights["layer"] == TensorProto.FLOAT
+    assert weights["before"] == TensorProto.FLOAT16
+
+
+def recognizer_ending_in(op, head):
+    chain = [("MatMul", ["ocdrnet_float", "before"]), ("Relu", ["0"]), (op, ["1", *LAYERS[op]])]
+    chain += [("Add", ["2", "bias"]), *((name, [str(3 + index)]) for index, name in enumerate(head[:-1]))]
+    scores = str(len(chain) - 1)
+    nodes = [helper.make_node("Cast", ["input"], ["ocdrnet_float"], name="ocdrnet_float", to=TensorProto.FLOAT)]
+    nodes += [helper.make_node(name, inputs, [str(index)]) for index, (name, inputs) in enumerate(chain)]
+    nodes += [helper.make_node("ArgMax", [scores], ["best"], axis=-1, keepdims=0)]
+    nodes += [helper.make_node("Cast", ["best"], ["output_id"], name="output_id", to=TensorProto.INT32)]
+    nodes += [helper.make_node("ReduceMax", [scores], ["output_prob"], axes=[-1], keepdims=0)]
+    weights = {"before": np.ones((4, 4), np.float32), "layer": np.ones((4, 9), np.float32)}
+    graph = helper.make_graph(
+        nodes,
+        "recognizer",
+        [helper.make_tensor_value_info("input", TensorProto.UINT8, ["N", 4])],
+        [
+            helper.make_tensor_value_info("output_id", TensorProto.INT32, ["N"]),
+            helper.make_tensor_value_info("output_prob", TensorProto.FLOAT, ["N"]),
+        ],
+        [numpy_helper.from_array(v, name) for name, v in (weights | {"bias": np.ones(9, np.float32)}).items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def test_a_detector_has_no_class_scores():
+    model = prepare("detector").model
+    assert kept_nodes(model) == pipeline_nodes(model)
 
 
 def test_no_rounding_between_neighbours_that_are_kept():

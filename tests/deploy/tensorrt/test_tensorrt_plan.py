@@ -26,6 +26,12 @@ def test_plan_of_this_machine(own_plan):
     check_plan(own_plan, HERE)
 
 
+def test_compute_capability_written_as_a_number(own_plan):
+    facts = json.loads(sidecar(own_plan).read_text())
+    sidecar(own_plan).write_text(json.dumps(facts | {"compute_capability": 8.9}))
+    check_plan(own_plan, HERE)
+
+
 def test_this_machine_is_asked_when_none_is_given(gpu_machine):
     plan = find_or_build_plan(small_request())
     check_plan(plan)

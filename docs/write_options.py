@@ -10,22 +10,19 @@ PAGE = Path(__file__).parent / "options.md"
 INTRODUCTION = """\
 # Options of a request
 
-Each request may set these; one left out has the default of the network's card. Over gRPC and JSON they are request
-parameters (`box_threshold`), over HTTP also headers (`ocdrnet-box-threshold`), on the command line
-`--param box_threshold=0.6`, in the Python client keyword arguments. An unknown name or a value outside the range is
-refused with `INVALID_ARGUMENT`.
+Each request may set these. A number left out has the default of the network's card, a choice is the first one named.
+Over gRPC and JSON they are request parameters (`box_threshold`), over HTTP also headers (`ocdrnet-box-threshold`), on
+the command line `--param box_threshold=0.6`, in the Python client keyword arguments. An unknown name or a value outside
+the range is refused with `INVALID_ARGUMENT`.
 
-| option | type | range | what it does |
+| option | type | allowed | what it does |
 |---|---|---|---|
 """
 
 
 def options_page() -> str:
     """The page, in Markdown."""
-    rows = (
-        f"| `{option.name}` | {option.kind.__name__} | {option.low:g} to {option.high:g} | {option.help} |\n"
-        for option in OPTIONS
-    )
+    rows = (f"| `{option.name}` | {option.type_name} | {option.allowed} | {option.help} |\n" for option in OPTIONS)
     return INTRODUCTION + "".join(rows)
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from samples.drawing import blank, fonts, languages, page, receipt, rotated, storefront
+from samples.evaluation.scenes import SCENES
 
 _DRAWINGS = (storefront.draw, receipt.draw, page.draw, languages.draw, rotated.draw, blank.draw)
 
@@ -26,6 +27,10 @@ def main() -> None:
         sample = draw()
         sample.save(folder)
         print(f"{sample.name}: {len(sample.lines)} lines")
+    for scene in SCENES:
+        picture = scene()
+        picture.save(folder / "evaluation")
+        print(f"evaluation/{picture.name}: {len(picture.lines)} lines")
 
 
 if __name__ == "__main__":

@@ -38,6 +38,9 @@ class LazyCommand:
 
 
 COMMANDS = {
+    "eval": LazyCommand(
+        "ocdrnet_client.commands.eval:evaluate", "eval", "Measure how well a server reads pictures with known text."
+    ),
     "models": LazyCommand(
         "ocdrnet_deploy.commands.models:models", "serve", "List networks, and build the repository to serve."
     ),

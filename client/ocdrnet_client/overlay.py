@@ -76,7 +76,7 @@ def _draw_lines(picture: Image.Image, panel: Image.Image, page: Page, scale: flo
     stroke = max(1, round(max(picture.size) / 640))
     for index, line in enumerate(page.lines):
         colour = _COLOURS[index % len(_COLOURS)]
-        corners = [(x * scale, y * scale) for x, y in line.box]
+        corners = [(x * scale, y * scale) for x, y in line.outline]
         on_picture.line([*corners, corners[0]], fill=colour, width=stroke, joint="curve")
         on_panel.polygon(corners, outline=_faint(colour), width=stroke)
         _write(panel, line, scale, colour, book)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from ocdrnet_client.errors import InvalidRequestError, UnexpectedResponseError
 from ocdrnet_client.images import ChannelOrder, ImageSource, encoded_image
-from ocdrnet_client.results import Line, Page, Word, box_from
+from ocdrnet_client.results import Line, Page, Word, box_from, points_from
 from ocdrnet_ops.errors import OptionError
+from ocdrnet_ops.option_kinds import OptionValue
 from ocdrnet_ops.options import parse_options
 
 MODEL = "ocdrnet"
@@ -20,7 +21,13 @@ INPUT = "IMAGE"
 Tensors: TypeAlias = Mapping[str, NDArray[Any]]
 
 # One row of each shape; the count in front of it varies, and is the same within a group.
-_LINE_ROWS: dict[str, tuple[int, ...]] = {"BOXES": (4, 2), "BOX_SCORES": (), "TEXTS": (), "TEXT_SCORES": ()}
+_LINE_ROWS: dict[str, tuple[int, ...]] = {
+    "BOXES": (4, 2),
+    "BOX_SCORES": (),
+    "TEXTS": (),
+    "TEXT_SCORES": (),
+    "PARAGRAPHS": (),
+}
 _WORD_ROWS: dict[str, tuple[int, ...]] = {
     "WORD_BOXES": (4, 2),
     "WORD_TEXTS": (),
@@ -28,7 +35,8 @@ _WORD_ROWS: dict[str, tuple[int, ...]] = {
     "WORD_LINES": (),
 }
 _PAGE_SIZES = {"IMAGE_SIZE": 2, "FRAMES": 1, "TRUNCATED": 1}
-OUTPUTS = (*_LINE_ROWS, *_WORD_ROWS, *_PAGE_SIZES)
+_POLYGONS = "POLYGONS"  # a row for each line, of as many points as the request's geometry has
+OUTPUTS = (*_LINE_ROWS, _POLYGONS, *_WORD_ROWS, *_PAGE_SIZES)
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,7 @@ class InferRequest:
 
     model: str
     image: bytes = field(repr=False)
-    parameters: dict[str, int | float]
+    parameters: dict[str, OptionValue]
 
     @property
     def tensor(self) -> NDArray[np.uint8]:
@@ -79,7 +87,8 @@ def parse_page(tensors: Tensors, image: str | None = None) -> Page:
     Raises:
         UnexpectedResponseError: an output is missing, or its shape or type does not fit.
     """
-    line_rows, word_rows = _group(tensors, _LINE_ROWS), _group(tensors, _WORD_ROWS)
+    points = _output(tensors, _POLYGONS).shape[1:2]
+    line_rows, word_rows = _group(tensors, {**_LINE_ROWS, _POLYGONS: (*points, 2)}), _group(tensors, _WORD_ROWS)
     sizes = {name: _shaped(tensors, name, (size,)) for name, size in _PAGE_SIZES.items()}
     width, height = (int(side) for side in sizes["IMAGE_SIZE"])
     return Page(
@@ -93,10 +102,20 @@ def parse_page(tensors: Tensors, image: str | None = None) -> Page:
 
 
 def _lines(rows: Tensors, words: list[list[Word]]) -> tuple[Line, ...]:
-    columns = zip(rows["TEXTS"], rows["TEXT_SCORES"], rows["BOXES"], rows["BOX_SCORES"], words, strict=True)
+    names = ("TEXTS", "TEXT_SCORES", "BOXES", "BOX_SCORES", "PARAGRAPHS", _POLYGONS)
     return tuple(
-        Line(_decoded(text), float(score), box_from(box), float(box_score), tuple(own))
-        for text, score, box, box_score, own in columns
+        Line(
+            _decoded(text),
+            float(score),
+            box_from(box),
+            float(box_score),
+            tuple(own),
+            int(paragraph),
+            points_from(polygon) if len(polygon) > len(box) else (),
+        )
+        for text, score, box, box_score, paragraph, polygon, own in zip(
+            *(rows[name] for name in names), words, strict=True
+        )
     )
 
 

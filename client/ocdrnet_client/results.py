@@ -1,9 +1,13 @@
-"""The result tree of one picture: Page -> Line -> Word, in plain Python numbers."""
+"""The result tree of one picture: Page -> Line -> Word, in plain Python numbers.
+
+Asked for `merge=word` or `merge=paragraph`, a Line is a word or a paragraph.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, TypeAlias
 
 from ocdrnet_client.errors import UnexpectedResponseError
@@ -55,6 +59,8 @@ class Line:
         box: four corners (x, y) in pixels of the upright picture, clockwise from the text's top-left.
         box_score: 0 to 1, how sure the detector is that text is there.
         words: the line's words, in reading order.
+        paragraph: index of the paragraph that the line belongs to; lines of one follow each other.
+        polygon: outline of curved text, clockwise from the text's top-left; empty unless `geometry=polygon` was asked.
     """
 
     text: str
@@ -62,6 +68,13 @@ class Line:
     box: Box
     box_score: float
     words: tuple[Word, ...] = ()
+    paragraph: int = 0
+    polygon: tuple[Point, ...] = ()
+
+    @property
+    def outline(self) -> tuple[Point, ...]:
+        """The polygon where there is one, else the box."""
+        return self.polygon or self.box
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready, rounded to a tenth of a pixel and four digits of score."""
@@ -71,6 +84,8 @@ class Line:
             "box": _corners(self.box),
             "box_score": _score(self.box_score),
             "words": [word.to_dict() for word in self.words],
+            "paragraph": self.paragraph,
+            **({"polygon": _corners(self.polygon)} if self.polygon else {}),
         }
 
     @classmethod
@@ -82,8 +97,9 @@ class Line:
         """
         with _Reading("line"):
             words = tuple(Word.from_dict(word) for word in data["words"])
-            box = box_from(data["box"])
-            return cls(str(data["text"]), float(data["score"]), box, float(data["box_score"]), words)
+            box, polygon = box_from(data["box"]), points_from(data.get("polygon", ()))
+            score, box_score = float(data["score"]), float(data["box_score"])
+            return cls(str(data["text"]), score, box, box_score, words, int(data["paragraph"]), polygon)
 
 
 @dataclass(frozen=True)
@@ -110,6 +126,11 @@ class Page:
     def text(self) -> str:
         """The lines, joined by line breaks."""
         return "\n".join(line.text for line in self.lines)
+
+    @property
+    def paragraphs(self) -> tuple[tuple[Line, ...], ...]:
+        """The lines, paragraph by paragraph."""
+        return tuple(tuple(lines) for _, lines in groupby(self.lines, key=lambda line: line.paragraph))
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -155,8 +176,17 @@ def box_from(corners: Iterable[Iterable[float]]) -> Box:
     return first, second, third, fourth
 
 
-def _corners(box: Box) -> list[list[float]]:
-    return [[round(x, _PIXEL_DIGITS), round(y, _PIXEL_DIGITS)] for x, y in box]
+def points_from(corners: Iterable[Iterable[float]]) -> tuple[Point, ...]:
+    """(x, y) pairs as plain floats.
+
+    Raises:
+        ValueError: one is no pair.
+    """
+    return tuple((float(x), float(y)) for x, y in corners)
+
+
+def _corners(points: Iterable[Point]) -> list[list[float]]:
+    return [[round(x, _PIXEL_DIGITS), round(y, _PIXEL_DIGITS)] for x, y in points]
 
 
 def _score(score: float) -> float:

@@ -7,6 +7,7 @@ particular network stands in code.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 from dataclasses import dataclass
@@ -97,6 +98,7 @@ class RecognizerCard:
         decoder: `ctc` (blank is id 0) or `attention` ([GO] is id 0, [s] is id 1).
         characters: text of the ids that follow, from 1 or from 2 on.
         min_text_score: lines that score lower are not answered, 0..1.
+        crop_margin: of a line's height, what a crop shows above and below its outline, 0..1.
     """
 
     name: str
@@ -113,6 +115,7 @@ class RecognizerCard:
     interpolation: Interpolation = "linear"
     max_batch: int = 0
     min_text_score: float = 0.5
+    crop_margin: float = 0.0
 
     def __post_init__(self) -> None:
         if self.decoder not in ("ctc", "attention"):
@@ -131,6 +134,13 @@ class RecognizerCard:
             _check_range(self, field, 0)
         _check_range(self, "max_width", 1)
         _check_range(self, "min_text_score", 0, 1)
+        _check_range(self, "crop_margin", 0, 1)
+
+    @functools.cached_property
+    def space_ids(self) -> tuple[int, ...]:
+        """Ids of characters that are white space."""
+        first = 2 if self.decoder == "attention" else 1
+        return tuple(index for index, character in enumerate(self.characters, first) if not character.strip())
 
 
 def read_detector_card(path: Path) -> DetectorCard:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ocdrnet_ops.cards import RecognizerCard
-from ocdrnet_ops.geometry import Quads, quad_sizes
+from ocdrnet_ops.ribbon import Outlines, are_straight, corner_quads, grow_across, outline_sizes, points_at
 
 WIDTH_STEP = 32  # crops of one image are padded to a multiple of it, so that few shapes reach the recognizer
 MIN_WIDTH = 32
@@ -25,48 +25,56 @@ class Crops:
 
     Attributes:
         pixels: uint8 [max(N, 1), h, w, 3], BGR; what lies right of a crop's own width repeats its last column.
-        widths: int32 [max(N, 1), 1], own width of each crop in pixels.
+        widths: int32 [max(N, 1), 1], own width of each crop in pixels; 0 of the blank one.
     """
 
     pixels: npt.NDArray[np.uint8]
     widths: npt.NDArray[np.int32]
 
 
-def crop_lines(image: npt.NDArray[np.uint8], boxes: Quads, card: RecognizerCard) -> Crops:
-    """Warp every box upright to the recognizer's height.
+def crop_lines(image: npt.NDArray[np.uint8], boxes: Outlines, card: RecognizerCard) -> Crops:
+    """Warp every box upright to the recognizer's height; a bent ribbon is straightened.
 
     Without a box there is one blank crop, because a Triton batch cannot be empty; `text_decode` drops it.
 
     Args:
         image: uint8 [H, W, 3], BGR.
-        boxes: float32 [N, 4, 2], clockwise from the text's top-left, in the image's pixels.
+        boxes: float32 [N, P, 2], quads or ribbons from the text's top-left on, in the image's pixels.
         card: of the recognizer: height, and either one width or the limit of a free one.
     """
     if not len(boxes):
-        width = card.width or WIDTH_STEP
-        return Crops(np.zeros((1, card.height, width, 3), np.uint8), np.full((1, 1), width, np.int32))
+        blank = np.zeros((1, card.height, card.width or WIDTH_STEP, 3), np.uint8)
+        return Crops(blank, np.zeros((1, 1), np.int32))
+    boxes = grow_across(boxes, card.crop_margin)
     widths = crop_widths(boxes, card)
     full_width = card.width or -(-int(widths.max()) // WIDTH_STEP) * WIDTH_STEP
     pixels = np.empty((len(boxes), card.height, full_width, 3), np.uint8)
-    for out, box, width, size in zip(pixels, boxes, widths, _own_sizes(boxes, card), strict=True):
-        straight = _straighten(*_surroundings(image, box), (size[0], size[1]))
+    for out, shape, width, size in zip(pixels, _shapes(boxes), widths, _own_sizes(boxes, card), strict=True):
+        warp = _straighten if len(shape) == 4 else _unbend
+        straight = warp(*_surroundings(image, shape), (size[0], size[1]))
         out[:, :width] = _stretch(straight, card) if card.width else _scale(straight, int(width), card.height)
         out[:, width:] = out[:, width - 1 : width]
     return Crops(pixels, widths[:, None])
 
 
-def crop_widths(boxes: Quads, card: RecognizerCard) -> npt.NDArray[np.int32]:
+def crop_widths(boxes: Outlines, card: RecognizerCard) -> npt.NDArray[np.int32]:
     """Width of each crop in pixels, aspect ratio kept: int32 [N]; the card's own where that is fixed."""
     if card.width:
         return np.full(len(boxes), card.width, np.int32)
-    width, height = quad_sizes(boxes).T
+    width, height = outline_sizes(boxes).T
     widths = np.rint(card.height * width / np.maximum(height, 1.0))
     return np.asarray(np.clip(widths, MIN_WIDTH, card.max_width), np.int32)
 
 
-def _own_sizes(boxes: Quads, card: RecognizerCard) -> list[list[int]]:
+def _shapes(boxes: Outlines) -> list[npt.NDArray[np.float32]]:
+    """What to warp: the quad of each straight outline, the whole of a bent one."""
+    quads = corner_quads(boxes)
+    return [quads[i] if straight else boxes[i] for i, straight in enumerate(are_straight(boxes))]
+
+
+def _own_sizes(boxes: Outlines, card: RecognizerCard) -> list[list[int]]:
     """Width and height in pixels to which each box is straightened: its own, unless the print is very large."""
-    sizes = quad_sizes(boxes)
+    sizes = outline_sizes(boxes)
     shrink = np.maximum(1.0, sizes[:, 1:] / (MAX_WARP * card.height))
     shrink = np.maximum(shrink, sizes[:, :1] / MAX_SIDE)
     own: list[list[int]] = np.maximum(1, np.rint(sizes / shrink)).astype(np.int64).tolist()
@@ -122,4 +130,17 @@ def _straighten(
     else:
         perspective = cv2.getPerspectiveTransform(source, corners)
         warped = cv2.warpPerspective(image, perspective, size, borderMode=cv2.BORDER_REPLICATE)
+    return warped.astype(np.uint8, copy=False)
+
+
+def _unbend(
+    image: npt.NDArray[np.uint8], ribbon: npt.NDArray[np.float32], size: tuple[int, int]
+) -> npt.NDArray[np.uint8]:
+    """Warp a bent ribbon to a rectangle of `size`, width and height in pixels, bilinearly, column by column."""
+    width, height = size
+    columns = ((np.arange(width) + 0.5) / width).astype(np.float32)
+    rows = ((np.arange(height) + 0.5) / height).astype(np.float32)[:, None, None]
+    top, bottom = points_at(ribbon - np.float32(0.5), columns)  # outlines are in pixel edges, OpenCV counts centers
+    source = np.asarray(top + rows * (bottom - top), np.float32)
+    warped = cv2.remap(image, source[..., 0], source[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return warped.astype(np.uint8, copy=False)

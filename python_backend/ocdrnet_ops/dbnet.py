@@ -1,14 +1,14 @@
-"""DBNet post-processing: probability map -> rotated boxes.
+"""DBNet post-processing: probability map -> rotated boxes, or ribbons along bent text.
 
 Liao et al., "Real-time Scene Text Detection with Differentiable Binarization" (AAAI 2020), section 3.4: binarize, find
 regions, score them, grow each by D' = A' * r' / L'. Done the fast exact way: regions too small to pass are dropped by
 their bounding box, the score is a mean over a region's own pixels, and growing a rectangle with round joins by d and
-taking the min-area rectangle again is the rectangle with both sides longer by 2d, so that no polygon is clipped.
+taking the min-area rectangle again is the rectangle with both sides longer by 2d, so that no polygon is clipped. Where
+a request asks for polygons, the same boxes are found first; then regions of bent text get outlines of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import cv2
@@ -18,7 +18,10 @@ import numpy.typing as npt
 from ocdrnet_ops.cards import DetectorCard
 from ocdrnet_ops.errors import OptionError
 from ocdrnet_ops.geometry import Quads, clip_quads, order_from_text_top_left, quad_sizes, rectangle_corners
+from ocdrnet_ops.options import GEOMETRY, Options, choice
+from ocdrnet_ops.polygons import Contour, bent_ribbon
 from ocdrnet_ops.reading_order import reading_order
+from ocdrnet_ops.ribbon import Outlines, order_from_text_start, quad_ribbons, ribbon_quads
 
 ProbabilityMap = npt.NDArray[np.uint8]
 
@@ -27,7 +30,7 @@ UNCLIPPED_MARGIN = 2  # a grown box must be this much larger than `min_size` (DB
 
 @dataclass(frozen=True)
 class DbnetSettings:
-    """Thresholds of one image; see `DetectorCard` for their meaning and ranges."""
+    """Thresholds of one image, see `DetectorCard` for their meaning and ranges, and the shape of its outlines."""
 
     binarize_threshold: float
     box_threshold: float
@@ -35,6 +38,7 @@ class DbnetSettings:
     max_candidates: int
     min_size: int
     dilate: bool
+    geometry: str = GEOMETRY.choices[0]
 
 
 @dataclass(frozen=True)
@@ -42,17 +46,18 @@ class Detections:
     """Boxes of one image, in reading order.
 
     Attributes:
-        boxes: float32 [N, 4, 2], rectangles, clockwise from the text's top-left, original pixels.
+        boxes: float32 [N, P, 2], original pixels: with P = 4, rectangles clockwise from the text's top-left; for
+            polygons, ribbons of `ribbon.POINTS` points on each side.
         scores: float32 [N], mean probability inside the region, 0..1.
         truncated: whether there were more regions than `max_candidates`.
     """
 
-    boxes: Quads
+    boxes: Outlines
     scores: npt.NDArray[np.float32]
     truncated: bool
 
 
-def dbnet_settings(card: DetectorCard, options: Mapping[str, int | float]) -> DbnetSettings:
+def dbnet_settings(card: DetectorCard, options: Options) -> DbnetSettings:
     """The card's thresholds, overridden by the request's options.
 
     Raises:
@@ -65,6 +70,7 @@ def dbnet_settings(card: DetectorCard, options: Mapping[str, int | float]) -> Db
         card.max_candidates,
         card.min_size,
         card.dilate,
+        choice(options, GEOMETRY),
     )
     names = {name: value for name, value in options.items() if name in DbnetSettings.__dataclass_fields__}
     settings = replace(settings, **names)  # type: ignore[arg-type]
@@ -90,43 +96,64 @@ def detect_boxes(
             left whole, so that their crops stay rectangles (`clip_quads` is for the answer).
         settings: thresholds.
     """
-    rectangles, scores, truncated = _shrunk_rectangles(probability, settings)
+    rectangles, contours, scores, truncated = _shrunk_rectangles(probability, settings)
     grown, kept = _unclip(rectangles, settings)
-    corners = rectangle_corners(grown[:, :2], grown[:, 2:4], grown[:, 4]) + 0.5  # pixel centers -> edges
-    corners = (corners * placement[2:] + placement[:2]).astype(np.float32)
-    boxes, scores = _inside(order_from_text_top_left(corners), scores[kept], image_size)
-    order = reading_order(boxes)
-    return Detections(boxes[order], scores[order], truncated)
+    corners = rectangle_corners(grown[:, :2], grown[:, 2:4], grown[:, 4])
+    outlines: Outlines = order_from_text_top_left(_placed(corners, placement))
+    if settings.geometry == "polygon":
+        outlines = _ribbons(outlines, [contours[i] for i in np.flatnonzero(kept)], placement, settings)
+    quads = ribbon_quads(outlines)
+    inside = _are_inside(quads, image_size)
+    order = np.flatnonzero(inside)[reading_order(quads[inside])]
+    return Detections(outlines[order], scores[kept][order], truncated)
 
 
-def _inside(
-    boxes: Quads, scores: npt.NDArray[np.float32], image_size: tuple[int, int]
-) -> tuple[Quads, npt.NDArray[np.float32]]:
-    """Drop boxes of which less than a pixel across lies in the image."""
-    kept = quad_sizes(clip_quads(boxes, image_size)).min(axis=1) >= 1
-    return boxes[kept], scores[kept]
+def _placed(points: npt.NDArray[np.float32], placement: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Points of the map in original pixels."""
+    return np.asarray((points + 0.5) * placement[2:] + placement[:2], np.float32)  # pixel centers -> edges
+
+
+def _ribbons(
+    quads: Quads, contours: list[Contour], placement: npt.NDArray[np.float32], settings: DbnetSettings
+) -> Outlines:
+    """Ribbons of regions: of bent text along it, of all others their boxes."""
+    outlines = quad_ribbons(quads)
+    found = [bent_ribbon(contour, settings.unclip_ratio, settings.min_size) for contour in contours]
+    bent = [i for i, ribbon in enumerate(found) if ribbon is not None]
+    if bent:
+        ribbons = np.stack([ribbon for ribbon in found if ribbon is not None])
+        outlines[bent] = order_from_text_start(_placed(ribbons, placement))
+    return outlines
+
+
+def _are_inside(quads: Quads, image_size: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """Which boxes lie in the image with at least a pixel across."""
+    return np.asarray(quad_sizes(clip_quads(quads, image_size)).min(axis=1) >= 1)
 
 
 def _shrunk_rectangles(
     probability: ProbabilityMap, settings: DbnetSettings
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], bool]:
-    """Min-area rectangles of the regions that pass: float32 [N, 5] (x, y, w, h, degrees), their scores, truncation."""
-    regions = _regions(probability, settings)
-    rectangles, scores = [], []
-    for contour in regions:
+) -> tuple[npt.NDArray[np.float32], list[Contour], npt.NDArray[np.float32], bool]:
+    """Min-area rectangles of the regions that pass: float32 [N, 5] (x, y, w, h, degrees).
+
+    Their contours, their scores, and whether there were too many.
+    """
+    rectangles, contours, scores = [], [], []
+    for contour in _regions(probability, settings):
         (x, y), (width, height), degrees = cv2.minAreaRect(contour)
         if min(width, height) < settings.min_size:
             continue
         score = _mean_inside(probability, contour)
         if score >= settings.box_threshold:
             rectangles.append((x, y, width, height, degrees))
+            contours.append(contour)
             scores.append(score)
     truncated = len(rectangles) > settings.max_candidates
     if truncated:  # the largest survive: what is lost is the smallest print
         areas = [width * height for _, _, width, height, _ in rectangles]
         keep = sorted(np.argsort(areas)[::-1][: settings.max_candidates])
-        rectangles, scores = [rectangles[i] for i in keep], [scores[i] for i in keep]
-    return np.array(rectangles, np.float32).reshape(-1, 5), np.array(scores, np.float32), truncated
+        rectangles, contours, scores = ([part[i] for i in keep] for part in (rectangles, contours, scores))
+    return np.array(rectangles, np.float32).reshape(-1, 5), contours, np.array(scores, np.float32), truncated
 
 
 def _regions(probability: ProbabilityMap, settings: DbnetSettings) -> list[npt.NDArray[np.int32]]:

@@ -68,6 +68,21 @@ def quad_sizes(quads: Quads) -> npt.NDArray[np.float32]:
     return np.stack([np.maximum(sides[:, 0], sides[:, 2]), np.maximum(sides[:, 1], sides[:, 3])], -1)
 
 
+def widen_to_squares(quads: Quads) -> Quads:
+    """Boxes that are narrower than high, widened to both sides until they are square.
+
+    A narrow character such as "1" fills a part of the place that it takes in its line.
+
+    Args:
+        quads: float32 [N, 4, 2], clockwise from the text's top-left.
+    """
+    width, height = quad_sizes(quads).T
+    along = quads[:, 1] - quads[:, 0]
+    share = np.maximum(0, height - width) / np.maximum(width, 1e-6) / 2
+    step = along * share[:, None]
+    return np.asarray(quads + np.stack([-step, step, step, -step], axis=1), np.float32)
+
+
 def clip_quads(quads: Quads, image_size: tuple[int, int]) -> Quads:
     """Move corners that lie outside an image to its border.
 

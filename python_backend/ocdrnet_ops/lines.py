@@ -1,97 +1,161 @@
-"""Recognizer output -> lines and words of one image."""
+"""Recognizer output -> lines and words of one image, in reading order."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from ocdrnet_ops.attention import FIRST_CHARACTER, decode_attention
 from ocdrnet_ops.cards import CardError, RecognizerCard
+from ocdrnet_ops.cells import Cell, split_cells
 from ocdrnet_ops.ctc import decode_ctc
-from ocdrnet_ops.geometry import Quads, clip_quads
+from ocdrnet_ops.decoded_line import DecodedLine
+from ocdrnet_ops.geometry import Quads, clip_quads, widen_to_squares
+from ocdrnet_ops.paragraphs import paragraphs
+from ocdrnet_ops.reading_order import reading_order
+from ocdrnet_ops.readings import Candidates, Reading, SecondReading
+from ocdrnet_ops.ribbon import Outlines, outline_sizes, ribbon_quads
+from ocdrnet_ops.upside_down import Readings, rate_readings, turned_lines
 from ocdrnet_ops.words import WordSpan, split_words, word_quads
+
+# A wall or a cloud that a detector takes for text is often read as one character, with a score of 0.95; a row of them
+# would not be. So the probability of this many in a row must reach `min_text_score`: 0.95 for 0.6.
+LONE_CHARACTER = 10
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Texts of one image.
+    """Texts of one image, in reading order.
 
     Attributes:
-        kept: int64 [N], index of each line's box among the candidates.
         boxes: float32 [N, 4, 2], original pixels, clockwise from the text's top-left, clipped to the image.
+        polygons: float32 [N, P, 2], likewise; equal to the boxes where the request did not ask for polygons.
+        box_scores: float32 [N], 0..1.
         texts: of the N lines.
         scores: float32 [N], 0..1.
-        word_boxes: float32 [M, 4, 2], likewise.
+        paragraphs: int32 [N], index of each line's paragraph.
+        word_boxes: float32 [M, 4, 2], as the boxes.
         word_texts: of the M words.
         word_scores: float32 [M], 0..1.
         word_lines: int32 [M], index of each word's line.
     """
 
-    kept: npt.NDArray[np.int64]
     boxes: Quads
+    polygons: Outlines
+    box_scores: npt.NDArray[np.float32]
     texts: list[str]
     scores: npt.NDArray[np.float32]
+    paragraphs: npt.NDArray[np.int32]
     word_boxes: Quads
     word_texts: list[str]
     word_scores: npt.NDArray[np.float32]
     word_lines: npt.NDArray[np.int32]
 
 
+@dataclass(frozen=True)
+class _Found:
+    """A line, or a cell of one, before its order is known."""
+
+    cell: Cell
+    outline: Outlines
+    word_quads: Quads
+    box_score: np.float32
+
+
 def decode_lines(
-    ids: npt.NDArray[np.int32],
-    probabilities: npt.NDArray[np.float32],
-    widths: npt.NDArray[np.int32],
-    boxes: Quads,
+    candidates: Candidates,
+    first: Reading,
+    second: SecondReading,
     image_size: tuple[int, int],
     card: RecognizerCard,
     min_text_score: float,
 ) -> Lines:
-    """Decode every crop of an image and split it into words.
+    """Decode the better reading of every crop, split it into cells and words, and put them into reading order.
 
     Args:
-        ids: int32 [max(N, 1), T], most probable character id of each time step.
-        probabilities: float32 [max(N, 1), T], of those ids.
-        widths: int32 [max(N, 1)], own width of each crop in pixels.
-        boxes: float32 [N, 4, 2], the crops' boxes; the blank crop of an image without text has none.
+        candidates: the crops' outlines.
+        first: reading of the crops as their outlines lie; of an image without outlines that of a blank crop.
+        second: reading of some of them, turned by 180 degrees.
         image_size: width and height of the original in pixels, to which the answer is clipped.
         card: of the recognizer.
-        min_text_score: lines that score lower are left out, 0..1; so is a line without a character.
+        min_text_score: lines that score lower are left out, 0..1, so is a line without a character; one of a single
+            character counts as `LONE_CHARACTER` of them.
 
     Raises:
         CardError: the recognizer answered an id that the card has no character for.
     """
-    _check_ids(ids, card)
+    _check_ids(first.ids, card)
+    _check_ids(second.ids, card)
+    count = len(candidates.outlines)
+    steps = time_steps(candidates.widths, first.ids.shape[1], card)[:count]
+    upside_down, best = _better_readings(first, second, steps, card)
+    scores = best.scores
+    enough = np.where(best.lengths == 1, scores**LONE_CHARACTER, scores) >= min_text_score
+    outlines = candidates.outlines.copy()
+    outlines[upside_down] = np.roll(outlines[upside_down], outlines.shape[1] // 2, axis=1)
+    aspects = np.divide(*outline_sizes(outlines).T) if count else scores
+    row_of = {line: row for row, line in enumerate(second.lines.tolist())}
+    found: list[_Found] = []
+    for index in np.flatnonzero(enough).tolist():
+        reading, row = (second, row_of[index]) if upside_down[index] else (first, index)
+        line = replace(_decode(reading, row, steps[index], card), score=float(scores[index]))
+        if line.text.strip():
+            words = split_words(line, steps[index])
+            cells = split_cells(line, words, aspects[index])
+            found += [_placed(cell, outlines[index], candidates.scores[index]) for cell in cells]
+    return _in_order(found, outlines.shape[1], image_size)
+
+
+def _better_readings(
+    first: Reading, second: SecondReading, steps: npt.NDArray[np.float64], card: RecognizerCard
+) -> tuple[npt.NDArray[np.bool_], Readings]:
+    """Which lines are upside down, and how well each line's better reading is."""
+    count, turned = len(steps), second.lines
+    rated = rate_readings(first.ids[:count], first.probabilities[:count], steps, card)
+    again = rate_readings(second.ids[: len(turned)], second.probabilities[: len(turned)], steps[turned], card)
+    upside_down = turned_lines(rated, turned, again)
+    scores, lengths = rated.scores.copy(), rated.lengths.copy()
+    scores[turned] = np.where(upside_down[turned], again.scores, scores[turned])
+    lengths[turned] = np.where(upside_down[turned], again.lengths, lengths[turned])
+    return upside_down, Readings(scores, lengths)
+
+
+def _decode(reading: Reading, row: int, steps: float, card: RecognizerCard) -> DecodedLine:
+    own = int(np.ceil(steps))  # what lies behind is padding, in which a network may read something
     decode = decode_attention if card.decoder == "attention" else decode_ctc
-    kept: list[int] = []
-    texts: list[str] = []
-    scores: list[float] = []
-    quads: list[Quads] = []
-    words: list[tuple[int, WordSpan]] = []
-    for index, box in enumerate(boxes):
-        steps = time_steps(int(widths[index]), ids.shape[1], card)
-        own = math.ceil(steps)  # what lies behind is padding, in which a network may read something
-        line = decode(ids[index, :own], probabilities[index, :own], card.characters)
-        text = line.text.strip()
-        if not text or line.score < min_text_score:
-            continue
-        spans = split_words(line, steps)
-        words.extend((len(kept), span) for span in spans)
-        quads.append(word_quads(box, spans))
-        kept.append(index)
-        texts.append(text)
-        scores.append(line.score)
+    return decode(reading.ids[row, :own], reading.probabilities[row, :own], card.characters)
+
+
+def _placed(cell: Cell, outline: npt.NDArray[np.float32], box_score: np.float32) -> _Found:
+    quads = word_quads(outline, list(cell.words))
+    if not cell.whole and len(outline) == 4:
+        place = WordSpan(cell.text, cell.score, cell.words[0].start, cell.words[-1].end)
+        outline = word_quads(outline, [place])[0]
+    if len(cell.text) == 1 and len(outline) == 4:
+        outline = widen_to_squares(outline[None])[0]
+    return _Found(cell, outline, quads, box_score)
+
+
+def _in_order(found: list[_Found], points: int, image_size: tuple[int, int]) -> Lines:
+    polygons = np.array([line.outline for line in found], np.float32).reshape(-1, points, 2)
+    order = reading_order(ribbon_quads(polygons)).tolist()
+    polygons, found = polygons[order], [found[index] for index in order]
+    boxes = ribbon_quads(polygons)
+    words = [word for line in found for word in line.cell.words]
+    word_boxes = np.concatenate([*(line.word_quads for line in found), np.zeros((0, 4, 2), np.float32)])
     return Lines(
-        np.array(kept, np.int64),
-        clip_quads(boxes[kept].reshape(-1, 4, 2), image_size),
-        texts,
-        np.array(scores, np.float32),
-        clip_quads(np.concatenate([*quads, np.zeros((0, 4, 2), np.float32)]), image_size),
-        [span.text for _, span in words],
-        np.array([span.score for _, span in words], np.float32),
-        np.array([line for line, _ in words], np.int32),
+        clip_quads(boxes, image_size),
+        clip_quads(polygons, image_size),
+        np.array([line.box_score for line in found], np.float32),
+        [line.cell.text for line in found],
+        np.array([line.cell.score for line in found], np.float32),
+        paragraphs(boxes),
+        clip_quads(word_boxes, image_size),
+        [word.text for word in words],
+        np.array([word.score for word in words], np.float32),
+        np.repeat(np.arange(len(found), dtype=np.int32), [len(line.cell.words) for line in found]),
     )
 
 
@@ -105,6 +169,6 @@ def _check_ids(ids: npt.NDArray[np.int32], card: RecognizerCard) -> None:
         )
 
 
-def time_steps(width: int, steps: int, card: RecognizerCard) -> float:
-    """Width of a crop in time steps: all of them where the input's width is fixed, its own share elsewhere."""
-    return float(steps) if card.width else width / card.stride
+def time_steps(widths: npt.NDArray[np.int32], steps: int, card: RecognizerCard) -> npt.NDArray[np.float64]:
+    """Width of each crop in time steps: all of them where the input's width is fixed, its own share elsewhere."""
+    return np.full(len(widths), steps, np.float64) if card.width else widths / card.stride

@@ -1,81 +1,75 @@
 """Options of one request: names, types, ranges and help, in one place for server, client, command line and docs.
 
-An option that a request leaves out has the default of the model card. Options travel as Triton request parameters;
-over HTTP also as headers (`ocdrnet-box-threshold: 0.6`), so that a raw `curl --data-binary` can set them.
+A number that a request leaves out has the default of the model card, a choice its first word. Options travel as Triton
+request parameters; over HTTP also as headers (`ocdrnet-box-threshold: 0.6`), so that a raw `curl --data-binary` can
+set them.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from numbers import Real
+from typing import TypeAlias
 
 from ocdrnet_ops.errors import OptionError
+from ocdrnet_ops.option_kinds import ChoiceOption, NumberOption, Option, OptionValue, TextOption, shown
 
 HEADER_PREFIX = "ocdrnet-"
-LONGEST_SHOWN = 80  # characters of a value in a message: gRPC drops an answer whose message is over 16 KiB
+Options: TypeAlias = Mapping[str, OptionValue]
 
-
-@dataclass(frozen=True)
-class Option:
-    """One request option: an inclusive range of numbers and a sentence of help."""
-
-    name: str
-    kind: type[int] | type[float]
-    low: float
-    high: float
-    help: str
-
-    def parse(self, value: object) -> int | float:
-        """The value as a number within the range.
-
-        Raises:
-            OptionError: `value` is no number of this kind, or out of range.
-        """
-        number = self._number(value)
-        if number is None or not self.low <= number <= self.high:
-            what = "an integer" if self.kind is int else "a number"
-            raise OptionError(f"{self.name} is {_shown(value)}; it must be {what} from {self.low:g} to {self.high:g}")
-        return number
-
-    def _number(self, value: object) -> int | float | None:
-        if isinstance(value, bool) or not isinstance(value, (Real, str)):
-            return None
-        try:
-            number = float(value)
-        except (ValueError, OverflowError):
-            return None
-        if self.kind is int:
-            return int(number) if number.is_integer() else None
-        return number
-
+BINARIZE_THRESHOLD = NumberOption(
+    "binarize_threshold", float, 0.01, 0.99, "Probability above which a pixel counts as text."
+)
+BOX_THRESHOLD = NumberOption("box_threshold", float, 0.0, 1.0, "Mean probability a region needs to become a box.")
+UNCLIP_RATIO = NumberOption("unclip_ratio", float, 0.0, 5.0, "How far a detected region is grown to hold its text.")
+MAX_CANDIDATES = NumberOption(
+    "max_candidates", int, 1, 10_000, "Boxes per image at most; over it the answer is flagged as truncated."
+)
+MIN_SIZE = NumberOption(
+    "min_size", int, 1, 1000, "Short side, in pixels of the detector's map, below which a region is noise."
+)
+DETECTOR_SIDE = NumberOption(
+    "detector_side", int, 32, 4096, "Short side in pixels to which the image is scaled for the detector."
+)
+TILING = ChoiceOption(
+    "tiling",
+    ("auto", "off", "on"),
+    "Whether the detector sees a large image in overlapping tiles; `auto`: where the whole would shrink too much.",
+)
+GEOMETRY = ChoiceOption(
+    "geometry", ("quad", "polygon"), "Shape of a line's outline; `polygon` follows curved text and straightens it."
+)
+UPSIDE_DOWN = ChoiceOption(
+    "upside_down",
+    ("auto", "off", "on"),
+    "Whether lines are also read turned; `auto`: those whose first reading is doubtful.",
+)
+CHARSET = TextOption(
+    "charset",
+    1000,
+    "Characters that may be read: `all`, a named set such as `digits` or `latin`, or the characters themselves.",
+)
+MIN_TEXT_SCORE = NumberOption("min_text_score", float, 0.0, 1.0, "Lines whose text scores lower are left out.")
+MERGE = ChoiceOption("merge", ("line", "word", "paragraph"), "What one box of the answer holds.")
 
 OPTIONS: tuple[Option, ...] = (
-    Option("binarize_threshold", float, 0.01, 0.99, "Probability above which a pixel counts as text."),
-    Option("box_threshold", float, 0.0, 1.0, "Mean probability a region needs to become a box."),
-    Option("unclip_ratio", float, 0.0, 5.0, "How far a detected region is grown to hold its text."),
-    Option(
-        "max_candidates",
-        int,
-        1,
-        10_000,
-        "Boxes per image at most; over it the answer is flagged as truncated.",
-    ),
-    Option(
-        "min_size",
-        int,
-        1,
-        1000,
-        "Short side, in pixels of the detector's map, below which a region is noise.",
-    ),
-    Option("detector_side", int, 32, 4096, "Short side in pixels to which the image is scaled for the detector."),
-    Option("min_text_score", float, 0.0, 1.0, "Lines whose text scores lower are left out."),
+    BINARIZE_THRESHOLD,
+    BOX_THRESHOLD,
+    UNCLIP_RATIO,
+    MAX_CANDIDATES,
+    MIN_SIZE,
+    DETECTOR_SIDE,
+    TILING,
+    GEOMETRY,
+    UPSIDE_DOWN,
+    CHARSET,
+    MIN_TEXT_SCORE,
+    MERGE,
 )
 _BY_NAME = {option.name: option for option in OPTIONS}
 
 
-def parse_options(parameters: Mapping[str, object]) -> dict[str, int | float]:
+def parse_options(parameters: Mapping[str, object]) -> dict[str, OptionValue]:
     """Options that a request sets, checked.
 
     Args:
@@ -85,20 +79,25 @@ def parse_options(parameters: Mapping[str, object]) -> dict[str, int | float]:
     Raises:
         OptionError: a name is unknown, or a value is out of range.
     """
-    options: dict[str, int | float] = {}
+    options: dict[str, OptionValue] = {}
     for given, value in parameters.items():
         name = given.lower().removeprefix(HEADER_PREFIX).replace("-", "_")
         if name not in _BY_NAME:
-            raise OptionError(f"unknown parameter {_shown(given)}; known are {', '.join(sorted(_BY_NAME))}")
+            raise OptionError(f"unknown parameter {shown(given)}; known are {', '.join(sorted(_BY_NAME))}")
         options[name] = _BY_NAME[name].parse(value)
     return options
 
 
-def parse_request_parameters(text: str) -> dict[str, int | float]:
+def parse_request_parameters(text: str) -> dict[str, OptionValue]:
     """`parse_options` for the JSON text that the Python backend's `request.parameters()` returns."""
     return parse_options(json.loads(text) if text else {})
 
 
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}... ({len(text):,} characters)"
+def choice(options: Options, option: ChoiceOption) -> str:
+    """What a request chose, or the default."""
+    return str(options.get(option.name, option.choices[0]))
+
+
+def number(options: Options, option: NumberOption, default: float) -> float:
+    """A number that a request set, or the default."""
+    return float(options.get(option.name, default))

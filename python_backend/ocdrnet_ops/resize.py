@@ -39,16 +39,42 @@ def detector_size(height: int, width: int, card: DetectorCard, side: int | None 
         card: of the detector.
         side: the request's short side; the card's without it.
     """
-    short, long = min(height, width), max(height, width)
-    scale = (side or card.side) / short
-    if side is None:
-        scale = max(scale, 1.0)
-    scale = min(scale, card.max_side / long)
+    scale = _free_scale(height, width, card, side)
     return _round(height * scale), _round(width * scale)
+
+
+def _free_scale(height: int, width: int, card: DetectorCard, side: int | None) -> float:
+    short, long = min(height, width), max(height, width)
+    scale = side / short if side else max(card.side / short, 1.0)
+    return min(scale, card.max_side / long)
 
 
 def _round(length: float) -> int:
     return max(STEP, round(length / STEP) * STEP)
+
+
+def whole_scale(height: int, width: int, card: DetectorCard, side: int | None = None) -> float:
+    """Detector pixels per original pixel when the whole image is one input; of the direction that shrinks more.
+
+    Args:
+        height: of the image.
+        width: of the image.
+        card: of the detector.
+        side: as of `detector_size`.
+    """
+    if card.resize == "multiple-of-32":
+        return _free_scale(height, width, card, side)
+    return min(card.height / height, card.width / width)
+
+
+def check_side(card: DetectorCard, side: int | None) -> None:
+    """Refuse a side for a detector that has none.
+
+    Raises:
+        OptionError: `side` is given and the detector's input has a fixed size.
+    """
+    if side is not None and card.resize != "multiple-of-32":
+        raise OptionError(f"detector_side is {side}; this detector's input is fixed at {card.height} x {card.width}")
 
 
 def detector_input(image: npt.NDArray[np.uint8], card: DetectorCard, side: int | None = None) -> DetectorInput:
@@ -62,17 +88,17 @@ def detector_input(image: npt.NDArray[np.uint8], card: DetectorCard, side: int |
     Raises:
         OptionError: `side` is given and the detector's input has a fixed size.
     """
+    check_side(card, side)
     height, width = image.shape[:2]
-    if side is not None and card.resize != "multiple-of-32":
-        raise OptionError(f"detector_side is {side}; this detector's input is fixed at {card.height} x {card.width}")
     if card.resize == "letterbox":
-        return _letterbox(image, card.height, card.width)
+        return letterbox(image, card.height, card.width)
     target = (card.height, card.width) if card.resize == "stretch" else detector_size(height, width, card, side)
-    tile = _scale(image, *target)
+    tile = scale_image(image, *target)
     return DetectorInput(tile[None], np.array([[0, 0, width / target[1], height / target[0]]], np.float32))
 
 
-def _scale(image: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray[np.uint8]:
+def scale_image(image: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray[np.uint8]:
+    """Scale an image uint8 [H, W, 3] to a size in pixels; the image itself where it has that size."""
     if image.shape[:2] == (height, width):
         return image
     # Area averaging keeps thin strokes when more than half of the pixels go; bilinear is what the networks trained on.
@@ -81,11 +107,11 @@ def _scale(image: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray
     return scaled.astype(np.uint8, copy=False)
 
 
-def _letterbox(image: npt.NDArray[np.uint8], height: int, width: int) -> DetectorInput:
-    """Keep the aspect ratio; the rest of the tile, right or below, is black."""
+def letterbox(image: npt.NDArray[np.uint8], height: int, width: int) -> DetectorInput:
+    """Scale an image uint8 [H, W, 3] into a tile of a size in pixels; the rest, right or below, is black."""
     scale = min(height / image.shape[0], width / image.shape[1])
     inner = max(1, round(image.shape[0] * scale)), max(1, round(image.shape[1] * scale))
     tile = np.zeros((height, width, 3), np.uint8)
-    tile[: inner[0], : inner[1]] = _scale(image, *inner)
+    tile[: inner[0], : inner[1]] = scale_image(image, *inner)
     placement = [0, 0, image.shape[1] / inner[1], image.shape[0] / inner[0]]
     return DetectorInput(tile[None], np.array([placement], np.float32))

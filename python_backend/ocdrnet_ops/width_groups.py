@@ -42,13 +42,13 @@ def group_by_width(widths: npt.NDArray[np.int32], max_columns: int = 4096) -> li
     """Batches of crops of equal padded width, the longest work first, so that no stream ends on a long job alone.
 
     Args:
-        widths: int32 [N], own width of each crop in pixels.
+        widths: int32 [N], own width of each crop in pixels; a crop of no width belongs to no batch.
         max_columns: limit of batch size times padded width in pixels; it bounds the network's memory.
     """
     padded = np.array([padded_width(int(width)) for width in widths])
     groups = []
-    for width in np.unique(padded)[::-1].tolist():
-        members = np.flatnonzero(padded == width).tolist()
+    for width in np.unique(padded[widths > 0])[::-1].tolist():
+        members = np.flatnonzero((padded == width) & (widths > 0)).tolist()
         for size in batch_sizes(len(members), max(1, max_columns // width)):
             groups.append(WidthGroup(width, tuple(members[:size])))
             members = members[size:]

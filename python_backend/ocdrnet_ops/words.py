@@ -4,6 +4,9 @@ A CTC recognizer says at which step it read each character; a step is a fixed nu
 warp turns steps into places on the picture. Steps mark where a character was recognized, not its edges: a word ends
 half a character before the middle of the gap to the next word would, so the gap is shared by the spaces' width.
 An attention recognizer has no such steps; its characters are taken to be equally wide.
+
+Words are what stands between spaces. Chinese and Japanese are written without them, so a run of either is one word; it
+ends where Latin letters or digits begin. Korean has spaces.
 """
 
 from __future__ import annotations
@@ -15,6 +18,20 @@ import numpy.typing as npt
 
 from ocdrnet_ops.decoded_line import DecodedLine
 from ocdrnet_ops.geometry import Quads
+from ocdrnet_ops.ribbon import points_at
+
+# Unicode blocks, first and last code point: CJK punctuation, Hiragana, Katakana; Han and its extensions; fullwidth
+# forms and halfwidth Katakana, without the halfwidth Hangul between U+FFA0 and U+FFDC.
+_UNSPACED = (
+    ("\u3001", "\u312f"),
+    ("\u31a0", "\u31ff"),
+    ("\u3400", "\u4dbf"),
+    ("\u4e00", "\u9fff"),
+    ("\uf900", "\ufaff"),
+    ("\uff01", "\uff9f"),
+    ("\U00020000", "\U0003ffff"),
+)
+_LATIN = (("\u0000", "\u024f"), ("\u1e00", "\u1eff"))  # digits among them
 
 
 @dataclass(frozen=True)
@@ -35,7 +52,7 @@ class WordSpan:
 
 
 def split_words(line: DecodedLine, steps: float) -> list[WordSpan]:
-    """Words of a line, split at its spaces.
+    """Words of a line, split at its spaces and where Chinese or Japanese touches Latin letters or digits.
 
     Args:
         line: decoded characters with their time steps.
@@ -53,15 +70,31 @@ def split_words(line: DecodedLine, steps: float) -> list[WordSpan]:
 
 
 def _word_groups(characters: tuple[str, ...]) -> list[tuple[int, int]]:
-    """Index ranges of the runs between spaces."""
+    """Index ranges of the words' characters."""
     groups, start = [], None
     for i, character in enumerate((*characters, " ")):
-        if character.strip():
-            start = i if start is None else start
-        elif start is not None:
+        blank = not character.strip()
+        if start is not None and (blank or _changes_script(characters[i - 1], character)):
             groups.append((start, i))
             start = None
+        if not blank and start is None:
+            start = i
     return groups
+
+
+def _changes_script(before: str, after: str) -> bool:
+    """Whether Chinese or Japanese meets Latin letters or digits."""
+    if max(before, after) < _UNSPACED[0][0]:
+        return False
+    return (_is_unspaced(before[-1:]) and _is_latin(after[:1])) or (_is_latin(before[-1:]) and _is_unspaced(after[:1]))
+
+
+def _is_unspaced(character: str) -> bool:
+    return any(first <= character <= last for first, last in _UNSPACED)
+
+
+def _is_latin(character: str) -> bool:
+    return character.isalnum() and any(first <= character <= last for first, last in _LATIN)
 
 
 def _word_edges(
@@ -84,14 +117,13 @@ def _character_pitch(centers: npt.NDArray[np.float32], groups: list[tuple[int, i
     return sum(gaps) / count if count else steps / max(1, len(centers))
 
 
-def word_quads(line_box: npt.NDArray[np.float32], spans: list[WordSpan]) -> Quads:
-    """Quads of words inside their line's quad: float32 [len(spans), 4, 2], clockwise from the text's top-left.
+def word_quads(outline: npt.NDArray[np.float32], spans: list[WordSpan]) -> Quads:
+    """Quads of words inside their line's outline: float32 [len(spans), 4, 2], clockwise from the text's top-left.
 
     Args:
-        line_box: float32 [4, 2], clockwise from the text's top-left.
+        outline: float32 [P, 2], a quad or a ribbon from the text's top-left on.
         spans: of the line.
     """
-    at = np.array([(span.start, span.end) for span in spans], np.float32).reshape(-1, 2, 1)
-    top = line_box[0] + at * (line_box[1] - line_box[0])
-    bottom = line_box[3] + at * (line_box[2] - line_box[3])
+    at = np.array([(span.start, span.end) for span in spans], np.float32).reshape(-1, 2)
+    top, bottom = (side.reshape(-1, 2, 2) for side in points_at(outline, at.ravel()))
     return np.stack([top[:, 0], top[:, 1], bottom[:, 1], bottom[:, 0]], axis=1)

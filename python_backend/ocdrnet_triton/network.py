@@ -27,11 +27,14 @@ class Placement:
 class Network(Protocol):
     """A compiled network that runs lists of inputs."""
 
-    def run(self, inputs: Iterable[npt.NDArray[np.uint8]]) -> list[dict[str, npt.NDArray[Any]]]:
+    def run(
+        self, inputs: Iterable[npt.NDArray[np.uint8]], more: Mapping[str, npt.NDArray[Any]] | None = None
+    ) -> list[dict[str, npt.NDArray[Any]]]:
         """Outputs by name of every input, in the order of the inputs.
 
         Args:
             inputs: uint8 [n, h, w, 3] each; shapes may differ.
+            more: other inputs by name, the same for all.
         """
         ...
 

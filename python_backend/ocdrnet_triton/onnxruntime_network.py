@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,16 +44,19 @@ class OnnxRuntimeNetwork:
         self._outputs = list(outputs)
         self._streams = ThreadPoolExecutor(placement.streams, thread_name_prefix="onnxruntime")
 
-    def run(self, inputs: Iterable[npt.NDArray[np.uint8]]) -> list[dict[str, npt.NDArray[Any]]]:
+    def run(
+        self, inputs: Iterable[npt.NDArray[np.uint8]], more: Mapping[str, npt.NDArray[Any]] | None = None
+    ) -> list[dict[str, npt.NDArray[Any]]]:
         """Outputs by name of every input, in the order of the inputs.
 
         Args:
             inputs: uint8 [n, h, w, 3] each; shapes may differ.
+            more: other inputs by name, the same for all.
         """
-        return list(self._streams.map(self._run_one, inputs))
+        return list(self._streams.map(partial(self._run_one, dict(more or {})), inputs))
 
-    def _run_one(self, array: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
-        answers = self._session.run(self._outputs, {self._input: np.ascontiguousarray(array)})
+    def _run_one(self, more: dict[str, npt.NDArray[Any]], array: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
+        answers = self._session.run(self._outputs, {self._input: np.ascontiguousarray(array), **more})
         return dict(zip(self._outputs, answers, strict=True))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,17 +36,21 @@ class OpenVinoNetwork:
         self._queue.set_callback(self._collect)
         self._results: dict[int, dict[str, npt.NDArray[Any]]] = {}
 
-    def run(self, inputs: Iterable[npt.NDArray[np.uint8]]) -> list[dict[str, npt.NDArray[Any]]]:
+    def run(
+        self, inputs: Iterable[npt.NDArray[np.uint8]], more: Mapping[str, npt.NDArray[Any]] | None = None
+    ) -> list[dict[str, npt.NDArray[Any]]]:
         """Outputs by name of every input, in the order of the inputs.
 
         Args:
             inputs: uint8 [n, h, w, 3] each; shapes may differ.
+            more: other inputs by name, the same for all.
         """
         self._results = {}
+        others = dict(more or {})
         in_use = []  # shared with OpenVINO, not copied: they must live until the last job is done
         for index, array in enumerate(inputs):
             in_use.append(array)
-            self._queue.start_async({0: array}, index, share_inputs=True)
+            self._queue.start_async({0: array} | others, index, share_inputs=True)
         self._queue.wait_all()
         return [self._results[index] for index in range(len(self._results))]
 

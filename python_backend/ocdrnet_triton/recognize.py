@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ocdrnet_ops.cards import RecognizerCard
+from ocdrnet_ops.charset import Charset
 from ocdrnet_ops.ctc import BLANK
 from ocdrnet_ops.width_groups import WidthGroup, batch_sizes, group_by_width
 from ocdrnet_triton.network import Network
@@ -16,7 +17,84 @@ from ocdrnet_triton.network import Network
 Crops = npt.NDArray[np.uint8]
 Arrays = dict[str, npt.NDArray[Any]]
 PADDING = 127  # gray: what PP-OCR's networks were trained to see right of a short line (0 after normalization)
+LEAST_CHARSET = 64  # ids; below it the network is no faster
 LARGEST_BATCH = 8  # of stretched crops, so that one image's crops are shared by several streams
+
+
+class CharsetRecognizer:
+    """A recognizer for requests with and without a charset.
+
+    Those without one have the network as it is. The other, which takes the allowed ids as a second input, is loaded at
+    the first request that has one: until then a charset costs neither time nor memory.
+    """
+
+    def __init__(self, network: Network, open_restricted: Callable[[], Network] | None, card: RecognizerCard) -> None:
+        """Keep what is needed.
+
+        Args:
+            network: adapted recognizer.
+            open_restricted: loads the one that has the input `charset` too; none where there is no such graph, and a
+                charset is a matter of decoding alone.
+            card: of both.
+        """
+        self._network = network
+        self._open_restricted = open_restricted
+        self._restricted: Network | None = None
+        self._card = card
+
+    def __call__(
+        self,
+        crops: Sequence[Crops],
+        widths: Sequence[npt.NDArray[np.int32]],
+        charsets: Sequence[Charset | None],
+    ) -> list[Arrays]:
+        """Ids and probabilities of every crop, as of `recognize`; requests of one charset are read together.
+
+        Args:
+            crops: for each request uint8 [n, h, w, 3].
+            widths: for each request int32 [n].
+            charsets: of each request; none allows everything.
+        """
+        asked = charsets if self._open_restricted else [None] * len(charsets)
+        answers: list[Arrays] = [{} for _ in asked]
+        for charset in dict.fromkeys(asked):
+            members = [index for index, own in enumerate(asked) if own is charset]
+            own_crops, own_widths = [crops[index] for index in members], [widths[index] for index in members]
+            read = recognize(self._network_of(charset), own_crops, own_widths, self._card)
+            for index, answer in zip(members, read, strict=True):
+                answers[index] = answer
+        return answers
+
+    def _network_of(self, charset: Charset | None) -> Network:
+        if charset is None or self._open_restricted is None:
+            return self._network
+        if self._restricted is None:
+            self._restricted = self._open_restricted()
+        return _Restricted(self._restricted, charset)
+
+
+class _Restricted:
+    """A network with the input `charset`, for one charset."""
+
+    def __init__(self, network: Network, charset: Charset) -> None:
+        self._network = network
+        self._inputs = {"charset": padded(charset)}
+
+    def run(
+        self, inputs: Iterable[npt.NDArray[np.uint8]], more: Mapping[str, npt.NDArray[Any]] | None = None
+    ) -> list[Arrays]:
+        return self._network.run(inputs, {**self._inputs, **(more or {})})
+
+
+def padded(charset: Charset) -> npt.NDArray[np.int32]:
+    """The allowed ids, filled up with -1 to a power of two or to all classes: an engine keeps something for each size.
+
+    OpenVINO's memory grew by 1 MB with every other size of charset.
+    """
+    size = min(max(LEAST_CHARSET, 1 << (len(charset.ids) - 1).bit_length()), len(charset.allowed))
+    ids = np.full(size, -1, np.int32)
+    ids[: len(charset.ids)] = charset.ids
+    return ids
 
 
 def recognize(

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import triton_python_backend_utils as pb_utils
 
-from ocdrnet_ops.errors import OcrInputError
+from ocdrnet_ops.errors import OcrInputError, OptionError
+from ocdrnet_ops.option_kinds import OptionValue
 from ocdrnet_ops.options import parse_request_parameters
 
 Request = Any  # pb_utils.InferenceRequest: Triton ships no types
@@ -43,13 +44,17 @@ def tensor(request: Request, name: str) -> npt.NDArray[Any]:
     return array
 
 
-def options(request: Request) -> dict[str, int | float]:
+def options(request: Request) -> dict[str, OptionValue]:
     """The request's options.
 
     Raises:
-        OptionError: one is unknown or out of range.
+        OptionError: one is unknown or out of range, or no text in UTF-8, as an HTTP header may be.
     """
-    return parse_request_parameters(request.parameters())
+    try:
+        text = request.parameters()
+    except UnicodeDecodeError:
+        raise OptionError("a request parameter is not text in UTF-8") from None
+    return parse_request_parameters(text)
 
 
 def text_tensor(texts: Sequence[str]) -> npt.NDArray[np.object_]:

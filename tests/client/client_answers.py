@@ -15,6 +15,10 @@ def tensors_of(page):
     words = [(index, word) for index, line in enumerate(page.lines) for word in line.words]
     return {
         "BOXES": np.array([line.box for line in page.lines], np.float32).reshape(-1, 4, 2),
+        "POLYGONS": np.array([line.outline for line in page.lines], np.float32).reshape(len(page.lines), -1, 2)
+        if page.lines
+        else np.zeros((0, 4, 2), np.float32),
+        "PARAGRAPHS": np.array([line.paragraph for line in page.lines], np.int32),
         "BOX_SCORES": np.array([line.box_score for line in page.lines], np.float32),
         "TEXTS": np.array([line.text.encode() for line in page.lines], object),
         "TEXT_SCORES": np.array([line.score for line in page.lines], np.float32),
@@ -42,8 +46,19 @@ TWO_LINES = Page(
             (Word("Grüße", 0.5, box(10, 20, 110, 30)), Word("你好", 1.0, box(130, 20, 80, 30))),
         ),
         Line("", 0.25, box(10.5, 60, 40, 20.5), 0.125),
-        Line("12.5", 0.625, box(300, 200, 60, 18), 0.5, (Word("12.5", 0.625, box(300, 200, 60, 18)),)),
+        Line("12.5", 0.625, box(300, 200, 60, 18), 0.5, (Word("12.5", 0.625, box(300, 200, 60, 18)),), 1),
     ),
     truncated=True,
     frames=3,
+)
+
+CURVED = Page(
+    640,
+    480,
+    (
+        Line("arc", 0.875, box(0, 0, 90, 60), 0.75, polygon=((0, 50), (45, 0), (90, 50), (80, 60), (45, 20), (10, 60))),
+        Line(
+            "bow", 0.75, box(0, 90, 90, 60), 0.5, polygon=((0, 90), (45, 130), (90, 90), (90, 110), (45, 150), (0, 110))
+        ),
+    ),
 )

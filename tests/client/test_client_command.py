@@ -245,6 +245,6 @@ def test_help_names_every_parameter_and_exit_code(read):
     from ocdrnet_ops.options import OPTIONS
 
     for option in OPTIONS:
-        assert f"{option.name}  {option.low:g} to {option.high:g}. " in help_text
+        assert f"{option.name}  {option.allowed}. " in help_text
     for flag in ("--url", "--format", "--overlay", "--param", "--concurrency", "--timeout", "Exit code: 0"):
         assert flag in help_text

@@ -24,6 +24,9 @@ def test_an_answer_without_an_output_names_it(name):
     [
         ("BOXES", np.zeros((3, 8), np.float32), r"BOXES has shape \[3, 8\]; expected \[3, 4, 2\]"),
         ("BOXES", np.zeros((), np.float32), r"BOXES has shape \[\]; expected \[4, 2\]"),
+        ("POLYGONS", np.zeros((2, 4, 2), np.float32), r"POLYGONS has shape \[2, 4, 2\]; expected \[3, 4, 2\]"),
+        ("POLYGONS", np.zeros(3, np.float32), r"POLYGONS has shape \[3\]; expected \[3, 2\]"),
+        ("PARAGRAPHS", np.zeros(2, np.int32), r"PARAGRAPHS has shape \[2\]; expected \[3\]"),
         ("BOX_SCORES", np.zeros(2, np.float32), r"BOX_SCORES has shape \[2\]; expected \[3\]"),
         ("TEXTS", np.array([b"a"] * 4, object), "TEXTS"),
         ("TEXT_SCORES", np.zeros((3, 1), np.float32), "TEXT_SCORES"),

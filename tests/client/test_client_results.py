@@ -2,7 +2,7 @@ import dataclasses
 import json
 
 import pytest
-from client_answers import EMPTY, TWO_LINES, box
+from client_answers import CURVED, EMPTY, TWO_LINES, box
 
 from ocdrnet_client import Line, Page, UnexpectedResponseError, Word
 
@@ -12,7 +12,7 @@ NAMED = dataclasses.replace(TWO_LINES, image="photo.jpg")
 def test_the_keys_are_those_the_command_promises():
     page = NAMED.to_dict()
     assert list(page) == ["image", "width", "height", "lines", "truncated", "frames"]
-    assert list(page["lines"][0]) == ["text", "score", "box", "box_score", "words"]
+    assert list(page["lines"][0]) == ["text", "score", "box", "box_score", "words", "paragraph"]
     assert list(page["lines"][0]["words"][0]) == ["text", "score", "box"]
 
 
@@ -34,6 +34,7 @@ def test_every_value_stands_under_its_key():
         "box": corners,
         "box_score": 0.75,
         "words": None,
+        "paragraph": 0,
     }
     assert [(word["text"], word["score"], word["box"][0]) for word in first["words"]] == [
         ("Grüße", 0.5, [10.0, 20.0]),
@@ -41,7 +42,9 @@ def test_every_value_stands_under_its_key():
     ]
 
 
-@pytest.mark.parametrize("page", [NAMED, TWO_LINES, EMPTY], ids=["named", "without a name", "empty"])
+@pytest.mark.parametrize(
+    "page", [NAMED, TWO_LINES, CURVED, EMPTY], ids=["named", "without a name", "polygons", "empty"]
+)
 def test_dictionaries_and_json_lead_back(page):
     assert Page.from_dict(page.to_dict()) == page
     assert Page.from_dict(json.loads(json.dumps(page.to_dict()))) == page
@@ -53,6 +56,17 @@ def test_numbers_are_rounded():
     assert word.to_dict() == {"text": "a", "score": 0.3333, "box": [[0.3, 0.7], [1.1, 1.0], [5, 5], [0, 1000000.3]]}
     line = Line("a", third, word.box, 2 * third).to_dict()
     assert (line["score"], line["box_score"], line["words"]) == (0.3333, 0.6667, [])
+
+
+def test_an_outline_is_the_polygon_where_there_is_one():
+    assert [line.outline for line in CURVED.lines] == [line.polygon for line in CURVED.lines]
+    assert [line.outline for line in TWO_LINES.lines] == [line.box for line in TWO_LINES.lines]
+    assert CURVED.to_dict()["lines"][0]["polygon"][:2] == [[0.0, 50.0], [45.0, 0.0]]
+
+
+def test_paragraphs_are_runs_of_lines():
+    assert TWO_LINES.paragraphs == (TWO_LINES.lines[:2], TWO_LINES.lines[2:])
+    assert EMPTY.paragraphs == ()
 
 
 def test_the_text_is_the_lines():

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from client_answers import EMPTY, TWO_LINES, box, tensors_of
+from client_answers import CURVED, EMPTY, TWO_LINES, box, tensors_of
 
 from ocdrnet_client import InvalidRequestError, Line
 from ocdrnet_ops.options import OPTIONS
@@ -12,7 +12,7 @@ from ocdrnet_ops.options import OPTIONS
 PICTURE = bytes(range(256)) * 3
 
 
-@pytest.mark.parametrize("page", [TWO_LINES, EMPTY], ids=["lines and words", "nothing"])
+@pytest.mark.parametrize("page", [TWO_LINES, CURVED, EMPTY], ids=["lines and words", "polygons", "nothing"])
 def test_every_tensor_becomes_part_of_the_page(connect, model, page):
     model.respond = lambda request: tensors_of(page)
     assert connect().read(PICTURE) == page
@@ -67,8 +67,8 @@ def test_without_options_none_are_sent(connect, model):
 
 def test_both_ends_of_every_option_are_allowed(connect, model):
     client = connect()
-    for end in ("low", "high"):
-        options = {option.name: getattr(option, end) for option in OPTIONS}
+    for end in (0, -1):
+        options = {option.name: option.ends[end] for option in OPTIONS}
         client.read(PICTURE, **options)
         assert model.requests[-1].parameters == options
 

@@ -26,7 +26,7 @@ def test_options_page_is_what_the_definitions_say():
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
 def test_options_page_has_every_option(option):
-    assert f"| `{option.name}` | {option.kind.__name__} | {option.low:g} to {option.high:g} |" in options_page()
+    assert f"| `{option.name}` | {option.type_name} | {option.allowed} | {option.help} |" in options_page()
 
 
 @pytest.mark.parametrize("name", [output.name for output in ensemble().output])

@@ -9,6 +9,7 @@ from ensemble_calls import HttpCall, RawHttpCall, RefusedError
 from PIL import Image
 from sample_truth import sample
 
+from ocdrnet_ops.option_kinds import ChoiceOption, NumberOption, TextOption
 from ocdrnet_ops.options import OPTIONS
 
 GOOD = encode(sign(), "PNG")
@@ -55,23 +56,34 @@ def bad_values(option):
     return [option.low - step, option.high + step, "many", "nan", True]
 
 
-BAD_OPTIONS = [(option, value) for option in OPTIONS for value in bad_values(option)]
-BAD_OPTIONS += [(option, 2.5) for option in OPTIONS if option.kind is int]
+NUMBERS = [option for option in OPTIONS if isinstance(option, NumberOption)]
+BAD_OPTIONS = [(option, value) for option in NUMBERS for value in bad_values(option)]
+BAD_OPTIONS += [(option, 2.5) for option in NUMBERS if option.kind is int]
+BAD_OPTIONS += [
+    (option, value) for option in OPTIONS if isinstance(option, ChoiceOption) for value in ("maybe", 1, True)
+]
+TEXT_OPTIONS = [option for option in OPTIONS if isinstance(option, TextOption)]
+BAD_OPTIONS += [(option, "0" * (option.longest + 1)) for option in TEXT_OPTIONS]
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), BAD_OPTIONS, ids=[f"{option.name}={value}" for option, value in BAD_OPTIONS]
+    ("option", "value"), BAD_OPTIONS, ids=[f"{option.name}={value}"[:40] for option, value in BAD_OPTIONS]
 )
 def test_an_option_out_of_range_is_refused(call, option, value):
-    limits = [option.name, str(value), f"{option.low:g}", f"{option.high:g}"]
-    assert_refused(call, GOOD, limits, **{option.name: value})
+    assert_refused(call, GOOD, [option.name, str(value)[:60], option.allowed], **{option.name: value})
+
+
+@pytest.mark.parametrize("option", TEXT_OPTIONS, ids=lambda option: option.name)
+@pytest.mark.parametrize("value", ["", 1, True])
+def test_what_is_no_text_is_refused(grpc_call, option, value):
+    assert_refused(grpc_call, GOOD, [option.name, repr(value), option.allowed], **{option.name: value})
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
-def test_both_ends_of_a_range_are_accepted(grpc_call, option):
-    highest = min(option.high, REPOSITORY_CAP) if option.name == "max_candidates" else option.high
-    for value in (option.low, highest):
-        assert grpc_call(GOOD, **{**QUICK, option.name: option.kind(value)}).frames == 1
+def test_both_ends_of_a_range_and_every_choice_are_accepted(grpc_call, option):
+    for value in option.ends:
+        capped = min(value, REPOSITORY_CAP) if option.name == "max_candidates" else value
+        assert grpc_call(GOOD, **{**QUICK, option.name: capped}).frames == 1
 
 
 def test_an_unknown_parameter_is_refused_with_the_known_ones(call):

@@ -55,11 +55,13 @@ def test_concurrent_answers_equal_those_of_one_client_and_share_executions(clien
         name: found for name, page in zip(names, pages, strict=True) if (found := differences(page, read_alone[name]))
     }
     assert changed == {}
+    # The recognizer is also asked for the doubtful lines, turned, and the detector for the pictures without text.
+    asked = {"ocdnet": len(names) + names.count("blank.png"), "ocrnet": 2 * len(names)}
     for model, (requests, runs) in before.items():
         now_requests, now_runs = statistics(grpc_call, model)
         print(f"{model}: {now_requests - requests} requests in {now_runs - runs} executions")
-        assert now_requests - requests == len(names)
-        assert now_runs - runs < len(names)
+        assert len(names) <= now_requests - requests <= asked[model]
+        assert now_runs - runs < 0.8 * (now_requests - requests)
 
 
 def test_options_do_not_reach_other_requests(client, read_alone):

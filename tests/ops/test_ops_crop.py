@@ -9,6 +9,7 @@ from PIL import Image
 
 from ocdrnet_ops.cards import RecognizerCard
 from ocdrnet_ops.crop import crop_lines, crop_widths
+from ocdrnet_ops.ribbon import POINTS, quad_ribbons
 
 CARD = RecognizerCard("r", "s", "l", "0", height=48, decoder="ctc", characters=("a",))
 FIXED = RecognizerCard("r", "s", "l", "0", height=32, decoder="ctc", characters=("a",), width=100)
@@ -53,10 +54,10 @@ def test_no_box_is_one_blank_crop():
     crops = crop_lines(pattern(), np.zeros((0, 4, 2), np.float32), CARD)
     assert crops.pixels.shape == (1, 48, 32, 3)
     assert not crops.pixels.any()
-    assert crops.widths.tolist() == [[32]]
+    assert crops.widths.tolist() == [[0]]
     fixed = crop_lines(pattern(), np.zeros((0, 4, 2), np.float32), FIXED)
     assert fixed.pixels.shape == (1, 32, 100, 3)
-    assert fixed.widths.tolist() == [[100]]
+    assert fixed.widths.tolist() == [[0]]
 
 
 def test_crops_are_padded_with_their_last_column_to_a_multiple_of_32():
@@ -203,3 +204,96 @@ def test_any_quad_has_a_crop(corners):
     assert len(crops.pixels) == len(crops.widths) == len(boxes)
     assert crops.pixels.shape[2] % 32 == 0
     assert ((crops.widths >= 32) & (crops.widths <= crops.pixels.shape[2])).all()
+
+
+def arc(sweep, middle=270, radius=150, half=24, center=(250, 250)):
+    """A ribbon along an arc, clockwise, of `sweep` degrees about the angle `middle`."""
+    angles = np.deg2rad(np.linspace(middle - sweep / 2, middle + sweep / 2, POINTS))
+    circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    sides = [np.add(center, (radius + half) * circle), np.add(center, (radius - half) * circle)[::-1]]
+    return np.concatenate(sides).astype(np.float32)
+
+
+def bent(pattern, sweep, middle=270, radius=150, half=24, center=(250, 250), shape=(500, 500)):
+    """A picture with a pattern bent into that arc."""
+    y, x = np.mgrid[: shape[0], : shape[1]] + 0.5
+    x, y = x - center[0], y - center[1]
+    turn = (np.rad2deg(np.arctan2(y, x)) - middle + 180) % 360 - 180
+    source_x = (turn / sweep + 0.5) * pattern.shape[1] - 0.5
+    source_y = (radius + half - np.hypot(x, y)) / (2 * half) * pattern.shape[0] - 0.5
+    maps = source_x.astype(np.float32), source_y.astype(np.float32)
+    return cv2.remap(pattern, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+@pytest.mark.parametrize("middle", [270, 90, 0, 200])
+@pytest.mark.parametrize("sweep", [60, 120, 200])
+def test_bent_text_comes_back_straight(sweep, middle):
+    width = round(np.deg2rad(sweep) * 150)
+    ribbon = arc(sweep, middle)
+    crops = crop_lines(bent(pattern(width), sweep, middle), ribbon[None], CARD)
+    assert crops.widths[0, 0] == pytest.approx(width, abs=0.01 * width + 1)
+    expected = cv2.resize(pattern(width), (int(crops.widths[0, 0]), 48)).astype(int)
+    assert np.abs(crops.pixels[0, :, : crops.widths[0, 0]] - expected).mean() < 4
+
+
+def test_straight_ribbons_are_cropped_as_quads():
+    quads = np.stack([upright(40, 60, 96, 48), np.roll(cv2.boxPoints(((250, 250), (180, 40), 25)), -1, axis=0)])
+    image = cv2.resize(pattern(), (500, 500))
+    expected, found = crop_lines(image, quads, CARD), crop_lines(image, quad_ribbons(quads), CARD)
+    np.testing.assert_array_equal(found.widths, expected.widths)
+    np.testing.assert_array_equal(found.pixels, expected.pixels)
+
+
+def test_straight_and_bent_ribbons_share_a_batch():
+    boxes = np.concatenate([quad_ribbons(upright(10, 400, 192, 48)[None]), arc(120)[None]])
+    crops = crop_lines(np.full((500, 500, 3), 90, np.uint8), boxes, CARD)
+    assert len(crops.pixels) == 2
+    assert (crops.pixels == 90).all()
+    assert crops.widths[0, 0] == 192
+
+
+def test_no_ribbon_is_one_blank_crop():
+    crops = crop_lines(pattern(), np.zeros((0, 2 * POINTS, 2), np.float32), CARD)
+    assert crops.pixels.shape == (1, 48, 32, 3)
+
+
+def test_bent_ribbon_is_stretched_to_a_fixed_width():
+    crops = crop_lines(np.full((500, 500, 3), 90, np.uint8), arc(120)[None], FIXED)
+    assert crops.pixels.shape == (1, 32, 100, 3)
+    assert crops.widths.tolist() == [[100]]
+
+
+def test_bent_ribbon_at_the_border_sees_the_border_repeated():
+    crops = crop_lines(np.full((500, 500, 3), 60, np.uint8), arc(120, center=(30, 120))[None], CARD)
+    assert (crops.pixels == 60).all()
+
+
+def test_large_bent_ribbon_in_a_large_picture_is_cropped():
+    image = np.zeros((10_000, 21_000, 3), np.uint8)
+    image[:, 10_500:] = 200
+    ribbon = arc(140, radius=9_000, half=300, center=(10_500, 9_800))
+    crop = crop_lines(image, ribbon[None], CARD)
+    half = int(crop.widths[0, 0]) // 2
+    assert not crop.pixels[0, :, : half - 2].any()
+    assert (crop.pixels[0, :, half + 2 : 2 * half] == 200).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(PLACES, min_size=8, max_size=8), min_size=1, max_size=3))
+def test_any_outline_has_a_crop(outlines):
+    crops = crop_lines(np.full((60, 80, 3), 77, np.uint8), np.array(outlines, np.float32), CARD)
+    assert len(crops.pixels) == len(crops.widths) == len(outlines)
+    assert ((crops.widths >= 32) & (crops.widths <= crops.pixels.shape[2])).all()
+    assert (crops.pixels == 77).all()
+
+
+def test_margin_shows_what_lies_above_and_below(recognizer_card):
+    """Rows are as bright as their number: a box of rows 40 to 80 shows 20 to 100 with a margin of a half."""
+    rows = np.repeat(np.arange(120, dtype=np.uint8)[:, None, None], 200, axis=1).repeat(3, axis=2)
+    boxes = np.array([[(50, 40), (150, 40), (150, 80), (50, 80)]], np.float32)
+    plain = crop_lines(rows, boxes, recognizer_card())
+    wide = crop_lines(rows, boxes, recognizer_card(crop_margin=0.5))
+    assert (plain.widths[0, 0], wide.widths[0, 0]) == (120, 60)
+    assert (plain.pixels[0, 0, 0, 0], plain.pixels[0, -1, 0, 0]) == (40, 79)
+    assert wide.pixels[0, 0, 0, 0] == pytest.approx(20, abs=1)
+    assert wide.pixels[0, -1, 0, 0] == pytest.approx(99, abs=1)

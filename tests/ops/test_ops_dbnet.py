@@ -1,4 +1,5 @@
 import dataclasses
+import time
 
 import cv2
 import numpy as np
@@ -12,6 +13,7 @@ from shapely.geometry import Polygon
 from ocdrnet_ops.dbnet import DbnetSettings, dbnet_settings, detect_boxes
 from ocdrnet_ops.errors import OptionError
 from ocdrnet_ops.geometry import clip_quads
+from ocdrnet_ops.ribbon import POINTS, are_straight, quad_ribbons, ribbon_quads
 
 SETTINGS = DbnetSettings(0.3, 0.5, 1.5, 1000, 3, dilate=False)
 SAME = np.array([0, 0, 1, 1], np.float32)
@@ -295,6 +297,8 @@ def test_settings_of_a_request_override_the_cards(detector_card):
     chosen = {"binarize_threshold": 0.1, "box_threshold": 0.2, "unclip_ratio": 1.0, "max_candidates": 7, "min_size": 9}
     other = {"detector_side": 640, "min_text_score": 0.1}  # of other steps
     assert dbnet_settings(detector_card(), chosen | other) == DbnetSettings(0.1, 0.2, 1.0, 7, 9, dilate=False)
+    assert dbnet_settings(detector_card(), {}).geometry == "quad"
+    assert dbnet_settings(detector_card(), {"geometry": "polygon"}).geometry == "polygon"
 
 
 def test_candidates_over_the_cards_are_refused(detector_card):
@@ -302,3 +306,113 @@ def test_candidates_over_the_cards_are_refused(detector_card):
     assert dbnet_settings(card, {"max_candidates": 50}).max_candidates == 50
     with pytest.raises(OptionError, match="max_candidates is 51; this repository was built for at most 50"):
         dbnet_settings(card, {"max_candidates": 51})
+
+
+def arcs(count=1, shape=(400, 400)):
+    """A map with bands along arches."""
+    probability = np.zeros(shape, np.uint8)
+    for i in range(count):
+        center = (i % 5 * 195 + 100, i // 5 * 95 + 90)
+        cv2.ellipse(probability, center, (80, 60), 0, 190, 350, 230, 9)
+    return probability
+
+
+@pytest.mark.parametrize("degrees", ANGLES)
+def test_polygons_of_straight_text_are_its_boxes(degrees):
+    """Another mode must not read straight text differently."""
+    probability = drawn(
+        ((200, 200), (160, 24), degrees), ((90, 330), (60, 40), degrees / 2), ((60, 60), (30, 30), degrees)
+    )
+    placement = np.array([3, 5, 1.5, 1.2], np.float32)
+    boxes = detect(probability, placement, (900, 900))
+    polygons = detect(probability, placement, (900, 900), geometry="polygon")
+    assert polygons.boxes.shape == (3, 2 * POINTS, 2)
+    assert polygons.boxes.dtype == np.float32
+    np.testing.assert_array_equal(polygons.boxes, quad_ribbons(boxes.boxes))
+    np.testing.assert_array_equal(ribbon_quads(polygons.boxes), boxes.boxes)
+    np.testing.assert_array_equal(polygons.scores, boxes.scores)
+
+
+def test_polygon_of_an_arch_follows_it_and_reads_to_the_right():
+    found = detect(arcs(), np.array([10, 20, 2, 2], np.float32), (1000, 1000), geometry="polygon")
+    (outline,) = found.boxes
+    assert not are_straight(found.boxes).any()
+    start, end, crown = outline[0], outline[POINTS - 1], outline[POINTS // 2]
+    assert start[0] < crown[0] < end[0]
+    assert crown[1] < min(start[1], end[1]) - 60
+    assert outline[-1, 1] > start[1]
+    band = Polygon([(10 + 2 * (x + 0.5), 20 + 2 * (y + 0.5)) for x, y in region_of(arcs())])
+    assert Polygon(outline).buffer(1).contains(band)
+    assert Polygon(outline).area < 0.6 * Polygon(detect(arcs()).boxes[0]).area * 4
+
+
+def region_of(probability):
+    return cv2.findContours(probability, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)[0][0][:, 0]
+
+
+def test_polygons_are_in_reading_order_with_their_scores():
+    probability = arcs()
+    probability[300:320, 40:200] = 180
+    probability[20:40, 220:380] = 250
+    found = detect(probability, geometry="polygon")
+    assert np.rint(found.scores * 255).astype(int).tolist() == [250, 230, 180]
+    assert are_straight(found.boxes).tolist() == [True, False, True]
+
+
+def test_polygon_outside_the_image_is_dropped():
+    assert len(detect(arcs(), image_size=(400, 15), geometry="polygon").boxes) == 0
+
+
+def test_no_region_is_no_polygon():
+    assert detect(np.zeros((64, 96), np.uint8), geometry="polygon").boxes.shape == (0, 2 * POINTS, 2)
+
+
+def test_candidates_of_polygons_are_those_of_boxes():
+    found = detect(arcs(20, (500, 1000)), geometry="polygon", max_candidates=7)
+    assert found.truncated
+    assert found.boxes.shape == (7, 2 * POINTS, 2)
+
+
+def test_fifty_polygons_take_little_time():
+    """A busy page in polygon mode; the limit for a page is 25 ms, of which this asks the quietest of several runs."""
+    probability = arcs(15, (1000, 1000))
+    for i in range(35):
+        y = 330 + i // 5 * 90
+        probability[y : y + 12, i % 5 * 195 + 20 : i % 5 * 195 + 180] = 230
+    timings = []
+    for _ in range(15):
+        start = time.perf_counter()
+        found = detect(probability, geometry="polygon")
+        timings.append(time.perf_counter() - start)
+    assert len(found.boxes) == 50
+    assert (~are_straight(found.boxes)).sum() == 15
+    assert min(timings) < 0.025
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st_numpy.arrays(
+        np.uint8, st.tuples(st.integers(1, 14), st.integers(1, 14)), elements=st.sampled_from([0, 76, 77, 255])
+    ),
+    st.integers(1, 12),
+    st.floats(0, 5),
+    st.integers(1, 3),
+    st.booleans(),
+)
+def test_any_map_gives_finite_polygons_as_many_as_boxes(coarse, scale, ratio, min_size, dilate):
+    probability = np.kron(coarse, np.ones((scale, scale), np.uint8))
+    size = (probability.shape[1] * 2, probability.shape[0] * 3)
+    changes = {"unclip_ratio": ratio, "min_size": min_size, "dilate": dilate, "box_threshold": 0.2}
+    found = detect(probability, np.array([0, 0, 2, 3], np.float32), size, geometry="polygon", **changes)
+    assert found.boxes.shape == (len(found.scores), 2 * POINTS, 2)
+    assert found.boxes.dtype == np.float32
+    assert np.isfinite(found.boxes).all()
+    assert len(found.boxes) <= 1000
+
+
+def test_a_thousand_regions_of_noise_give_polygons():
+    noise = np.random.default_rng(8).integers(0, 256, (100, 160), np.uint8)
+    probability = cv2.resize(noise, (1280, 800), interpolation=cv2.INTER_CUBIC)
+    found = detect(probability, geometry="polygon", binarize_threshold=0.55, min_size=1)
+    assert len(found.boxes) > 500
+    assert np.isfinite(found.boxes).all()

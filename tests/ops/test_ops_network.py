@@ -49,6 +49,36 @@ def test_answers_are_in_the_order_of_the_inputs(doubling, runtime, streams):
             assert (answer["pred"] == 2 * i).all()
 
 
+@pytest.fixture(scope="module")
+def adding(tmp_path_factory):
+    """`input` uint8, and `summands` int32 [K] whose sum is added -> `sum` int32."""
+    nodes = [
+        helper.make_node("ReduceSum", ["summands"], ["total"], keepdims=0),
+        helper.make_node("Cast", ["input"], ["integers"], to=TensorProto.INT32),
+        helper.make_node("Add", ["integers", "total"], ["sum"]),
+    ]
+    dims = ["N", "h", "w", 3]
+    inputs = [
+        helper.make_tensor_value_info("input", TensorProto.UINT8, dims),
+        helper.make_tensor_value_info("summands", TensorProto.INT32, ["K"]),
+    ]
+    graph = helper.make_graph(nodes, "adding", inputs, [helper.make_tensor_value_info("sum", TensorProto.INT32, dims)])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    path = tmp_path_factory.mktemp("network") / "charset.onnx"
+    onnx.save(model, path)
+    return path
+
+
+@pytest.mark.parametrize("runtime", ENGINES)
+@pytest.mark.parametrize("streams", [1, 3])
+def test_another_input_goes_to_every_run_and_may_change_its_size(adding, runtime, streams):
+    network = open_network(adding, ["sum"], {"threads": "2", "streams": str(streams), "runtime": runtime})
+    for summands in ([1], [1, 20, 300], [5, 6]):
+        inputs = [np.full((1, 4 + i, 8, 3), i, np.uint8) for i in range(8)]
+        answers = network.run(iter(inputs), {"summands": np.array(summands, np.int32)})
+        assert [np.unique(answer["sum"]).tolist() for answer in answers] == [[i + sum(summands)] for i in range(8)]
+
+
 @pytest.mark.parametrize("runtime", ENGINES)
 def test_nothing_in_nothing_out(doubling, runtime):
     assert open_network(doubling, ["pred"], CORES | {"runtime": runtime}).run([]) == []

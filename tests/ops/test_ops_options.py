@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocdrnet_ops.errors import ImageError, OcrInputError, OptionError
-from ocdrnet_ops.options import OPTIONS, parse_options, parse_request_parameters
+from ocdrnet_ops.option_kinds import ChoiceOption, NumberOption, TextOption
+from ocdrnet_ops.options import (
+    BOX_THRESHOLD,
+    OPTIONS,
+    UPSIDE_DOWN,
+    choice,
+    number,
+    parse_options,
+    parse_request_parameters,
+)
 
 RANGES = {
     "binarize_threshold": (float, 0.01, 0.99),
@@ -18,10 +27,23 @@ RANGES = {
     "detector_side": (int, 32, 4096),
     "min_text_score": (float, 0.0, 1.0),
 }
+CHOICES = {
+    "tiling": ("auto", "off", "on"),
+    "geometry": ("quad", "polygon"),
+    "upside_down": ("auto", "off", "on"),
+    "merge": ("line", "word", "paragraph"),
+}
+NAMES = sorted([*RANGES, *CHOICES, "charset"])
 
 
 def test_the_options_are_these():
-    assert {option.name: (option.kind, option.low, option.high) for option in OPTIONS} == RANGES
+    numbers = [option for option in OPTIONS if isinstance(option, NumberOption)]
+    assert {option.name: (option.kind, option.low, option.high) for option in numbers} == RANGES
+    assert {option.name: option.choices for option in OPTIONS if isinstance(option, ChoiceOption)} == CHOICES
+    assert [(option.name, option.longest) for option in OPTIONS if isinstance(option, TextOption)] == [
+        ("charset", 1000)
+    ]
+    assert sorted(option.name for option in OPTIONS) == NAMES
     assert all(option.help.endswith(".") for option in OPTIONS)
 
 
@@ -76,7 +98,7 @@ def test_header_names_are_names(name):
 def test_unknown_name_is_refused_with_the_known_ones(name):
     with pytest.raises(OptionError, match="unknown parameter") as caught:
         parse_options({name: 0.5})
-    assert str(caught.value) == f"unknown parameter {name!r}; known are {', '.join(sorted(RANGES))}"
+    assert str(caught.value) == f"unknown parameter {name!r}; known are {', '.join(NAMES)}"
 
 
 def test_several_options_at_once_and_none():
@@ -116,3 +138,31 @@ def test_numbers_of_numpy_are_numbers():
     options = parse_options({"min_size": np.int64(7), "box_threshold": np.float32(0.5)})
     assert options == {"min_size": 7, "box_threshold": 0.5}
     assert [type(value) for value in options.values()] == [int, float]
+
+
+@pytest.mark.parametrize(("name", "word"), [(name, word) for name, words in CHOICES.items() for word in words])
+def test_choices_are_words_in_any_case(name, word):
+    assert parse_options({name: word}) == parse_options({name: f" {word.upper()} "}) == {name: word}
+
+
+@pytest.mark.parametrize("name", CHOICES)
+@pytest.mark.parametrize("value", ["maybe", "", 1, True, None, ["on"]])
+def test_what_is_no_choice_is_refused_with_the_choices(name, value):
+    message = f"{name} is {value!r}; it must be one of {', '.join(CHOICES[name])}"
+    with pytest.raises(OptionError, match=f"^{re.escape(message)}$"):
+        parse_options({name: value})
+
+
+def test_a_text_is_taken_as_it_is_within_its_length():
+    for text in ("0", " a", "x" * 1000):
+        assert parse_options({"charset": text}) == {"charset": text}
+    for value in ("", "x" * 1001, 7, None):
+        with pytest.raises(OptionError, match=r"^charset is .*; it must be a text of 1 to 1000 characters$"):
+            parse_options({"charset": value})
+
+
+def test_what_is_left_out_has_its_default():
+    assert choice({}, UPSIDE_DOWN) == "auto"
+    assert choice({"upside_down": "off"}, UPSIDE_DOWN) == "off"
+    assert number({}, BOX_THRESHOLD, 0.5) == 0.5
+    assert number({"box_threshold": 0}, BOX_THRESHOLD, 0.5) == 0

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocdrnet_ops.cards import RecognizerCard
-from ocdrnet_triton.recognize import LARGEST_BATCH, recognize
+from ocdrnet_ops.charset import Charset, Charsets
+from ocdrnet_triton.recognize import LARGEST_BATCH, LEAST_CHARSET, CharsetRecognizer, padded, recognize
 
 CARD = RecognizerCard("r", "s", "l", "0", height=4, decoder="ctc", characters=("a",), stride=8)
 
@@ -135,3 +136,84 @@ def test_stretched_crops_of_several_requests_share_batches():
 
 def test_network_of_one_crop_a_run():
     assert recognize_fixed([2, 1], max_batch=1)[0].batches == [1, 1, 1]
+
+
+CHARSETS = Charsets(dataclasses.replace(CARD, characters=tuple("0123456789ab")))
+
+
+class RestrictedNetwork(FakeNetwork):
+    """Answers at each time step the highest allowed id, whatever it sees, and notes what it was run with."""
+
+    def __init__(self):
+        super().__init__()
+        self.charsets = []
+
+    def run(self, inputs, more=None):
+        self.charsets.append(more["charset"])
+        return [
+            {
+                "output_id": np.full((len(batch), batch.shape[2] // 8), self.charsets[-1].max(), np.int32),
+                "output_prob": np.full((len(batch), batch.shape[2] // 8), 0.5, np.float32),
+            }
+            for batch in inputs
+        ]
+
+
+def charset_recognizer(restricted):
+    opened = []
+
+    def open_restricted():
+        opened.append(restricted)
+        return restricted
+
+    network = FakeNetwork()
+    return network, opened, CharsetRecognizer(network, open_restricted, CARD)
+
+
+def read_with(recognizer, *texts):
+    """One crop of 64 pixels for each request; crop i is filled with i + 1. Answers the first id of each."""
+    requests = [request([64], index + 1) for index in range(len(texts))]
+    answers = recognizer(
+        [crops for crops, _ in requests], [widths for _, widths in requests], [CHARSETS.find(text) for text in texts]
+    )
+    assert all(answer["output_id"].shape == (1, 8) for answer in answers)
+    return [int(answer["output_id"][0, 0]) for answer in answers]
+
+
+def test_requests_without_a_charset_never_load_the_second_network():
+    network, opened, recognizer = charset_recognizer(RestrictedNetwork())
+    assert read_with(recognizer, "all", "all") == [1, 2]
+    assert [shape[0] for shape in network.shapes] == [2]
+    assert opened == []
+
+
+def test_requests_are_read_by_charset_and_answered_in_order():
+    restricted = RestrictedNetwork()
+    network, opened, recognizer = charset_recognizer(restricted)
+    assert read_with(recognizer, "a", "all", "digits", "a", "all", "b") == [11, 2, 10, 11, 5, 12]
+    assert [shape[0] for shape in network.shapes] == [2]  # those without one share a batch
+    assert [ids[ids >= 0].tolist() for ids in restricted.charsets] == [[0, 11], list(range(11)), [0, 12]]
+    read_with(recognizer, "digits")
+    assert opened == [restricted]  # loaded once
+
+
+def test_without_a_second_network_everything_is_read_by_the_first():
+    network = FakeNetwork()
+    assert read_with(CharsetRecognizer(network, None, CARD), "digits", "all", "a", "all") == [1, 2, 3, 4]
+    assert [shape[0] for shape in network.shapes] == [4]
+
+
+@pytest.mark.parametrize(
+    ("count", "size"), [(2, 64), (63, 64), (64, 64), (65, 128), (128, 128), (129, 256), (513, 800), (799, 800)]
+)
+def test_charsets_have_few_sizes(count, size):
+    """Allowed ids first, as they are; padding behind them; never more than there are classes."""
+    allowed = np.arange(800) < count
+    ids = padded(Charset(allowed, np.flatnonzero(allowed).astype(np.int32)))
+    assert ids.dtype == np.int32
+    assert ids.tolist() == [*range(count), *[-1] * (size - count)]
+
+
+def test_a_recognizer_of_few_classes_is_not_padded_beyond_them():
+    allowed = np.arange(37) < 11
+    assert len(padded(Charset(allowed, np.arange(11, dtype=np.int32)))) == 37 < LEAST_CHARSET

@@ -67,3 +67,9 @@ def test_short_crops_share_the_least_width(width):
 
 def test_few_widths_have_to_be_prepared():
     assert len({padded_width(width) for width in range(1, 3201)}) <= 32
+
+
+def test_a_crop_of_no_width_is_not_read():
+    groups = group_by_width(np.array([0, 100, 0, 100], np.int32))
+    assert [group.members for group in groups] == [(1, 3)]
+    assert group_by_width(np.array([0], np.int32)) == []

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import cv2
 import numpy as np
 import pytest
@@ -6,6 +8,8 @@ from hypothesis import strategies as st
 from shapely.geometry import Polygon
 
 from ocdrnet_ops.ctc import STEP_LAG, decode_ctc
+from ocdrnet_ops.decoded_line import DecodedLine
+from ocdrnet_ops.ribbon import quad_ribbons
 from ocdrnet_ops.words import WordSpan, split_words, word_quads
 
 CHARACTERS = ("a", "b", " ", "\u3000")
@@ -105,3 +109,76 @@ def test_whole_span_is_the_line():
 
 def test_no_words_have_no_quads():
     assert word_quads(LINE, []).shape == (0, 4, 2)
+
+
+def decoded(text):
+    """A line whose characters are one time step wide each."""
+    places = np.arange(len(text), dtype=np.float32)
+    return DecodedLine(text, 1.0, tuple(text), np.ones(len(text), np.float32), places, places + 1)
+
+
+def words(text):
+    return [span.text for span in split_words(decoded(text), float(len(text)))]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("价格Price100元", ["价格", "Price100", "元"]),
+        ("第3章 はじめに", ["第", "3", "章", "はじめに"]),
+        ("カタカナéa", ["カタカナ", "éa"]),
+        ("ＡＢ12ｶﾅ", ["ＡＢ", "12", "ｶﾅ"]),
+        ("你好，World。", ["你好，", "World", "。"]),
+        ("𠀀x", ["𠀀", "x"]),
+        ("한국어Korean 2024년", ["한국어Korean", "2024년"]),
+        ("中文：中文", ["中文：中文"]),
+        ("100%的", ["100%的"]),  # what stands between is neither
+        ("don't well-known a_b", ["don't", "well-known", "a_b"]),
+    ],
+)
+def test_chinese_and_japanese_are_words_beside_latin(text, expected):
+    assert words(text) == expected
+
+
+def test_words_that_touch_share_an_edge_between_them():
+    first, second = split_words(decoded("元ab"), 3.0)
+    assert 0 < first.end == second.start < 1
+
+
+CJK = "".join(map(chr, [*range(0x3001, 0x3130), *range(0x4E00, 0x4E20), *range(0xFF01, 0xFFA0)]))
+
+
+@given(st.text(st.sampled_from("ab1é .-한яλ\u3000'"), max_size=30))
+def test_words_without_cjk_are_the_lines_text(text):
+    assert " ".join(words(text)) == " ".join(text.split())
+
+
+@given(st.text(st.sampled_from("ab1 .-" + CJK), max_size=30))
+def test_no_character_is_lost_or_moved(text):
+    found = words(text)
+    assert "".join(found) == "".join(text.split())
+    assert all(word for word in found)
+    assert "".join(" ".join(found).split()) == "".join(text.split())
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=8))
+def test_quads_of_words_on_a_ribbon_of_a_quad_are_the_quads(edges):
+    edges = sorted(edges)
+    found = [WordSpan("a", 1, a, b) for a, b in pairwise(edges)]
+    line = np.array([(10, 20), (210, 60), (200, 90), (5, 50)], np.float32)
+    np.testing.assert_allclose(word_quads(quad_ribbons(line[None])[0], found), word_quads(line, found), atol=1e-3)
+
+
+def test_quads_of_words_follow_an_arc():
+    angles = np.deg2rad(np.linspace(180, 360, 12))
+    circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    arc = np.concatenate([200 + 120 * circle, 200 + 80 * circle[::-1]]).astype(np.float32)
+    first, second, third = word_quads(
+        arc, [WordSpan("a", 1, 0, 0.25), WordSpan("b", 1, 0.25, 0.75), WordSpan("c", 1, 0.75, 1)]
+    )
+    np.testing.assert_allclose(first[[0, 3]], [(80, 200), (120, 200)], atol=1e-3)
+    np.testing.assert_allclose(third[[1, 2]], [(320, 200), (280, 200)], atol=1e-3)
+    np.testing.assert_array_equal(first[1], second[0])
+    np.testing.assert_array_equal(second[2], third[3])
+    corner = 200 + np.array([(-120, -120), (-80, -80)]) / np.sqrt(2)
+    np.testing.assert_allclose(second[[0, 3]], corner, atol=2)

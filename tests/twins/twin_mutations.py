@@ -77,7 +77,7 @@ def unclipped_by_3(pipeline, _patch):
 
 def picked_pixels(pipeline, patch):
     """The detector's input by nearest neighbour instead of bilinearly."""
-    patch.setattr(resize, "_scale", lambda image, height, width: cv2.resize(image, (width, height), None, 0, 0, 0))
+    patch.setattr(resize, "scale_image", lambda image, height, width: cv2.resize(image, (width, height), None, 0, 0, 0))
     return pipeline
 
 

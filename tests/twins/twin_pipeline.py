@@ -18,6 +18,7 @@ from ocdrnet_ops.crop import crop_lines
 from ocdrnet_ops.dbnet import dbnet_settings, detect_boxes
 from ocdrnet_ops.decode import ImageLimits, decode_image
 from ocdrnet_ops.lines import decode_lines
+from ocdrnet_ops.readings import Candidates, Reading, SecondReading
 from ocdrnet_ops.resize import detector_input
 
 PROVENANCE = ("twin", "the tests", "none", "0" * 64)
@@ -72,8 +73,10 @@ class TwinPipeline:
         found = _run(model, crops.pixels)
         ids = _as_int32(found["output_id"])
         probabilities, size = found["output_prob"], image.shape[1::-1]
-        widths = crops.widths[:, 0]
-        return decode_lines(ids, probabilities, widths, boxes, size, card, card.min_text_score).texts
+        candidates = Candidates(boxes, np.ones(len(boxes), np.float32), crops.widths[:, 0])
+        nothing_turned = SecondReading(ids[:1], probabilities[:1], np.zeros(0, np.int32))
+        first = Reading(ids, probabilities)
+        return decode_lines(candidates, first, nothing_turned, size, card, card.min_text_score).texts
 
 
 def _as_int32(ids):

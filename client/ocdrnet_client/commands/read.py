@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ocdrnet_client.address import DEFAULT_URL
-from ocdrnet_client.client import Client
+from ocdrnet_client.commands.connection import check_server, open_client
 from ocdrnet_client.commands.overlay_files import OverlayFolder
 from ocdrnet_client.commands.picture_files import find_pictures, picture_names
 from ocdrnet_client.commands.report import Report, use_utf8_output
 from ocdrnet_client.config import DEFAULT_TIMEOUT
-from ocdrnet_client.errors import ConfigurationError, InvalidRequestError, OcdrnetError
+from ocdrnet_client.errors import InvalidRequestError
 from ocdrnet_client.outcome import Outcome
 from ocdrnet_client.results import Page
 from ocdrnet_ops.errors import OptionError
+from ocdrnet_ops.option_kinds import OptionValue
 from ocdrnet_ops.options import OPTIONS, parse_options
 
-_PARAMETERS_HELP = "\n".join(f"  {option.name}  {option.low:g} to {option.high:g}. {option.help}" for option in OPTIONS)
+_PARAMETERS_HELP = "\n".join(f"  {option.name}  {option.allowed}. {option.help}" for option in OPTIONS)
 
 
-def _parameters(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> dict[str, int | float]:
+def _parameters(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> dict[str, OptionValue]:
     pairs = [text.partition("=") for text in given]
     for name, equals, _value in pairs:
         if not equals:
@@ -56,7 +58,7 @@ def read(
     url: str,
     output: str,
     overlay: Path | None,
-    parameters: dict[str, int | float],
+    parameters: dict[str, Any],
     concurrency: int,
     timeout: float,
 ) -> None:
@@ -71,32 +73,13 @@ def read(
     report = Report(len(pictures), as_json=output == "json")
     for argument in empty:
         report.warn(f"no picture in {argument}")
-    with _client(url, timeout) as client:
-        _check_server(client, url)
+    with open_client(url, timeout) as client:
+        check_server(client, url)
         outcomes = client.read_many(pictures, concurrency=concurrency, channel_order="RGB", **parameters)
         folder = OverlayFolder(overlay) if overlay else None
         for outcome, name in zip(outcomes, picture_names(pictures), strict=True):
             _report(outcome, name, report, folder)
     context.exit(1 if report.failures else 0)
-
-
-def _client(url: str, timeout: float) -> Client:
-    try:
-        return Client(url, timeout=timeout)
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from error
-
-
-def _check_server(client: Client, url: str) -> None:
-    """One question first, or else every picture would wait for its retries before it fails."""
-    try:
-        ready = client.is_ready()
-    except OcdrnetError as error:
-        raise click.UsageError(str(error)) from error
-    if not ready:
-        raise click.UsageError(
-            f"no OCR server is ready at {url}; start one with `ocdrnet serve`, or name another with --url"
-        )
 
 
 def _report(outcome: Outcome[Path], name: str, report: Report, folder: OverlayFolder | None) -> None:

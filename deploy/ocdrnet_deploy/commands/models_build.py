@@ -13,6 +13,7 @@ from ocdrnet_deploy.networks.catalog import DEFAULT
 from ocdrnet_deploy.networks.prepare import Engine
 from ocdrnet_deploy.networks.presets import find_preset
 from ocdrnet_deploy.repository.build import PRECISIONS, BuildOptions, Precision, build_repository
+from ocdrnet_ops.charset import ALL
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _WHERE = {"cpu": "the CPU", "cuda": "a GPU without TensorRT", "tensorrt": "TensorRT on this machine's GPU"}
@@ -58,6 +59,12 @@ _WHERE = {"cpu": "the CPU", "cuda": "a GPU without TensorRT", "tensorrt": "Tenso
     "--calibration",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Folder of pictures for int8, like those that will be read.  [default: the checkout's samples]",
+)
+@click.option(
+    "--charset",
+    default=ALL,
+    show_default=True,
+    help="Cut a CTC recognizer to these characters, which makes it faster: latin, digits, ... as the request option.",
 )
 @click.pass_context
 def build(

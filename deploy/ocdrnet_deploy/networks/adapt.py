@@ -12,6 +12,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from ocdrnet_deploy.errors import NetworkError
+from ocdrnet_deploy.networks.charset_input import CHARSET, declare_charset, restrict_classes
 from ocdrnet_deploy.networks.class_scores import best_classes
 from ocdrnet_deploy.networks.description import NetworkDescription
 from ocdrnet_deploy.networks.graph import GraphEdit
@@ -45,18 +46,26 @@ def adapt_detector(model: onnx.ModelProto, description: NetworkDescription) -> o
     return edit.model
 
 
-def adapt_recognizer(model: onnx.ModelProto, description: NetworkDescription) -> onnx.ModelProto:
+def adapt_recognizer(
+    model: onnx.ModelProto, description: NetworkDescription, *, with_charset: bool = False
+) -> onnx.ModelProto:
     """A recognizer: `input` uint8 [N, height, w, 3] BGR -> `output_id` int32, `output_prob` float32, both [N, T].
 
     Height and width are the card's; a width of 0, or none, is free. A CTC blank becomes id 0, and the classes before
     it move up by one.
 
+    Args:
+        model: the network.
+        description: of it.
+        with_charset: give it a second input, `charset` int32 [K]: the ids that it may answer, ascending.
+
     Raises:
-        NetworkError: the network has not one image input of 32-bit floats, its opset is too old, or its outputs are
-            not what the description says.
+        NetworkError: the network has not one image input of 32-bit floats, its opset is too old, its outputs are
+            not what the description says, or no charset can be put in.
     """
     edit = _edit_of(model)
     card = description.card
+    is_narrowed = with_charset and restrict_classes(edit, description)
     normalize_input(edit, description.normalization, card["height"], card.get("width") or "width")
     if description.answer == "ids":
         _ids_as_int32(edit, outputs(model))
@@ -64,7 +73,9 @@ def adapt_recognizer(model: onnx.ModelProto, description: NetworkDescription) ->
         scores = outputs(model)[0].name
         for name in ("output_id", "output_prob"):
             scores = _free_name(edit, name, scores)
-        best_classes(edit, scores, outputs(model)[0], description)
+        best_classes(edit, scores, outputs(model)[0], description, CHARSET if is_narrowed else "")
+    if with_charset:
+        declare_charset(edit)
     steps = card.get("time_steps") or "T"
     edit.replace_outputs(
         helper.make_tensor_value_info("output_id", TensorProto.INT32, ["N", steps]),

@@ -10,7 +10,9 @@ from ocdrnet_deploy.networks.graph import GraphEdit
 from ocdrnet_deploy.networks.signature import TensorSignature, maker
 
 
-def best_classes(edit: GraphEdit, scores: str, declared: TensorSignature, description: NetworkDescription) -> None:
+def best_classes(
+    edit: GraphEdit, scores: str, declared: TensorSignature, description: NetworkDescription, charset: str = ""
+) -> None:
     """Make `output_id` int32 and `output_prob` float32, both [N, T], from scores float32 [N, T, classes].
 
     Args:
@@ -18,6 +20,7 @@ def best_classes(edit: GraphEdit, scores: str, declared: TensorSignature, descri
         scores: the tensor's name now.
         declared: what the network said of it.
         description: whether the scores still need a softmax, and which class is the blank.
+        charset: name of int32 [K], the ids whose scores alone are there; empty where all classes are.
 
     Raises:
         NetworkError: the scores are not [N, T, classes] with a fixed number of classes, are not made by a softmax
@@ -33,6 +36,9 @@ def best_classes(edit: GraphEdit, scores: str, declared: TensorSignature, descri
         _check_softmax(edit, scores, declared.name)
     best = edit.reduce("ReduceMax", scores, keepdims=1)
     edit.reduce("ReduceMax", best, keepdims=0, output="output_prob")  # of one element: it only drops the axis
+    if charset:
+        _first_id(edit, scores, best, charset, classes - 1, output="output_id")
+        return
     _first_class(edit, scores, best, classes, blank)
 
 
@@ -47,18 +53,23 @@ def _class_count(declared: TensorSignature) -> int:
 
 
 def _first_class(edit: GraphEdit, scores: str, best: str, classes: int, blank: int) -> None:
-    """The first class whose score is the best, as id with the blank at 0: an ArgMax that does not sort.
+    """The first class whose score is the best, as id with the blank at 0."""
+    indices = edit.constant(np.arange(classes), np.int32)
+    if blank == 0:
+        _first_id(edit, scores, best, indices, classes - 1, output="output_id")
+        return
+    ids = [0 if index == blank else index + (index < blank) for index in range(classes)]
+    first = _first_id(edit, scores, best, indices, classes - 1)
+    edit.node("Gather", edit.constant(ids, np.int32), first, output="output_id")
+
+
+def _first_id(edit: GraphEdit, scores: str, best: str, ids: str, highest: int, output: str = "") -> str:
+    """The lowest of the ids whose score is the best: an ArgMax that does not sort.
 
     OpenVINO runs ArgMax as a top-k over all classes, which took 10 ms of a 1.6 ms network for one small crop.
     """
-    indices = edit.constant(np.arange(classes), np.int32)
-    candidates = edit.node("Where", edit.node("Equal", scores, best), indices, edit.constant(classes - 1, np.int32))
-    if blank == 0:
-        edit.reduce("ReduceMin", candidates, keepdims=0, output="output_id")
-        return
-    ids = [0 if index == blank else index + (index < blank) for index in range(classes)]
-    first = edit.reduce("ReduceMin", candidates, keepdims=0)
-    edit.node("Gather", edit.constant(ids, np.int32), first, output="output_id")
+    candidates = edit.node("Where", edit.node("Equal", scores, best), ids, edit.constant(highest, np.int32))
+    return edit.reduce("ReduceMin", candidates, keepdims=0, output=output)
 
 
 def _check_softmax(edit: GraphEdit, scores: str, name: str) -> None:

@@ -23,6 +23,8 @@ class GraphEdit:
         self.model = onnx.ModelProto()
         self.model.CopyFrom(model)
         self._count = 0
+        self._taken = {name for node in self.graph.node for name in node.output}
+        self._taken |= {weight.name for weight in self.graph.initializer}
 
     @property
     def graph(self) -> onnx.GraphProto:
@@ -83,9 +85,30 @@ class GraphEdit:
         del self.graph.value_info[:]
         self.graph.value_info.extend(noted)
 
+    def rename_made(self, tensor: str) -> str:
+        """Rename a tensor where it is made alone: those who read it read what is made under its name from now on."""
+        made = self._name("made")
+        for node in self.graph.node:
+            for i, name in enumerate(node.output):
+                node.output[i] = made if name == tensor else name
+        return made
+
+    def drop_unread_weights(self) -> None:
+        """Remove initializers that no node reads and that are no output, and their declaration as inputs."""
+        read = {name for node in _all_nodes(self.graph) for name in node.input}
+        read |= {output.name for output in self.graph.output}
+        unread = {weight.name for weight in self.graph.initializer if weight.name not in read}
+        for held in (self.graph.initializer, self.graph.input):
+            kept = [each for each in held if each.name not in unread]
+            del held[:]
+            held.extend(kept)
+
     def _name(self, what: str) -> str:
-        self._count += 1
-        return f"ocdrnet_{what}_{self._count}"
+        while True:  # an earlier edit of the same graph may have made some
+            self._count += 1
+            name = f"ocdrnet_{what}_{self._count}"
+            if name not in self._taken:
+                return name
 
 
 def _all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:

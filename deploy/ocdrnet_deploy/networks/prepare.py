@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -10,10 +10,13 @@ import onnx
 
 from ocdrnet_deploy.errors import NetworkError
 from ocdrnet_deploy.networks.adapt import adapt_detector, adapt_recognizer
+from ocdrnet_deploy.networks.cut import cut_classes
 from ocdrnet_deploy.networks.deform_conv import check_runtime, needs_deform_conv, rewrite_deform_conv
 from ocdrnet_deploy.networks.find import FoundNetwork, find_described
 from ocdrnet_deploy.networks.signature import custom_operators, outputs
 from ocdrnet_ops.cards import CardError, DetectorCard, RecognizerCard
+from ocdrnet_ops.charset import ALL, Charsets
+from ocdrnet_ops.errors import OptionError
 
 Engine = Literal["cpu", "cuda", "tensorrt"]
 Runtime = Literal["openvino", "onnxruntime", "tensorrt"]
@@ -46,12 +49,15 @@ class PreparedRecognizer:
         card: for the pipeline.
         max_batch: crops that one run takes at most; 0 where the graph does not limit it.
         runtime: what runs it.
+        charset_model: takes the input `charset` int32 [K] too, the ids that it may answer; none where the graph, or
+            the engine, lets nothing be ruled out.
     """
 
     model: onnx.ModelProto
     card: RecognizerCard
     max_batch: int = 0
     runtime: Runtime = "openvino"
+    charset_model: onnx.ModelProto | None = None
 
 
 def prepare_detector(name_or_path: str, *, card_file: Path | None = None, engine: Engine = "cpu") -> PreparedDetector:
@@ -73,14 +79,27 @@ def prepare_detector(name_or_path: str, *, card_file: Path | None = None, engine
 
 
 def prepare_recognizer(
-    name_or_path: str, *, card_file: Path | None = None, engine: Engine = "cpu"
+    name_or_path: str, *, card_file: Path | None = None, engine: Engine = "cpu", charset: str = ALL
 ) -> PreparedRecognizer:
-    """Find, check and adapt a recognizer; arguments and errors as of `prepare_detector`."""
+    """Find, check, cut and adapt a recognizer.
+
+    Args:
+        name_or_path: as of `prepare_detector`.
+        card_file: likewise.
+        engine: likewise.
+        charset: the characters that it is cut to, as the request option of that name.
+
+    Raises:
+        BuildError: as of `prepare_detector`; or it has not such characters, or cannot be cut.
+    """
     found = find_described("recognizer", name_or_path, card_file)
-    original = _for_engine(found.model, engine)
+    found = replace(found, model=_for_engine(found.model, engine))
     card = _card(RecognizerCard, found, characters=_characters(found), max_batch=found.description.max_batch)
-    model = adapt_recognizer(original, found.description)
-    return PreparedRecognizer(model, card, found.description.max_batch, _runtime(original, engine))
+    runtime = _runtime(found.model, engine)
+    found, card = _cut(found, card, charset)
+    model = adapt_recognizer(found.model, found.description)
+    with_charset = None if engine == "tensorrt" else _with_charset(found)
+    return PreparedRecognizer(model, card, found.description.max_batch, runtime, with_charset)
 
 
 def embedded_characters(model: onnx.ModelProto) -> tuple[str, ...]:
@@ -104,6 +123,26 @@ def _characters(found: FoundNetwork) -> tuple[str, ...]:
     if description.answer != "ids" and classes and classes != len(characters) + special:
         raise NetworkError(f"the recognizer has {classes} classes, its list {len(characters)} characters and {what}")
     return characters
+
+
+def _cut(found: FoundNetwork, card: RecognizerCard, charset: str) -> tuple[FoundNetwork, RecognizerCard]:
+    """Both with the characters of a charset alone."""
+    try:
+        kept = Charsets(card).characters(charset)
+    except OptionError as error:
+        raise NetworkError(f"--{error}") from None
+    if kept.all():
+        return found, card
+    model, description = cut_classes(found.model, found.description, kept)
+    characters = tuple(character for character, is_kept in zip(card.characters, kept, strict=True) if is_kept)
+    return replace(found, model=model, description=description), replace(card, characters=characters)
+
+
+def _with_charset(found: FoundNetwork) -> onnx.ModelProto | None:
+    try:
+        return adapt_recognizer(found.model, found.description, with_charset=True)
+    except NetworkError:
+        return None  # a charset is then a matter of decoding alone
 
 
 def _card(kind: type[Card], found: FoundNetwork, **more: Any) -> Card:  # noqa: ANN401 - fields of the card

@@ -13,6 +13,7 @@ from ocdrnet_deploy.repository.configs import (
     ModelConfig,
     config_text,
     drop_crop_widths,
+    limit_tiles,
     place_detector,
     place_recognizer,
     read_config,
@@ -25,6 +26,7 @@ from ocdrnet_deploy.tensorrt.plan import check_plan, sidecar
 from ocdrnet_ops.cards import DetectorCard, RecognizerCard, card_json
 
 Edit = Callable[[ModelConfig], None]
+_NETWORK_FILES = ("model.onnx", "charset.onnx", "model.plan", "model.plan.json")
 
 
 @dataclass(frozen=True)
@@ -51,15 +53,14 @@ def assemble_repository(
         BuildError: the recognizer's batch is below the detector's candidate cap, or a file cannot be written.
     """
     check_batch(detector.card, profile.recognizer_batch)
+    max_tiles = max(profile.max_tiles, profile.detector_batch)
     networks = {
+        "image_preprocess": _Model(lambda config: limit_tiles(config, max_tiles), {}),
         "ocdnet": _Model(
             lambda config: place_detector(config, detector, profile),
             {"model.onnx": detector.model.SerializeToString(), "card.json": card_json(detector.card)},
         ),
-        "ocrnet": _Model(
-            lambda config: place_recognizer(config, recognizer, profile),
-            {"model.onnx": recognizer.model.SerializeToString(), "card.json": card_json(recognizer.card)},
-        ),
+        "ocrnet": _Model(lambda config: place_recognizer(config, recognizer, profile), _recognizer_files(recognizer)),
     }
     _write(output, networks)
 
@@ -83,7 +84,9 @@ def assemble_plans(
         PlanError: a plan is not for this machine's GPU and TensorRT.
     """
     check_batch(detector[0], recognizer[1].shapes.max_batch)
+    max_tiles = detector[1].shapes.max_batch
     networks = {
+        "image_preprocess": _Model(lambda config: limit_tiles(config, max_tiles), {}),
         "ocdnet": _plan_model(*detector, profile),
         "ocrnet": _plan_model(*recognizer, profile),
         "ocdrnet": _Model(drop_crop_widths, {}),
@@ -103,6 +106,16 @@ def check_batch(card: DetectorCard, recognizer_batch: int) -> None:
             f"{card.max_candidates}: an image with more boxes would fail. Raise --recognizer-batch or lower "
             "--max-candidates"
         )
+
+
+def _recognizer_files(recognizer: PreparedRecognizer) -> dict[str, bytes | str]:
+    files: dict[str, bytes | str] = {
+        "model.onnx": recognizer.model.SerializeToString(),
+        "card.json": card_json(recognizer.card),
+    }
+    if recognizer.charset_model:
+        files["charset.onnx"] = recognizer.charset_model.SerializeToString()
+    return files
 
 
 def _plan_model(card: DetectorCard | RecognizerCard, plan: NetworkPlan, profile: TensorRtProfile) -> _Model:
@@ -130,7 +143,7 @@ def _write_model(source: Path, target: Path, model: _Model) -> None:
     files = dict(model.files) | ({"model.py": code.read_bytes()} if model.has_code and code.exists() else {})
     for name, content in files.items():
         write_file(version / name, content)
-    for old in {"model.py", "model.onnx", "model.plan", "model.plan.json"} - set(files):  # of another engine's build
+    for old in {"model.py", *_NETWORK_FILES} - set(files):  # of another engine's build
         (version / old).unlink(missing_ok=True)
     config = read_config(source / "config.pbtxt")
     model.edit(config)

@@ -21,6 +21,7 @@ from ocdrnet_deploy.repository.profile import TensorRtProfile, cpu_profile, cuda
 from ocdrnet_deploy.tensorrt.command import PlanPrecision
 from ocdrnet_deploy.tensorrt.half import half_precision
 from ocdrnet_deploy.tensorrt.network_plan import detector_plan, recognizer_plan
+from ocdrnet_ops.charset import ALL
 
 Precision = Literal["fp32", "fp16", "int8"]
 
@@ -48,6 +49,7 @@ class BuildOptions:
         recognizer_batch: crops per batch at most; as many as candidates when left out.
         detector_batch: images per run of the detector at most.
         calibration: folder of images that INT8 is calibrated on; some that are drawn when left out.
+        charset: characters that the recognizer is cut to, as the request option of that name.
     """
 
     engine: Engine = "cpu"
@@ -58,6 +60,7 @@ class BuildOptions:
     recognizer_batch: int | None = None
     detector_batch: int | None = None
     calibration: Path | None = None
+    charset: str = ALL
 
 
 def build_repository(output: Path, detector: str, recognizer: str, options: BuildOptions | None = None) -> None:
@@ -78,7 +81,9 @@ def build_repository(output: Path, detector: str, recognizer: str, options: Buil
     if chosen.engine == "cuda" and (reason := cuda_refusal()):
         raise NoGpuError(reason)
     found = prepare_detector(detector, card_file=chosen.detector_card, engine=chosen.engine)
-    read_by = prepare_recognizer(recognizer, card_file=chosen.recognizer_card, engine=chosen.engine)
+    read_by = prepare_recognizer(
+        recognizer, card_file=chosen.recognizer_card, engine=chosen.engine, charset=chosen.charset
+    )
     found, read_by = _limited(found, read_by, chosen)
     batch = chosen.recognizer_batch or found.card.max_candidates
     check_batch(found.card, batch)  # before minutes of building
@@ -89,7 +94,8 @@ def build_repository(output: Path, detector: str, recognizer: str, options: Buil
         found, read_by = quantize_pair(found, read_by, chosen.calibration)
     if precision == "fp16":
         found = replace(found, model=half_precision(found.model))
-        read_by = replace(read_by, model=half_precision(read_by.model))
+        with_charset = half_precision(read_by.charset_model) if read_by.charset_model else None
+        read_by = replace(read_by, model=half_precision(read_by.model), charset_model=with_charset)
     profile = cpu_profile(batch) if chosen.engine == "cpu" else cuda_profile(batch)
     if chosen.detector_batch:
         profile = replace(profile, detector_batch=chosen.detector_batch)

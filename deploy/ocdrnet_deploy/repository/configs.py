@@ -25,8 +25,13 @@ def config_text(config: ModelConfig) -> str:
 
 
 def place_detector(config: ModelConfig, detector: PreparedDetector, profile: PythonProfile) -> None:
-    """Fill in the runtime, threads and batch of a detector in the Python backend."""
-    config.max_batch_size = min(profile.detector_batch, detector.max_batch or profile.detector_batch)
+    """Fill in the runtime, threads and batch of a detector in the Python backend.
+
+    There an image is a run of its own, whatever the network takes at once. The batch is thus as large as an image may
+    have tiles; what is preferred keeps a queue of small images from being answered as late as its last.
+    """
+    config.max_batch_size = max(profile.max_tiles, profile.detector_batch)
+    config.dynamic_batching.preferred_batch_size[:] = [profile.detector_batch]
     _set(config, threads=profile.threads, streams=profile.detector_streams)
     _set_runtime(config, detector.runtime, profile.provider)
 
@@ -37,6 +42,11 @@ def place_recognizer(config: ModelConfig, recognizer: PreparedRecognizer, profil
     config.input[0].dims[:2] = [recognizer.card.height, recognizer.card.width or -1]
     _set(config, threads=profile.threads, streams=profile.recognizer_streams)
     _set_runtime(config, recognizer.runtime, profile.provider)
+
+
+def limit_tiles(preprocess: ModelConfig, max_tiles: int) -> None:
+    """Tell the step that cuts tiles how many of them the detector takes at once: Triton splits no request."""
+    _set(preprocess, max_tiles=max_tiles)
 
 
 def drop_crop_widths(ensemble: ModelConfig) -> None:

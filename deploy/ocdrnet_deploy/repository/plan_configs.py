@@ -42,6 +42,7 @@ def place_plan(config: ModelConfig, plan: NetworkPlan, profile: TensorRtProfile)
 
 def _batch(config: ModelConfig, shapes: ShapeRange, delay_us: int) -> None:
     """Prefer the batch that the plan is tuned for; a plan of batch 1 has nothing to wait for."""
+    config.ClearField("dynamic_batching")
     config.dynamic_batching.SetInParent()
     if shapes.max_batch > 1:
         config.dynamic_batching.preferred_batch_size.append(shapes.tuned_batch)

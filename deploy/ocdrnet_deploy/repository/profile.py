@@ -16,7 +16,8 @@ class PythonProfile:
         threads: cores for each network; 0 means all that the server may use.
         detector_streams: images the detector works on at the same time.
         recognizer_streams: batches of crops the recognizer works on at the same time.
-        detector_batch: images that one run of the detector takes at most, across requests.
+        detector_batch: images of different requests that are detected together; those who ask meanwhile wait.
+        max_tiles: of one image; they are one batch, which the detector works off one by one.
         recognizer_batch: crops that one run of the recognizer takes at most; one image's crops are one batch, so it
             must not be below the detector's candidate cap.
         provider: ONNX Runtime's, for a network that it runs; its CPU's when empty.
@@ -26,6 +27,7 @@ class PythonProfile:
     detector_streams: int = 1
     recognizer_streams: int = 1
     detector_batch: int = 4
+    max_tiles: int = 64
     recognizer_batch: int = 1000
     provider: str = ""
 
@@ -36,7 +38,7 @@ class TensorRtProfile:
 
     Attributes:
         instances: of each network on each GPU; a second one overlaps copies with work, for the memory of another.
-        detector_batch: images that one run of the detector takes at most, across requests.
+        detector_batch: images that one run of the detector takes at most, across requests; and tiles of one image.
         recognizer_batch: as in `PythonProfile`, across requests.
         queue_delay_us: microseconds that a request may wait for others to fill a batch.
     """

@@ -1,24 +1,32 @@
-"""Probability map -> rotated boxes."""
+"""Probability maps -> outlines of text; the detector is asked again for a picture that may lie on its side."""
 
 import numpy as np
 
-from ocdrnet_ops.dbnet import dbnet_settings, detect_boxes
+from ocdrnet_ops.dbnet import dbnet_settings
+from ocdrnet_ops.detect import Detector, detect_text
+from ocdrnet_ops.options import UPSIDE_DOWN, choice
+from ocdrnet_ops.resize import DetectorInput
+from ocdrnet_triton.ask import ask_model
 from ocdrnet_triton.respond import options, respond_each, tensor
-from ocdrnet_triton.settings import detector_card, prepare_process
+from ocdrnet_triton.settings import detector_card, parameters, prepare_process
 
 
 class TritonPythonModel:
     def initialize(self, args):
         prepare_process()
-        self._card = detector_card(args)
+        model = parameters(args)["detector"]
+        self._detector = Detector(detector_card(args), lambda tiles: ask_model(model, {"input": tiles}, "pred")[:, 0])
 
     def execute(self, requests):
         return respond_each(requests, self._answer)
 
     def _answer(self, request):
+        chosen = options(request)
+        settings = dbnet_settings(self._detector.card, chosen)
         width, height = tensor(request, "IMAGE_SIZE").tolist()
-        settings = dbnet_settings(self._card, options(request))
-        found = detect_boxes(tensor(request, "PRED")[0, 0], tensor(request, "TILES")[0], (width, height), settings)
+        seen = DetectorInput(tensor(request, "DETECTOR_INPUT"), tensor(request, "TILES"))
+        maps, turned = tensor(request, "PRED")[:, 0], choice(chosen, UPSIDE_DOWN)
+        found = detect_text(seen, maps, (width, height), settings, turned, self._detector)
         return {
             "BOXES": found.boxes,
             "BOX_SCORES": found.scores,

@@ -4,7 +4,8 @@ import numpy as np
 
 from ocdrnet_ops.dbnet import dbnet_settings
 from ocdrnet_ops.decode import ImageLimits, decode_image
-from ocdrnet_ops.resize import detector_input
+from ocdrnet_ops.options import TILING, choice
+from ocdrnet_ops.tiles import detector_tiles
 from ocdrnet_triton.respond import options, respond_each, tensor
 from ocdrnet_triton.settings import detector_card, parameters, prepare_process
 
@@ -14,6 +15,7 @@ class TritonPythonModel:
         prepare_process()
         limits = parameters(args)
         self._card = detector_card(args)
+        self._max_tiles = int(limits["max_tiles"])
         self._limits = ImageLimits(int(limits["max_image_bytes"]), int(limits["max_image_pixels"]))
 
     def execute(self, requests):
@@ -23,7 +25,8 @@ class TritonPythonModel:
         chosen = options(request)
         dbnet_settings(self._card, chosen)  # refuse a bad option here, before the networks have worked for it
         image = decode_image(tensor(request, "IMAGE").tobytes(), self._limits)
-        detector = detector_input(image.pixels, self._card, chosen.get("detector_side"))
+        side, tiling = chosen.get("detector_side"), choice(chosen, TILING)
+        detector = detector_tiles(image.pixels, self._card, side, tiling, self._max_tiles)
         height, width = image.pixels.shape[:2]
         return {
             "ORIGINAL": image.pixels,

@@ -1,6 +1,10 @@
-"""Character ids -> texts of lines and words; the answer of the ensemble."""
+"""Character ids of both readings -> texts of lines and words in reading order; the answer of the ensemble."""
 
+from ocdrnet_ops.charset import ALL, Charsets
 from ocdrnet_ops.lines import decode_lines
+from ocdrnet_ops.merge import merge_lines
+from ocdrnet_ops.options import CHARSET, MERGE, MIN_TEXT_SCORE, choice, number
+from ocdrnet_ops.readings import Candidates, Reading, SecondReading
 from ocdrnet_triton.respond import options, respond_each, tensor, text_tensor
 from ocdrnet_triton.settings import prepare_process, recognizer_card
 
@@ -9,23 +13,35 @@ class TritonPythonModel:
     def initialize(self, args):
         prepare_process()
         self._card = recognizer_card(args)
+        self._charsets = Charsets(self._card)
 
     def execute(self, requests):
         return respond_each(requests, self._answer)
 
     def _answer(self, request):
-        names = ("OUTPUT_ID", "OUTPUT_PROB", "CROP_WIDTHS", "BOXES")
-        ids, probabilities, widths, boxes = (tensor(request, name) for name in names)
+        chosen = options(request)
+        candidates = Candidates(
+            tensor(request, "BOXES"), tensor(request, "BOX_SCORES"), tensor(request, "CROP_WIDTHS")[:, 0]
+        )
+        allowed = chosen.get(CHARSET.name, ALL)
+        ids, turned_ids = (
+            self._charsets.restrict(allowed, tensor(request, name)) for name in ("OUTPUT_ID", "TURNED_ID")
+        )
+        first = Reading(ids, tensor(request, "OUTPUT_PROB"))
+        second = SecondReading(turned_ids, tensor(request, "TURNED_PROB"), tensor(request, "TURNED"))
         width, height = tensor(request, "IMAGE_SIZE").tolist()
-        least = options(request).get("min_text_score", self._card.min_text_score)
-        lines = decode_lines(ids, probabilities, widths[:, 0], boxes, (width, height), self._card, least)
+        least = number(chosen, MIN_TEXT_SCORE, self._card.min_text_score)
+        lines = decode_lines(candidates, first, second, (width, height), self._card, least)
+        answer = merge_lines(lines, choice(chosen, MERGE))
         return {
-            "LINE_BOXES": lines.boxes,
-            "LINE_BOX_SCORES": tensor(request, "BOX_SCORES")[lines.kept],
-            "TEXTS": text_tensor(lines.texts),
-            "TEXT_SCORES": lines.scores,
-            "WORD_BOXES": lines.word_boxes,
-            "WORD_TEXTS": text_tensor(lines.word_texts),
-            "WORD_SCORES": lines.word_scores,
-            "WORD_LINES": lines.word_lines,
+            "LINE_BOXES": answer.boxes,
+            "POLYGONS": answer.polygons,
+            "LINE_BOX_SCORES": answer.box_scores,
+            "TEXTS": text_tensor(answer.texts),
+            "TEXT_SCORES": answer.scores,
+            "PARAGRAPHS": answer.paragraphs,
+            "WORD_BOXES": answer.word_boxes,
+            "WORD_TEXTS": text_tensor(answer.word_texts),
+            "WORD_SCORES": answer.word_scores,
+            "WORD_LINES": answer.word_lines,
         }

@@ -14,14 +14,25 @@ from ocdrnet_deploy.repository.configs import config_text, place_detector, place
 from ocdrnet_deploy.repository.profile import PythonProfile, cpu_profile, cuda_profile
 from ocdrnet_ops.cards import DetectorCard, RecognizerCard, read_detector_card, read_recognizer_card
 
-MODELS = {"ocdrnet", "image_preprocess", "ocdnet", "dbnet_postprocess", "text_crop", "ocrnet", "text_decode"}
+MODELS = {
+    "ocdrnet",
+    "image_preprocess",
+    "ocdnet",
+    "dbnet_postprocess",
+    "text_crop",
+    "ocrnet",
+    "text_turn",
+    "text_decode",
+}
 DETECTOR = PreparedDetector(
     onnx.ModelProto(producer_name="detector"), DetectorCard("d", "s", "MIT", "0", "multiple-of-32", max_candidates=70)
 )
 RECOGNIZER = PreparedRecognizer(
     onnx.ModelProto(producer_name="recognizer"), RecognizerCard("r", "s", "MIT", "0", 32, "ctc", ("a", "漢"))
 )
-PROFILE = PythonProfile(threads=3, detector_streams=2, recognizer_streams=5, detector_batch=6, recognizer_batch=70)
+PROFILE = PythonProfile(
+    threads=3, detector_streams=2, recognizer_streams=5, detector_batch=6, max_tiles=9, recognizer_batch=70
+)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +74,8 @@ def test_weights_and_cards_lie_beside_their_models(built):
 
 def test_profile_is_in_the_configs(built):
     detector, recognizer = config(built, "ocdnet"), config(built, "ocrnet")
-    assert (detector.max_batch_size, recognizer.max_batch_size) == (6, 70)
+    assert (detector.max_batch_size, recognizer.max_batch_size) == (9, 70)
+    assert list(detector.dynamic_batching.preferred_batch_size) == [6]
     assert values(detector) == {"threads": "3", "streams": "2"}
     assert values(recognizer) == {"threads": "3", "streams": "5", "recognizer": "ocrnet"}
 
@@ -74,8 +86,21 @@ def test_crop_height_is_the_cards(built):
 
 
 def test_other_configs_are_the_templates(built):
-    for name in MODELS - {"ocdnet", "ocrnet"}:
+    for name in MODELS - {"ocdnet", "ocrnet", "image_preprocess"}:
         assert config(built, name) == read_config(model_repository() / name / "config.pbtxt")
+
+
+@pytest.mark.parametrize(("detector_batch", "limit"), [(6, 9), (9, 9), (100, 100)])
+def test_tiles_are_as_many_as_the_detector_takes_at_once(tmp_path, detector_batch, limit):
+    assemble_repository(tmp_path, DETECTOR, RECOGNIZER, dataclasses.replace(PROFILE, detector_batch=detector_batch))
+    assert config(tmp_path, "ocdnet").max_batch_size == limit
+    assert values(config(tmp_path, "image_preprocess"))["max_tiles"] == str(limit)
+
+
+def test_templates_agree_on_the_tiles():
+    templates = {name: read_config(model_repository() / name / "config.pbtxt") for name in MODELS}
+    limit = str(templates["ocdnet"].max_batch_size)
+    assert values(templates["image_preprocess"])["max_tiles"] == limit == str(PythonProfile().max_tiles)
 
 
 def test_only_the_networks_batch(built):
@@ -135,6 +160,7 @@ def test_placing_leaves_other_fields_as_they_were():
         for message in (template, placed):
             message.ClearField("parameters")
             message.max_batch_size = 0
+            message.dynamic_batching.ClearField("preferred_batch_size")
             message.input[0].dims[0] = 0
         assert placed == template
 
@@ -159,7 +185,7 @@ def test_onnxruntime_and_its_provider_are_in_the_configs(tmp_path):
         found = values(config(tmp_path, name))
         assert (found["runtime"], found["providers"]) == ("onnxruntime", "CUDAExecutionProvider")
         assert found["streams"] == "1"
-    assert config(tmp_path, "ocdnet").max_batch_size == 1
+    assert config(tmp_path, "ocdnet").max_batch_size == 64, "a network of batch 1 runs the tiles one by one"
 
 
 def test_onnxruntime_on_the_cpu_names_no_provider(tmp_path):

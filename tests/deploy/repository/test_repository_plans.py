@@ -52,6 +52,8 @@ def test_detector_of_the_contracts(tmp_path, gpu_machine, version):
     served, _ = rendered(tmp_path, (detector.card, plan), (recognizer_card(), wide(small)))
     batch = 1 if version.name == "ocdnet-v2.0" else 8
     assert served.max_batch_size == batch
+    tiles = config(tmp_path / "served", "image_preprocess").parameters["max_tiles"]
+    assert tiles.string_value == str(batch)
     assert tensors(served.input) == [("input", "TYPE_UINT8", [736, 1280, 3])]
     assert tensors(served.output) == [("pred", "TYPE_UINT8", [1, 736, 1280])]
     assert list(served.dynamic_batching.preferred_batch_size) == ([] if batch == 1 else [8])
@@ -125,15 +127,38 @@ def test_files_beside_a_plan(served):
 
 
 def test_ensemble_gives_the_plan_its_one_input(served):
-    steps = {step.model_name: step for step in config(served, "ocdrnet").ensemble_scheduling.step}
-    assert dict(steps["ocrnet"].input_map) == {"input": "CROPS"}
-    assert "CROP_WIDTHS" in steps["text_decode"].input_map
+    steps = config(served, "ocdrnet").ensemble_scheduling.step
+    assert [dict(step.input_map) for step in steps if step.model_name == "ocrnet"] == [
+        {"input": "CROPS"},
+        {"input": "TURNED_CROPS"},
+    ]
+    assert all("CROP_WIDTHS" in step.input_map for step in steps if step.model_name in ("text_turn", "text_decode"))
 
 
 def test_building_for_the_cpu_again_leaves_no_plan(served):
     build_repository(served, "ppocrv6-small", "ppocrv6-small")
-    assert sorted(path.name for path in (served / "ocrnet" / "1").iterdir()) == ["card.json", "model.onnx", "model.py"]
+    assert sorted(path.name for path in (served / "ocrnet" / "1").iterdir()) == [
+        "card.json",
+        "charset.onnx",
+        "model.onnx",
+        "model.py",
+    ]
     assert config(served, "ocrnet").backend == "python"
+
+
+def test_building_plans_again_leaves_no_onnx(served):
+    build_repository(served, "ppocrv6-small", "ppocrv6-small")
+    build_repository(served, "ppocrv6-small", "ppocrv6-small", TENSORRT)
+    assert not list((served / "ocrnet" / "1").glob("*.onnx"))
+
+
+def test_cut_recognizer_has_a_plan_of_its_own(served, gpu_machine):
+    whole = json.loads((served / "ocrnet" / "1" / "model.plan.json").read_text())
+    build_repository(served, "ppocrv6-small", "ppocrv6-small", dataclasses.replace(TENSORRT, charset="latin"))
+    cut = json.loads((served / "ocrnet" / "1" / "model.plan.json").read_text())
+    assert len(gpu_machine.commands) == 3  # the detector's and both recognizers'
+    assert whole != cut
+    assert len(read_recognizer_card(served / "ocrnet" / "1" / "card.json").characters) < 1000
 
 
 def test_plan_of_another_gpu_is_not_placed(tmp_path, gpu_machine):

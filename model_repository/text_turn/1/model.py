@@ -1,0 +1,37 @@
+"""First readings -> the crops to read again, turned by 180 degrees."""
+
+import numpy as np
+
+from ocdrnet_ops.charset import ALL, Charsets
+from ocdrnet_ops.crop import WIDTH_STEP
+from ocdrnet_ops.lines import time_steps
+from ocdrnet_ops.options import CHARSET, UPSIDE_DOWN, choice
+from ocdrnet_ops.upside_down import lines_to_turn, rate_readings, turn_crops
+from ocdrnet_triton.respond import options, respond_each, tensor
+from ocdrnet_triton.settings import prepare_process, recognizer_card
+
+
+class TritonPythonModel:
+    def initialize(self, args):
+        prepare_process()
+        self._card = recognizer_card(args)
+        self._charsets = Charsets(self._card)
+
+    def execute(self, requests):
+        return respond_each(requests, self._answer)
+
+    def _answer(self, request):
+        chosen = options(request)
+        crops, widths = tensor(request, "CROPS"), tensor(request, "CROP_WIDTHS")
+        ids = self._charsets.restrict(chosen.get(CHARSET.name, ALL), tensor(request, "OUTPUT_ID"))
+        probabilities = tensor(request, "OUTPUT_PROB")
+        first = rate_readings(ids, probabilities, time_steps(widths[:, 0], ids.shape[1], self._card), self._card)
+        lines = lines_to_turn(first, widths[:, 0], choice(chosen, UPSIDE_DOWN))
+        if not len(lines):  # a batch cannot be empty: one crop of no width, which no recognizer has to read
+            blank = crops[:1, :, : self._card.width or WIDTH_STEP]
+            return {"TURNED": lines, "TURNED_CROPS": blank, "TURNED_WIDTHS": np.zeros((1, 1), np.int32)}
+        return {
+            "TURNED": lines,
+            "TURNED_CROPS": turn_crops(crops[lines], widths[lines, 0]),
+            "TURNED_WIDTHS": widths[lines],
+        }

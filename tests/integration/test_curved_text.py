@@ -1,0 +1,41 @@
+"""Curved text: outlines that follow it are read, boxes are not."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from samples.drawing import fonts
+from samples.drawing.curved import draw
+
+pytestmark = pytest.mark.skipif(bool(fonts.missing()), reason="fonts not installed")
+
+READ_SHARE = 0.9
+
+
+@pytest.fixture(scope="module")
+def signs():
+    return draw()
+
+
+def count_read(client, sign, geometry):
+    """Words of a sign that are read exactly, wherever."""
+    page = client.read(np.asarray(sign.image), geometry=geometry)
+    read = Counter(word.text for line in page.lines for word in line.words)
+    return (Counter(true_words(sign)) & read).total()
+
+
+def true_words(sign):
+    return [word.text for line in sign.lines for word in line.words]
+
+
+def test_polygons_read_curved_text_and_quads_do_not(client, signs):
+    counts = {sign.name: [count_read(client, sign, geometry) for geometry in ("quad", "polygon")] for sign in signs}
+    print("words read as quad, as polygon, and drawn:")
+    for sign in signs:
+        print(f"  {sign.name}: {counts[sign.name]} of {len(true_words(sign))}")
+    quad, polygon = np.sum(list(counts.values()), axis=0).tolist()
+    drawn = sum(len(true_words(sign)) for sign in signs)
+    print(f"  all: {quad}, {polygon} of {drawn}")
+    assert polygon >= READ_SHARE * drawn
+    assert polygon > quad

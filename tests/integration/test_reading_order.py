@@ -1,0 +1,31 @@
+"""Drawn pages of several columns, read by the real server: the lines come back in reading order."""
+
+import io
+
+import pytest
+from text_distance import edits
+
+from samples.drawing import fonts
+from samples.drawing.columns import PAGES, draw
+
+pytestmark = pytest.mark.skipif(bool(fonts.missing()), reason="fonts not installed")
+
+
+def png(image):
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("sections", PAGES, ids=lambda sections: "-".join(str(section.columns) for section in sections))
+@pytest.mark.parametrize("degrees", [0, 2])
+def test_columns_are_read_one_after_the_other(served, sections, degrees):
+    drawn = draw(*sections)
+    image = drawn.image.convert("RGB").rotate(degrees, expand=True, fillcolor=(255, 255, 255))
+    wanted = [" ".join(word.text for word in line.words) for line in drawn.lines]
+    with served.client() as client:
+        page = client.read(png(image))
+    # A misread character, a comma for a full stop, is the recognizer's affair: the order is exact.
+    assert len(page.lines) == len(wanted)
+    misplaced = [(line.text, text) for line, text in zip(page.lines, wanted, strict=True) if edits(line.text, text) > 2]
+    assert misplaced == []

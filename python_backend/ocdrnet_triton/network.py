@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -39,6 +39,30 @@ class Network(Protocol):
         ...
 
 
+class BusyNetwork:
+    """A network in two placements: one that is fast for a job alone, one that gets more done of several."""
+
+    def __init__(self, alone: Network, together: Network, streams: int) -> None:
+        """Keep both.
+
+        Args:
+            alone: has all threads for one job.
+            together: shares them among several.
+            streams: how many those are.
+        """
+        self._alone = alone
+        self._together = together
+        self._streams = streams
+
+    def run(
+        self, inputs: Iterable[npt.NDArray[np.uint8]], more: Mapping[str, npt.NDArray[Any]] | None = None
+    ) -> list[dict[str, npt.NDArray[Any]]]:
+        """As of `Network`: as many as fill the streams go together, what is left over one after the other."""
+        jobs = list(inputs)
+        together = len(jobs) - len(jobs) % self._streams
+        return self._together.run(jobs[:together], more) + self._alone.run(jobs[together:], more)
+
+
 def open_network(path: Path, outputs: Sequence[str], parameters: Mapping[str, str]) -> Network:
     """Load a network into the engine that its model's config names.
 
@@ -46,7 +70,8 @@ def open_network(path: Path, outputs: Sequence[str], parameters: Mapping[str, st
         path: of an ONNX file.
         outputs: names of the tensors to return.
         parameters: of config.pbtxt: `threads` and `streams`; `runtime`, `openvino` when left out, or `onnxruntime`;
-            for the latter `providers`, separated by commas, the CPU when left out.
+            for the latter `providers`, separated by commas, the CPU when left out; for the former
+            `busy_streams` where the network is placed a second time, with so many streams for a queue of jobs.
 
     Raises:
         ValueError: there is no such runtime.
@@ -58,7 +83,11 @@ def open_network(path: Path, outputs: Sequence[str], parameters: Mapping[str, st
     if runtime == "openvino":
         from ocdrnet_triton.openvino_network import OpenVinoNetwork  # noqa: PLC0415
 
-        return OpenVinoNetwork(path, outputs, placement)
+        alone = OpenVinoNetwork(path, outputs, placement)
+        busy = int(parameters.get("busy_streams", 0))
+        if busy <= placement.streams:
+            return alone
+        return BusyNetwork(alone, OpenVinoNetwork(path, outputs, replace(placement, streams=busy)), busy)
     if runtime == "onnxruntime":
         from ocdrnet_triton.onnxruntime_network import CPU, OnnxRuntimeNetwork  # noqa: PLC0415
 

@@ -6,7 +6,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from ocdrnet_triton.network import Placement, open_network
+from ocdrnet_triton.network import BusyNetwork, Placement, open_network
 from ocdrnet_triton.onnxruntime_network import CUDA, OnnxRuntimeNetwork, session_options
 from ocdrnet_triton.openvino_network import OpenVinoNetwork
 
@@ -47,6 +47,36 @@ def test_answers_are_in_the_order_of_the_inputs(doubling, runtime, streams):
         for i, (array, answer) in enumerate(zip(inputs, answers, strict=True)):
             assert answer["pred"].shape == array.shape
             assert (answer["pred"] == 2 * i).all()
+
+
+class Recorder:
+    """A network that notes which jobs it was given, and answers with their values."""
+
+    def __init__(self):
+        self.given = []
+
+    def run(self, inputs, more=None):
+        jobs = list(inputs)
+        self.given.append(([int(job.flat[0]) for job in jobs], more))
+        return [{"value": int(job.flat[0])} for job in jobs]
+
+
+@pytest.mark.parametrize(("count", "together"), [(0, 0), (1, 0), (2, 0), (3, 3), (5, 3), (7, 6)])
+def test_a_busy_network_shares_its_threads_among_as_many_jobs_as_fill_them(count, together):
+    alone, several = Recorder(), Recorder()
+    jobs = [np.full((1, 2, 2, 3), index, np.uint8) for index in range(count)]
+    answers = BusyNetwork(alone, several, 3).run(iter(jobs), {"more": 1})
+    assert [answer["value"] for answer in answers] == list(range(count))
+    assert several.given == [(list(range(together)), {"more": 1})]
+    assert alone.given == [(list(range(together, count)), {"more": 1})]
+
+
+@pytest.mark.parametrize(("busy", "kind"), [("0", OpenVinoNetwork), ("1", OpenVinoNetwork), ("2", BusyNetwork)])
+def test_a_network_is_loaded_twice_only_for_more_streams(doubling, busy, kind):
+    network = open_network(doubling, ["pred"], {"threads": "2", "streams": "1", "busy_streams": busy})
+    assert type(network) is kind
+    inputs = [np.full((1, 4, 8 + i, 3), i, np.uint8) for i in range(5)]
+    assert [int(answer["pred"].max()) for answer in network.run(inputs)] == [0, 2, 4, 6, 8]
 
 
 @pytest.fixture(scope="module")

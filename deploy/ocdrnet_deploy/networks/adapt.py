@@ -47,7 +47,7 @@ def adapt_detector(model: onnx.ModelProto, description: NetworkDescription) -> o
 
 
 def adapt_recognizer(
-    model: onnx.ModelProto, description: NetworkDescription, *, with_charset: bool = False
+    model: onnx.ModelProto, description: NetworkDescription, *, with_charset: bool = False, in_groups: bool = False
 ) -> onnx.ModelProto:
     """A recognizer: `input` uint8 [N, height, w, 3] BGR -> `output_id` int32, `output_prob` float32, both [N, T].
 
@@ -58,6 +58,7 @@ def adapt_recognizer(
         model: the network.
         description: of it.
         with_charset: give it a second input, `charset` int32 [K]: the ids that it may answer, ascending.
+        in_groups: search the best of many classes group by group, which is faster on a CPU.
 
     Raises:
         NetworkError: the network has not one image input of 32-bit floats, its opset is too old, its outputs are
@@ -73,7 +74,9 @@ def adapt_recognizer(
         scores = outputs(model)[0].name
         for name in ("output_id", "output_prob"):
             scores = _free_name(edit, name, scores)
-        best_classes(edit, scores, outputs(model)[0], description, CHARSET if is_narrowed else "")
+        best_classes(
+            edit, scores, outputs(model)[0], description, charset=CHARSET if is_narrowed else "", in_groups=in_groups
+        )
     if with_charset:
         declare_charset(edit)
     steps = card.get("time_steps") or "T"

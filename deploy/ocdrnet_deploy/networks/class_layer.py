@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import numpy_helper
 
 from ocdrnet_deploy.errors import NetworkError
+from ocdrnet_deploy.networks.constants import Constants
 from ocdrnet_deploy.networks.graph import GraphEdit
 from ocdrnet_deploy.networks.signature import maker
 
@@ -92,7 +92,7 @@ class _Finder:
     def __init__(self, model: onnx.ModelProto) -> None:
         self.nodes = model.graph.node
         self._makers = {name: index for index, node in enumerate(self.nodes) for name in node.output}
-        self._weights = {tensor.name: tensor for tensor in model.graph.initializer}
+        self._constants = Constants(model.graph)
 
     def producer(self, tensor: str) -> int | None:
         """Index of the node that computes a tensor, behind those that hand it on unchanged or in another shape."""
@@ -115,7 +115,7 @@ class _Finder:
         index = self._makers.get(shape)
         if index is not None and self.nodes[index].op_type == "Concat":
             return self._ends_free(self.nodes[index].input[-1])
-        value = self._value(shape)
+        value = self._constants.value(shape)
         return value is not None and value.size > 0 and bool(value.flat[-1] == -1)
 
     def layer(self, last: int | None) -> ClassLayer | None:
@@ -147,14 +147,5 @@ class _Finder:
         return ClassLayer((matrix, bias), classes)
 
     def _constant(self, node: int, position: int, axis: int) -> ClassTensor | None:
-        value = self._value(self.nodes[node].input[position])
+        value = self._constants.value(self.nodes[node].input[position])
         return None if value is None else ClassTensor(node, position, axis, value)
-
-    def _value(self, name: str) -> npt.NDArray[np.generic] | None:
-        if name in self._weights:
-            return np.asarray(numpy_helper.to_array(self._weights[name]))
-        made_by = self._makers.get(name)
-        if made_by is None or self.nodes[made_by].op_type != "Constant":
-            return None
-        values = [a.t for a in self.nodes[made_by].attribute if a.name == "value"]
-        return np.asarray(numpy_helper.to_array(values[0])) if values else None

@@ -5,13 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from ocdrnet_deploy.errors import NetworkError
+from ocdrnet_deploy.networks.class_search import first_id, ids_of_classes, search_in_groups
 from ocdrnet_deploy.networks.description import NetworkDescription
 from ocdrnet_deploy.networks.graph import GraphEdit
 from ocdrnet_deploy.networks.signature import TensorSignature, maker
 
 
 def best_classes(
-    edit: GraphEdit, scores: str, declared: TensorSignature, description: NetworkDescription, charset: str = ""
+    edit: GraphEdit,
+    scores: str,
+    declared: TensorSignature,
+    description: NetworkDescription,
+    *,
+    charset: str = "",
+    in_groups: bool = False,
 ) -> None:
     """Make `output_id` int32 and `output_prob` float32, both [N, T], from scores float32 [N, T, classes].
 
@@ -21,6 +28,7 @@ def best_classes(
         declared: what the network said of it.
         description: whether the scores still need a softmax, and which class is the blank.
         charset: name of int32 [K], the ids whose scores alone are there; empty where all classes are.
+        in_groups: search many classes group by group, which is faster on a CPU.
 
     Raises:
         NetworkError: the scores are not [N, T, classes] with a fixed number of classes, are not made by a softmax
@@ -30,14 +38,16 @@ def best_classes(
     blank = description.blank + classes if description.blank < 0 else description.blank
     if not 0 <= blank < classes:
         raise NetworkError(f"the blank is class {description.blank}; the recognizer has {classes}")
+    if description.answer != "class-logits":
+        _check_softmax(edit, scores, declared.name)
+    if in_groups and not charset and search_in_groups(edit, scores, classes, blank):
+        return
     if description.answer == "class-logits":
         scores = edit.node("Softmax", scores, axis=2 if edit.opset < 13 else -1)
-    else:
-        _check_softmax(edit, scores, declared.name)
     best = edit.reduce("ReduceMax", scores, keepdims=1)
     edit.reduce("ReduceMax", best, keepdims=0, output="output_prob")  # of one element: it only drops the axis
     if charset:
-        _first_id(edit, scores, best, charset, classes - 1, output="output_id")
+        first_id(edit, scores, best, charset, classes - 1, output="output_id")
         return
     _first_class(edit, scores, best, classes, blank)
 
@@ -56,20 +66,10 @@ def _first_class(edit: GraphEdit, scores: str, best: str, classes: int, blank: i
     """The first class whose score is the best, as id with the blank at 0."""
     indices = edit.constant(np.arange(classes), np.int32)
     if blank == 0:
-        _first_id(edit, scores, best, indices, classes - 1, output="output_id")
+        first_id(edit, scores, best, indices, classes - 1, output="output_id")
         return
-    ids = [0 if index == blank else index + (index < blank) for index in range(classes)]
-    first = _first_id(edit, scores, best, indices, classes - 1)
-    edit.node("Gather", edit.constant(ids, np.int32), first, output="output_id")
-
-
-def _first_id(edit: GraphEdit, scores: str, best: str, ids: str, highest: int, output: str = "") -> str:
-    """The lowest of the ids whose score is the best: an ArgMax that does not sort.
-
-    OpenVINO runs ArgMax as a top-k over all classes, which took 10 ms of a 1.6 ms network for one small crop.
-    """
-    candidates = edit.node("Where", edit.node("Equal", scores, best), ids, edit.constant(highest, np.int32))
-    return edit.reduce("ReduceMin", candidates, keepdims=0, output=output)
+    first = first_id(edit, scores, best, indices, classes - 1)
+    edit.node("Gather", edit.constant(ids_of_classes(classes, blank), np.int32), first, output="output_id")
 
 
 def _check_softmax(edit: GraphEdit, scores: str, name: str) -> None:

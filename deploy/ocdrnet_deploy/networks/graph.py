@@ -54,6 +54,10 @@ class GraphEdit:
             return self.node(op, tensor, output=output, axes=[-1], keepdims=keepdims)
         return self.node(op, tensor, self.constant([-1], np.int64), output=output, keepdims=keepdims)
 
+    def reshape(self, tensor: str, shape: list[int]) -> str:
+        """Add a Reshape; 0 keeps a size, -1 takes what is left."""
+        return self.node("Reshape", tensor, self.constant(shape, np.int64))
+
     def prepend(self, first_nodes: int) -> None:
         """Move the nodes added since the graph had `first_nodes` to its front: producers come before consumers."""
         nodes = list(self.graph.node)

@@ -13,7 +13,9 @@ from ocdrnet_deploy.networks.adapt import adapt_detector, adapt_recognizer
 from ocdrnet_deploy.networks.cut import cut_classes
 from ocdrnet_deploy.networks.deform_conv import check_runtime, needs_deform_conv, rewrite_deform_conv
 from ocdrnet_deploy.networks.find import FoundNetwork, find_described
+from ocdrnet_deploy.networks.gates import join_residual_gates
 from ocdrnet_deploy.networks.signature import custom_operators, outputs
+from ocdrnet_deploy.networks.upsampling import upsample_last
 from ocdrnet_ops.cards import CardError, DetectorCard, RecognizerCard
 from ocdrnet_ops.charset import ALL, Charsets
 from ocdrnet_ops.errors import OptionError
@@ -75,7 +77,10 @@ def prepare_detector(name_or_path: str, *, card_file: Path | None = None, engine
     original = _for_engine(found.model, engine)
     card = _card(DetectorCard, found)
     model = adapt_detector(original, found.description)
-    return PreparedDetector(model, card, found.description.max_batch, _runtime(original, engine))
+    runtime = _runtime(original, engine)
+    if runtime == "openvino":
+        model = upsample_last(join_residual_gates(model))
+    return PreparedDetector(model, card, found.description.max_batch, runtime)
 
 
 def prepare_recognizer(
@@ -97,7 +102,7 @@ def prepare_recognizer(
     card = _card(RecognizerCard, found, characters=_characters(found), max_batch=found.description.max_batch)
     runtime = _runtime(found.model, engine)
     found, card = _cut(found, card, charset)
-    model = adapt_recognizer(found.model, found.description)
+    model = adapt_recognizer(found.model, found.description, in_groups=runtime == "openvino")
     with_charset = None if engine == "tensorrt" else _with_charset(found)
     return PreparedRecognizer(model, card, found.description.max_batch, runtime, with_charset)
 

@@ -32,7 +32,7 @@ def place_detector(config: ModelConfig, detector: PreparedDetector, profile: Pyt
     """
     config.max_batch_size = max(profile.max_tiles, profile.detector_batch)
     config.dynamic_batching.preferred_batch_size[:] = [profile.detector_batch]
-    _set(config, threads=profile.threads, streams=profile.detector_streams)
+    _set(config, threads=profile.threads, streams=profile.detector_streams, busy_streams=profile.busy_detector_streams)
     _set_runtime(config, detector.runtime, profile.provider)
 
 

@@ -15,6 +15,8 @@ class PythonProfile:
     Attributes:
         threads: cores for each network; 0 means all that the server may use.
         detector_streams: images the detector works on at the same time.
+        busy_detector_streams: likewise while several images wait; the detector is then loaded twice. With as many as
+            `detector_streams`, or fewer, it is loaded once.
         recognizer_streams: batches of crops the recognizer works on at the same time.
         detector_batch: images of different requests that are detected together; those who ask meanwhile wait.
         max_tiles: of one image; they are one batch, which the detector works off one by one.
@@ -25,6 +27,7 @@ class PythonProfile:
 
     threads: int = 0
     detector_streams: int = 1
+    busy_detector_streams: int = 0
     recognizer_streams: int = 1
     detector_batch: int = 4
     max_tiles: int = 64
@@ -52,15 +55,18 @@ class TensorRtProfile:
 def cpu_profile(recognizer_batch: int) -> PythonProfile:
     """The profile for this machine's CPU.
 
-    The detector's work is one large image, which several cores share well up to about four. Crops are small and many:
-    one core each is best.
+    The detector's work is one large image, which several cores share well up to about four; while others wait, a
+    core or two for each get a tenth more done. Crops are small and many: one core each is best.
 
     Args:
         recognizer_batch: as in `PythonProfile`.
     """
     cores = len(os.sched_getaffinity(0))
     return PythonProfile(
-        detector_streams=max(1, cores // 4), recognizer_streams=cores, recognizer_batch=recognizer_batch
+        detector_streams=max(1, cores // 4),
+        busy_detector_streams=min(cores, PythonProfile.detector_batch),
+        recognizer_streams=cores,
+        recognizer_batch=recognizer_batch,
     )
 
 

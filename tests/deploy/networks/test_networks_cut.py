@@ -301,7 +301,7 @@ def test_default_recognizer_with_every_class_allowed_answers_the_same(default):
     plain = openvino(default.model)(CROPS)
     restricted = openvino(default.charset_model)({"input": CROPS, "charset": everything})
     np.testing.assert_array_equal(restricted["output_id"], plain["output_id"])
-    np.testing.assert_allclose(restricted["output_prob"], plain["output_prob"], atol=1e-5)
+    np.testing.assert_allclose(restricted["output_prob"], plain["output_prob"], atol=1e-4)
 
 
 def test_default_recognizer_cut_or_restricted_answers_the_same(default, latin):
@@ -311,7 +311,7 @@ def test_default_recognizer_cut_or_restricted_answers_the_same(default, latin):
     cut = openvino(latin.model)(CROPS)
     restricted = openvino(default.charset_model)({"input": CROPS, "charset": found.ids})
     np.testing.assert_array_equal(found.ids[cut["output_id"]], restricted["output_id"])
-    np.testing.assert_allclose(cut["output_prob"], restricted["output_prob"], atol=1e-5)
+    np.testing.assert_allclose(cut["output_prob"], restricted["output_prob"], atol=1e-4)
     assert len(latin.model.SerializeToString()) < 0.6 * len(default.model.SerializeToString())
 
 

@@ -31,7 +31,13 @@ RECOGNIZER = PreparedRecognizer(
     onnx.ModelProto(producer_name="recognizer"), RecognizerCard("r", "s", "MIT", "0", 32, "ctc", ("a", "漢"))
 )
 PROFILE = PythonProfile(
-    threads=3, detector_streams=2, recognizer_streams=5, detector_batch=6, max_tiles=9, recognizer_batch=70
+    threads=3,
+    detector_streams=2,
+    busy_detector_streams=4,
+    recognizer_streams=5,
+    detector_batch=6,
+    max_tiles=9,
+    recognizer_batch=70,
 )
 
 
@@ -76,7 +82,7 @@ def test_profile_is_in_the_configs(built):
     detector, recognizer = config(built, "ocdnet"), config(built, "ocrnet")
     assert (detector.max_batch_size, recognizer.max_batch_size) == (9, 70)
     assert list(detector.dynamic_batching.preferred_batch_size) == [6]
-    assert values(detector) == {"threads": "3", "streams": "2"}
+    assert values(detector) == {"threads": "3", "streams": "2", "busy_streams": "4"}
     assert values(recognizer) == {"threads": "3", "streams": "5", "recognizer": "ocrnet"}
 
 
@@ -170,11 +176,15 @@ def test_config_text_is_parseable():
     assert text_format.Parse(config_text(template), model_config_pb2.ModelConfig()) == template
 
 
-@pytest.mark.parametrize(("cores", "detector_streams"), [(1, 1), (2, 1), (4, 1), (8, 2), (15, 3)])
-def test_profile_follows_the_cores_that_may_be_used(monkeypatch, cores, detector_streams):
+@pytest.mark.parametrize(
+    ("cores", "alone", "busy"), [(1, 1, 1), (2, 1, 2), (4, 1, 4), (8, 2, 4), (15, 3, 4), (32, 8, 4)]
+)
+def test_profile_follows_the_cores_that_may_be_used(monkeypatch, cores, alone, busy):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
     profile = cpu_profile(123)
-    assert profile == PythonProfile(detector_streams=detector_streams, recognizer_streams=cores, recognizer_batch=123)
+    assert profile == PythonProfile(
+        detector_streams=alone, busy_detector_streams=busy, recognizer_streams=cores, recognizer_batch=123
+    )
 
 
 def test_onnxruntime_and_its_provider_are_in_the_configs(tmp_path):
@@ -190,7 +200,12 @@ def test_onnxruntime_and_its_provider_are_in_the_configs(tmp_path):
 
 def test_onnxruntime_on_the_cpu_names_no_provider(tmp_path):
     assemble_repository(tmp_path, dataclasses.replace(DETECTOR, runtime="onnxruntime"), RECOGNIZER, PROFILE)
-    assert values(config(tmp_path, "ocdnet")) == {"threads": "3", "streams": "2", "runtime": "onnxruntime"}
+    assert values(config(tmp_path, "ocdnet")) == {
+        "threads": "3",
+        "streams": "2",
+        "busy_streams": "4",
+        "runtime": "onnxruntime",
+    }
 
 
 def test_fixed_width_is_the_cards(tmp_path):

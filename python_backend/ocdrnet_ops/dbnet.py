@@ -20,7 +20,6 @@ from ocdrnet_ops.errors import OptionError
 from ocdrnet_ops.geometry import Quads, clip_quads, order_from_text_top_left, quad_sizes, rectangle_corners
 from ocdrnet_ops.options import GEOMETRY, Options, choice
 from ocdrnet_ops.polygons import Contour, bent_ribbon
-from ocdrnet_ops.reading_order import reading_order
 from ocdrnet_ops.ribbon import Outlines, order_from_text_start, quad_ribbons, ribbon_quads
 
 ProbabilityMap = npt.NDArray[np.uint8]
@@ -43,7 +42,7 @@ class DbnetSettings:
 
 @dataclass(frozen=True)
 class Detections:
-    """Boxes of one image, in reading order.
+    """Boxes of one image, in no particular order: `text_decode` puts the lines into reading order.
 
     Attributes:
         boxes: float32 [N, P, 2], original pixels: with P = 4, rectangles clockwise from the text's top-left; for
@@ -104,8 +103,7 @@ def detect_boxes(
         outlines = _ribbons(outlines, [contours[i] for i in np.flatnonzero(kept)], placement, settings)
     quads = ribbon_quads(outlines)
     inside = _are_inside(quads, image_size)
-    order = np.flatnonzero(inside)[reading_order(quads[inside])]
-    return Detections(outlines[order], scores[kept][order], truncated)
+    return Detections(outlines[inside], scores[kept][inside], truncated)
 
 
 def _placed(points: npt.NDArray[np.float32], placement: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -13,6 +13,7 @@ from ocdrnet_deploy.networks.catalog import DEFAULT
 from ocdrnet_deploy.networks.prepare import Engine
 from ocdrnet_deploy.networks.presets import find_preset
 from ocdrnet_deploy.repository.build import PRECISIONS, BuildOptions, Precision, build_repository
+from ocdrnet_deploy.repository.profile import PROFILES
 from ocdrnet_ops.charset import ALL
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
@@ -34,6 +35,13 @@ _WHERE = {"cpu": "the CPU", "cuda": "a GPU without TensorRT", "tensorrt": "Tenso
     "--precision",
     type=click.Choice(["fp32", "fp16", "int8"]),
     help="Of the networks' arithmetic.  [default: fp16 for tensorrt, else fp32]",
+)
+@click.option(
+    "--profile",
+    type=click.Choice(PROFILES),
+    default=PROFILES[0],
+    show_default=True,
+    help="What the server is for: short waits, many pictures, or a machine of 4 GiB.",
 )
 @click.option(
     "--output",

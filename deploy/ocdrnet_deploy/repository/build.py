@@ -17,7 +17,7 @@ from ocdrnet_deploy.networks.prepare import (
 )
 from ocdrnet_deploy.quantize.int8 import quantize_pair
 from ocdrnet_deploy.repository.assemble import assemble_plans, assemble_repository, check_batch
-from ocdrnet_deploy.repository.profile import TensorRtProfile, cpu_profile, cuda_profile
+from ocdrnet_deploy.repository.profile import PROFILES, Profile, cpu_profile, cuda_profile, tensorrt_profile
 from ocdrnet_deploy.tensorrt.command import PlanPrecision
 from ocdrnet_deploy.tensorrt.half import half_precision
 from ocdrnet_deploy.tensorrt.network_plan import detector_plan, recognizer_plan
@@ -43,6 +43,7 @@ class BuildOptions:
     Attributes:
         engine: `cpu`, `cuda` or `tensorrt`.
         precision: of `PRECISIONS` for the engine.
+        profile: what the networks are placed for, of `PROFILES`.
         detector_card: description of a detector that is a file.
         recognizer_card: likewise of a recognizer.
         max_candidates: boxes per image at most, instead of the detector's card's.
@@ -54,6 +55,7 @@ class BuildOptions:
 
     engine: Engine = "cpu"
     precision: Precision | None = None
+    profile: Profile = PROFILES[0]
     detector_card: Path | None = None
     recognizer_card: Path | None = None
     max_candidates: int | None = None
@@ -78,6 +80,8 @@ def build_repository(output: Path, detector: str, recognizer: str, options: Buil
     """
     chosen = options or BuildOptions()
     precision = _precision(chosen)
+    if chosen.engine == "cuda" and chosen.profile != PROFILES[0]:
+        raise BuildError(f"--engine cuda has no profile {chosen.profile}; it has {PROFILES[0]}")
     if chosen.engine == "cuda" and (reason := cuda_refusal()):
         raise NoGpuError(reason)
     found = prepare_detector(detector, card_file=chosen.detector_card, engine=chosen.engine)
@@ -96,7 +100,7 @@ def build_repository(output: Path, detector: str, recognizer: str, options: Buil
         found = replace(found, model=half_precision(found.model))
         with_charset = half_precision(read_by.charset_model) if read_by.charset_model else None
         read_by = replace(read_by, model=half_precision(read_by.model), charset_model=with_charset)
-    profile = cpu_profile(batch) if chosen.engine == "cpu" else cuda_profile(batch)
+    profile = cpu_profile(chosen.profile, batch) if chosen.engine == "cpu" else cuda_profile(batch)
     if chosen.detector_batch:
         profile = replace(profile, detector_batch=chosen.detector_batch)
     assemble_repository(output, found, read_by, profile)
@@ -131,7 +135,7 @@ def _assemble_plans(
     options: BuildOptions,
     precision: PlanPrecision,
 ) -> None:
-    profile = TensorRtProfile(recognizer_batch=batch)
+    profile = tensorrt_profile(options.profile, batch)
     if options.detector_batch:
         profile = replace(profile, detector_batch=options.detector_batch)
     plans = (

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
+Profile = Literal["balanced", "latency", "throughput", "small"]
+PROFILES: tuple[Profile, ...] = ("balanced", "latency", "throughput", "small")
 CUDA_PROVIDER = "CUDAExecutionProvider"
 
 
@@ -52,22 +55,32 @@ class TensorRtProfile:
     queue_delay_us: int = 500
 
 
-def cpu_profile(recognizer_batch: int) -> PythonProfile:
-    """The profile for this machine's CPU.
+def cpu_profile(kind: Profile, recognizer_batch: int) -> PythonProfile:
+    """A profile for this machine's CPU.
 
-    The detector's work is one large image, which several cores share well up to about four; while others wait, a
-    core or two for each get a tenth more done. Crops are small and many: one core each is best.
+    The detector's work is one large image, which several cores share well up to about four; while others wait, a core
+    for each gets a tenth more done. Crops are small and many: one core each is best.
 
     Args:
+        kind: `balanced`: an image alone is fast, and a queue is worked off together. `latency`: no image waits for
+            another of its batch. `throughput`: a core for each image, always. `small`: one image at a time, for 4 GiB.
         recognizer_batch: as in `PythonProfile`.
     """
     cores = len(os.sched_getaffinity(0))
-    return PythonProfile(
+    balanced = PythonProfile(
         detector_streams=max(1, cores // 4),
         busy_detector_streams=min(cores, PythonProfile.detector_batch),
         recognizer_streams=cores,
         recognizer_batch=recognizer_batch,
     )
+    if kind == "latency":
+        return replace(balanced, busy_detector_streams=0, detector_batch=1)
+    if kind == "throughput":
+        batch = max(PythonProfile.detector_batch, cores)
+        return replace(balanced, detector_streams=cores, busy_detector_streams=0, detector_batch=batch)
+    if kind == "small":
+        return PythonProfile(detector_batch=1, max_tiles=16, recognizer_batch=recognizer_batch)
+    return balanced
 
 
 def cuda_profile(recognizer_batch: int) -> PythonProfile:
@@ -77,3 +90,21 @@ def cuda_profile(recognizer_batch: int) -> PythonProfile:
         recognizer_batch: as in `PythonProfile`.
     """
     return PythonProfile(recognizer_batch=recognizer_batch, provider=CUDA_PROVIDER)
+
+
+def tensorrt_profile(kind: Profile, recognizer_batch: int) -> TensorRtProfile:
+    """A profile for TensorRT plans: where to start from; what is best on a GPU is for `ocdrnet loadtest` to say.
+
+    Args:
+        kind: `balanced`; `latency`: no waiting for others, small batches; `throughput`: large batches, two instances of
+            each network; `small`: little GPU memory.
+        recognizer_batch: as in `TensorRtProfile`.
+    """
+    balanced = TensorRtProfile(recognizer_batch=recognizer_batch)
+    if kind == "latency":
+        return replace(balanced, detector_batch=4, queue_delay_us=0)
+    if kind == "throughput":
+        return replace(balanced, instances=2, detector_batch=16, queue_delay_us=2000)
+    if kind == "small":
+        return replace(balanced, detector_batch=2)
+    return balanced

@@ -9,6 +9,7 @@ from types import TracebackType
 from ocdrnet_deploy.server import shared_memory
 from ocdrnet_deploy.server.addresses import Addresses
 from ocdrnet_deploy.server.failure import died, not_ready
+from ocdrnet_deploy.server.first_picture import read_first_picture
 from ocdrnet_deploy.server.invocation import LogLevel
 from ocdrnet_deploy.server.launch import prepare_launch
 from ocdrnet_deploy.server.log import Log
@@ -87,7 +88,7 @@ class TritonServer:
         self._process.start()
 
     def wait_ready(self, timeout_s: float | None = None, on_wait: Callable[[float], None] | None = None) -> float:
-        """Waits until the model `ocdrnet` is ready.
+        """Waits until the model `ocdrnet` is ready, and has read a picture, so that the next is read at full speed.
 
         Args:
             timeout_s: The longest wait; by default the one given to the constructor.
@@ -108,6 +109,7 @@ class TritonServer:
             if on_wait is not None:
                 on_wait(waited)
             self._process.ended.wait(_POLL_S)
+        read_first_picture(self.addresses.http_url)
         return time.monotonic() - begin
 
     def wait_end(self, timeout_s: float) -> bool:

@@ -8,6 +8,7 @@ from ocdrnet_triton.network import open_network
 from ocdrnet_triton.recognize import CharsetRecognizer
 from ocdrnet_triton.respond import options, respond_all, respond_each, tensor
 from ocdrnet_triton.settings import parameters, prepare_process, recognizer_card, version_folder
+from ocdrnet_triton.warm_up import warm_recognizer
 
 OUTPUTS = ("output_id", "output_prob")
 
@@ -18,7 +19,9 @@ class TritonPythonModel:
         card, folder, settings = recognizer_card(args), version_folder(args), parameters(args)
         restricted = folder / "charset.onnx"
         open_restricted = partial(open_network, restricted, OUTPUTS, settings) if restricted.exists() else None
-        self._read = CharsetRecognizer(open_network(folder / "model.onnx", OUTPUTS, settings), open_restricted, card)
+        network = open_network(folder / "model.onnx", OUTPUTS, settings)
+        warm_recognizer(network, card)
+        self._read = CharsetRecognizer(network, open_restricted, card)
         self._charsets = Charsets(card)
 
     def execute(self, requests):

@@ -11,7 +11,7 @@ from ocdrnet_deploy.networks.prepare import PreparedDetector, PreparedRecognizer
 from ocdrnet_deploy.paths import model_repository
 from ocdrnet_deploy.repository.assemble import assemble_repository
 from ocdrnet_deploy.repository.configs import config_text, place_detector, place_recognizer, read_config
-from ocdrnet_deploy.repository.profile import PythonProfile, cpu_profile, cuda_profile
+from ocdrnet_deploy.repository.profile import PROFILES, PythonProfile, cpu_profile, cuda_profile, tensorrt_profile
 from ocdrnet_ops.cards import DetectorCard, RecognizerCard, read_detector_card, read_recognizer_card
 
 MODELS = {
@@ -177,11 +177,32 @@ def test_config_text_is_parseable():
 
 
 @pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("latency", PythonProfile(detector_streams=2, detector_batch=1, recognizer_streams=8, recognizer_batch=99)),
+        ("throughput", PythonProfile(detector_streams=8, detector_batch=8, recognizer_streams=8, recognizer_batch=99)),
+        ("small", PythonProfile(detector_batch=1, max_tiles=16, recognizer_batch=99)),
+    ],
+)
+def test_profiles_of_eight_cores(monkeypatch, kind, expected):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    assert cpu_profile(kind, 99) == expected
+
+
+def test_profiles_of_tensorrt_differ_in_what_they_are_for():
+    balanced, latency, throughput, small = (tensorrt_profile(kind, 99) for kind in PROFILES)
+    assert latency.queue_delay_us == 0 < balanced.queue_delay_us < throughput.queue_delay_us
+    assert small.detector_batch < latency.detector_batch < balanced.detector_batch < throughput.detector_batch
+    assert [profile.instances for profile in (balanced, latency, throughput, small)] == [1, 1, 2, 1]
+    assert {profile.recognizer_batch for profile in (balanced, latency, throughput, small)} == {99}
+
+
+@pytest.mark.parametrize(
     ("cores", "alone", "busy"), [(1, 1, 1), (2, 1, 2), (4, 1, 4), (8, 2, 4), (15, 3, 4), (32, 8, 4)]
 )
 def test_profile_follows_the_cores_that_may_be_used(monkeypatch, cores, alone, busy):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
-    profile = cpu_profile(123)
+    profile = cpu_profile("balanced", 123)
     assert profile == PythonProfile(
         detector_streams=alone, busy_detector_streams=busy, recognizer_streams=cores, recognizer_batch=123
     )

@@ -1,0 +1,38 @@
+"""A picture that the server reads before anybody else's: processes fault in memory and import on their first."""
+
+import http.client
+import io
+import urllib.request
+from contextlib import suppress
+
+from PIL import Image, ImageDraw, ImageFont
+
+from ocdrnet_deploy.server.readiness import MODEL
+
+_TIMEOUT_S = 30.0
+_HEADERS = {"Content-Type": "application/octet-stream", "Inference-Header-Content-Length": "0"}
+_WORDS = ("The first", "picture warms", "every step", "0123456789", "12:30")
+
+
+def read_first_picture(http_url: str) -> None:
+    """Has the server read a drawn picture of 1280 x 720; whether it can is not this function's business.
+
+    Args:
+        http_url: The server's HTTP endpoint, such as http://127.0.0.1:8000.
+    """
+    request = urllib.request.Request(f"{http_url}/v2/models/{MODEL}/infer", first_picture(), _HEADERS)
+    # No proxies: HTTP_PROXY is not meant for the server that this machine itself runs.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with suppress(OSError, http.client.HTTPException), opener.open(request, timeout=_TIMEOUT_S) as response:
+        response.read()
+
+
+def first_picture() -> bytes:
+    """A JPEG with a few words in sizes from small print to a sign's."""
+    picture = Image.new("RGB", (1280, 720), "white")
+    draw = ImageDraw.Draw(picture)
+    for index, word in enumerate(_WORDS):
+        draw.text((80, 60 + 120 * index), word, fill="black", font=ImageFont.load_default(size=24 + 16 * index))
+    file = io.BytesIO()
+    picture.save(file, "JPEG")
+    return file.getvalue()

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from importlib import metadata
 from pathlib import Path
 
-PACKAGES = ("nvidia-pytriton", "openvino", "onnxruntime", "rapidocr", "numpy", "opencv-python-headless")
+PACKAGES = ("nvidia-pytriton", "openvino", "onnxruntime", "rapidocr", "onnxtr", "numpy", "opencv-python-headless")
+QUERY_TIMEOUT_S = 10
 
 
 def machine() -> dict[str, object]:
-    """Processor, cores and versions."""
-    return {
-        "cpu": _cpu_name(),
-        "cores": len(os.sched_getaffinity(0)),
-        "versions": {name: metadata.version(name) for name in PACKAGES},
-    }
+    """Processor, cores, GPU and versions; what is not installed is left out."""
+    found = {name: version for name in PACKAGES if (version := _version(name))}
+    if tesseract := _first_line(["tesseract", "--version"]):
+        found["tesseract"] = tesseract.removeprefix("tesseract ")
+    gpu = _first_line(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"])
+    return {"cpu": _cpu_name(), "cores": len(os.sched_getaffinity(0)), "gpu": gpu, "versions": found}
 
 
 def machine_line() -> str:
@@ -23,7 +25,24 @@ def machine_line() -> str:
     found = machine()
     versions = found["versions"]
     assert isinstance(versions, dict)
-    return f"{found['cpu']}, {found['cores']} cores; " + ", ".join(f"{k} {v}" for k, v in versions.items())
+    gpu = f"{found['gpu']}; " if found["gpu"] else ""
+    return f"{found['cpu']}, {found['cores']} cores; {gpu}" + ", ".join(f"{k} {v}" for k, v in versions.items())
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _first_line(command: list[str]) -> str | None:
+    """What a program says first; None where it is not here."""
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, timeout=QUERY_TIMEOUT_S, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return run.stdout.partition("\n")[0].strip() or None
 
 
 def _cpu_name() -> str:

@@ -1,130 +1,140 @@
-"""The served ensemble against RapidOCR in process, on the same images and the same weights.
+"""The served ensemble against OCR libraries in process, and against its own two networks alone, in one run.
 
-    python -m benchmarks.pipeline [--images DIR] [--rounds 5] [--output build/benchmarks]
+    python -m benchmarks.pipeline [--sets photos receipts dense] [--rounds 5] [--limit N] [--charset latin]
+        [--readers rapidocr rapidocr-openvino tesseract onnxtr limit] [--concurrency 1 2 4 8 16] [--images DIR]
 
-Metric: images per second, from encoded bytes in hand to texts in hand; for the ensemble that includes gRPC, Triton's
-scheduling and every step. Each reader reads all images once to warm up, then the readers take turns for `--rounds`
-rounds, so that a slow minute of the machine falls on all of them. A ratio is the median of the rounds' ratios.
-
-What is unfair: the ensemble uses several processes, RapidOCR one; both may use every core. RapidOCR's `default` row is
-its default engine, ONNX Runtime. Its angle classifier is off, because the ensemble has none either.
+Each reader reads all images once to warm up, then the readers take turns for `--rounds` rounds, so that a slow minute
+of the machine falls on all of them. A ratio is the median of the rounds' ratios.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import sys
-import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.machine import machine, machine_line
-from benchmarks.readers import ReaderProcess, Round, rapidocr, served
-from ocdrnet_deploy.networks.catalog import DEFAULT
-from ocdrnet_deploy.repository.build import build_repository
+from benchmarks.image_sets import SETS, ImageSet, load_set
+from benchmarks.peers import PEERS, networks_alone, peer, served
+from benchmarks.plots import bars
+from benchmarks.readers import ReaderError, ReaderProcess, Round
+from benchmarks.report import Cell, Conditions, Table, command_line, positive, write_report
+from benchmarks.served_repository import add_repository_options, repository_of
+from ocdrnet_client.evaluation.figures import percentile
 from ocdrnet_deploy.server import TritonServer
 
-PHOTOS = Path(__file__).parents[2] / "shared" / "eval" / "icdar2015-dev" / "images"
-SAMPLES = Path(__file__).parents[1] / "samples"
-OURS = "ocdrnet, 1 request in flight"
+LIMIT = "limit"
+CONDITIONS = Conditions(
+    metric="images per second: pictures by the median round; latency of one picture, p50 and p95 over all rounds; "
+    "lines of the limit are crops",
+    warm_up="each reader reads all pictures once; the limit searches its settings then",
+    timer="from encoded bytes in hand to texts in hand; for the ensemble that includes gRPC, Triton's scheduling and "
+    "every step; for the limit the two networks' jobs alone",
+    unfair="the ensemble uses several processes, its peers one; all may use every core. Peers read one picture at a "
+    "time. RapidOCR's angle classifier is off; the ensemble turns doubtful lines and RapidOCR does not. "
+    "Tesseract starts a process for each picture, with its English data, and expects pages, not photos. Tesseract and "
+    "OnnxTR have other networks",
+)
+COLUMNS = ("reader", "images/s", "p50, ms", "p95, ms", "lines", "one client is faster by", "share of the limit")
 
 
 def main() -> None:
-    """Run the benchmark and write `pipeline.json` and `pipeline.md`."""
-    arguments = _arguments()
-    images = [path.read_bytes() for path in _image_files(arguments.images)]
-    rounds = _measure(images, arguments.rounds)
-    result = _summary(rounds, len(images), arguments.images)
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    (arguments.output / "pipeline.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    table = _markdown(result)
-    (arguments.output / "pipeline.md").write_text(table, encoding="utf-8")
-    print(table)
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=Path, default=PHOTOS if PHOTOS.is_dir() else SAMPLES)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--output", type=Path, default=Path("build/benchmarks"))
-    return parser.parse_args()
-
-
-def _image_files(folder: Path) -> list[Path]:
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".tif"))
-    if not files:
-        raise SystemExit(f"no images in {folder}")
-    return files
-
-
-def _measure(images: list[bytes], rounds: int) -> dict[str, list[Round]]:
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        build_repository(folder, DEFAULT, DEFAULT)
-        url = stack.enter_context(TritonServer(folder)).addresses.grpc_url
-        readers = [
-            ReaderProcess(OURS, served, url, 1),
-            ReaderProcess("ocdrnet, 4 requests in flight", served, url, 4),
-            ReaderProcess("RapidOCR default (ONNX Runtime)", rapidocr, "onnxruntime"),
-            ReaderProcess("RapidOCR OpenVINO", rapidocr, "openvino"),
+    """Run the benchmark and write `pipeline.json`, `pipeline.md` and plots."""
+    parser = command_line(__doc__)
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--images", type=Path, help="a folder of pictures of your own, instead of --sets")
+    parser.add_argument("--readers", nargs="*", choices=(*PEERS, LIMIT), default=[*PEERS, LIMIT])
+    parser.add_argument("--concurrency", nargs="+", type=positive, default=[1, 2, 4, 8, 16])
+    add_repository_options(parser)
+    arguments = parser.parse_args()
+    names = ["own"] if arguments.images else arguments.sets
+    sets = [load_set(name, arguments.limit, arguments.images) for name in names]
+    with repository_of(arguments) as repository, TritonServer(repository, on_log=lambda _: None) as server:
+        url = server.addresses.grpc_url
+        tables = [
+            _measured(found, _readers(url, repository, arguments.concurrency, arguments.readers), arguments.rounds)
+            for found in sets
         ]
+    print(write_report("pipeline", CONDITIONS, tables, arguments.output))
+    for found, table in zip(sets, tables, strict=True):
+        values = {str(row[0]): row[1] for row in table.rows if isinstance(row[1], float)}
+        bars(arguments.output / f"pipeline-{found.name}.png", table.title, "images per second", values)
+
+
+def _readers(url: str, repository: Path, concurrency: Sequence[int], names: Sequence[str]) -> list[ReaderProcess]:
+    """The ensemble with one request in flight first: the others are held against it."""
+    counts = [1, *(count for count in concurrency if count != 1)]
+    readers = [ReaderProcess(f"ocdrnet, {count} in flight", served, url, count) for count in counts]
+    readers += [ReaderProcess(name, peer, name) for name in names if name != LIMIT]
+    if LIMIT in names:
+        readers.append(ReaderProcess(LIMIT, networks_alone, repository))
+    return readers
+
+
+def _measured(images: ImageSet, readers: Sequence[ReaderProcess], rounds: int) -> Table:
+    with ExitStack() as stack:
         for reader in readers:
             stack.callback(reader.stop)
-        for reader in readers:
-            reader.read(images)
-        return _take_turns(readers, images, rounds)
+        missing = {reader.name: reason for reader in readers if (reason := _warm_up(reader, images.images))}
+        able = [reader for reader in readers if reader.name not in missing]
+        taken = _take_turns(able, images, rounds)
+    title = f"{images.name}: {len(images.images)} pictures of {images.source}"
+    rows = summary_rows(taken, len(images.images))
+    not_measured = [(f"{name} (not measured: {reason})", *[None] * 6) for name, reason in missing.items()]
+    return Table(title, COLUMNS, (*rows, *not_measured))
 
 
-def _take_turns(readers: list[ReaderProcess], images: list[bytes], rounds: int) -> dict[str, list[Round]]:
+def _warm_up(reader: ReaderProcess, images: Sequence[bytes]) -> str | None:
+    """Read everything once; answers why the reader cannot, where that is so."""
+    try:
+        reader.read(images)
+    except ReaderError as error:
+        return str(error)
+    return None
+
+
+def _take_turns(readers: Sequence[ReaderProcess], images: ImageSet, rounds: int) -> dict[str, list[Round]]:
     measured: dict[str, list[Round]] = {reader.name: [] for reader in readers}
     for number in range(rounds):
         for reader in readers:
-            measured[reader.name].append(reader.read(images))
-            seconds = measured[reader.name][-1].seconds
-            print(f"round {number + 1} of {rounds}: {reader.name}: {seconds:.1f} s", file=sys.stderr, flush=True)
+            taken = reader.read(images.images)
+            measured[reader.name].append(taken)
+            said = f"{images.name}, round {number + 1} of {rounds}: {reader.name}: {taken.seconds:.2f} s"
+            print(said, file=sys.stderr, flush=True)
     return measured
 
 
-def _summary(measured: dict[str, list[Round]], count: int, images: Path) -> dict[str, object]:
-    ours = [taken.seconds for taken in measured[OURS]]
-    rows = []
+def summary_rows(measured: dict[str, list[Round]], count: int) -> list[tuple[Cell, ...]]:
+    """A row for each reader, as `COLUMNS` names it.
+
+    Args:
+        measured: rounds by reader, those of the ensemble with one request in flight first.
+        count: of pictures.
+    """
+    ours = [taken.seconds for taken in next(iter(measured.values()))]
+    limit = [taken.seconds for taken in measured.get(LIMIT, [])]
+    rows: list[tuple[Cell, ...]] = []
     for name, rounds in measured.items():
         seconds = [taken.seconds for taken in rounds]
-        ratio = statistics.median(theirs / own for theirs, own in zip(seconds, ours, strict=True))
+        latencies = [1000 * each for taken in rounds for each in taken.latencies]
         rows.append(
-            {
-                "reader": name,
-                "images_per_second": count / statistics.median(seconds),
-                "seconds": seconds,
-                "lines": rounds[0].lines,
-                "ocdrnet_is_faster_by": ratio,
-            }
+            (
+                name,
+                count / statistics.median(seconds),
+                percentile(latencies, 0.5) if latencies else None,
+                percentile(latencies, 0.95) if latencies else None,
+                rounds[0].lines,
+                median_ratio(seconds, ours),
+                median_ratio(limit, seconds) if limit else None,
+            )
         )
-    return {
-        "images": count,
-        "folder": images.parent.name if images.name == "images" else images.name,
-        "machine": machine(),
-        "readers": rows,
-    }
+    return rows
 
 
-def _markdown(result: dict[str, object]) -> str:
-    rows = result["readers"]
-    assert isinstance(rows, list)
-    lines = [
-        f"{result['images']} images of {result['folder']}; {machine_line()}",
-        "",
-        "| reader | images/s (median) | lines read | ocdrnet, one request in flight, is faster by |",
-        "|---|---|---|---|",
-    ]
-    for row in rows:
-        lines.append(
-            f"| {row['reader']} | {row['images_per_second']:.2f} | {row['lines']} "
-            f"| {row['ocdrnet_is_faster_by']:.2f} x |"
-        )
-    return "\n".join(lines) + "\n"
+def median_ratio(above: Sequence[float], below: Sequence[float]) -> float:
+    """Median of the rounds' ratios."""
+    return statistics.median(a / b for a, b in zip(above, below, strict=True))
 
 
 if __name__ == "__main__":

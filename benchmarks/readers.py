@@ -13,7 +13,12 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
-ReadAll = Callable[[Sequence[bytes]], int]
+Read = tuple[int, list[float]]  # lines of all pictures, seconds of each
+ReadAll = Callable[[Sequence[bytes]], Read]
+
+
+class ReaderError(RuntimeError):
+    """A reader cannot be made here, or failed; its own error is in the text."""
 
 
 @dataclass(frozen=True)
@@ -23,43 +28,39 @@ class Round:
     Attributes:
         seconds: from the first byte handed in to the last text returned.
         lines: read in all.
+        latencies: seconds of each image.
     """
 
     seconds: float
     lines: int
+    latencies: tuple[float, ...]
 
 
-def served(url: str, concurrency: int) -> ReadAll:
-    """The ensemble over gRPC: one client with `concurrency` requests in flight."""
-    from ocdrnet_client import Client  # noqa: PLC0415 - imported in the reader's own process
+def one_by_one(read: Callable[[bytes], int]) -> ReadAll:
+    """Reads images in turn.
 
-    client = Client(url)
+    Args:
+        read: one image -> its number of lines.
+    """
 
-    def read_all(images: Sequence[bytes]) -> int:
-        outcomes = client.read_many(images, concurrency=concurrency)
-        return sum(len(outcome.unwrap().lines) for outcome in outcomes)
-
-    return read_all
-
-
-def rapidocr(engine: str) -> ReadAll:
-    """RapidOCR in process with the same weights; without its angle classifier, which the ensemble has not either."""
-    from rapidocr import EngineType, RapidOCR  # noqa: PLC0415
-
-    chosen = EngineType(engine)
-    reader = RapidOCR(
-        params={
-            "Det.engine_type": chosen,
-            "Rec.engine_type": chosen,
-            "Global.use_cls": False,
-            "Global.log_level": "error",
-        }
-    )
-
-    def read_all(images: Sequence[bytes]) -> int:
-        return sum(len(reader(image).txts or ()) for image in images)
+    def read_all(images: Sequence[bytes]) -> Read:
+        timed = [_timed(read, image) for image in images]
+        return sum(lines for lines, _ in timed), [seconds for _, seconds in timed]
 
     return read_all
+
+
+def _timed(read: Callable[[bytes], int], image: bytes) -> tuple[int, float]:
+    start = time.perf_counter()
+    lines = read(image)
+    return lines, time.perf_counter() - start
+
+
+def timed_round(read_all: ReadAll, images: Sequence[bytes]) -> Round:
+    """Read all images once, in this process."""
+    start = time.perf_counter()
+    lines, latencies = read_all(images)
+    return Round(time.perf_counter() - start, lines, tuple(latencies))
 
 
 class ReaderProcess:
@@ -78,13 +79,17 @@ class ReaderProcess:
         """Read all images once.
 
         Raises:
-            RuntimeError: the reader failed; its own error is in the text.
+            ReaderError: the reader failed.
         """
-        self._pipe.send(images)
-        answer = self._pipe.recv()
+        try:
+            self._pipe.send(images)
+            answer = self._pipe.recv()
+        except (EOFError, BrokenPipeError):
+            raise ReaderError(f"{self.name}: its process ended") from None
         if isinstance(answer, str):
-            raise RuntimeError(f"{self.name}: {answer}")
-        return Round(*answer)
+            raise ReaderError(answer)
+        round_taken: Round = answer
+        return round_taken
 
     def stop(self) -> None:
         """End the process."""
@@ -94,13 +99,12 @@ class ReaderProcess:
 
 def _serve(pipe: Connection, make: Callable[..., ReadAll], arguments: tuple[Any, ...]) -> None:
     try:
+        images = pipe.recv()  # before the reader is made: whoever asks first hears why it cannot be
         read_all = make(*arguments)
         while True:
+            pipe.send(timed_round(read_all, images))
             images = pipe.recv()
-            start = time.perf_counter()
-            lines = read_all(images)
-            pipe.send((time.perf_counter() - start, lines))
     except EOFError:
         return
     except Exception as error:
-        pipe.send(f"{type(error).__name__}: {error}")
+        pipe.send(f"{type(error).__name__}: {error}".partition("\n")[0])

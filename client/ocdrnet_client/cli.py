@@ -38,9 +38,13 @@ class LazyCommand:
 
 
 COMMANDS = {
+    "bulk": LazyCommand(
+        "ocdrnet_client.commands.bulk:bulk", "bulk", "Read millions of pictures, resumable, in shards."
+    ),
     "eval": LazyCommand(
         "ocdrnet_client.commands.eval:evaluate", "eval", "Measure how well a server reads pictures with known text."
     ),
+    "loadtest": LazyCommand("ocdrnet_loadtest.commands.loadtest:loadtest", "loadtest", "Put a server under load."),
     "models": LazyCommand(
         "ocdrnet_deploy.commands.models:models", "serve", "List networks, and build the repository to serve."
     ),

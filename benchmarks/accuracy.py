@@ -1,0 +1,75 @@
+"""How well icdar2015-dev is read in process with either post-processing, everything else being the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.in_process import Array, Find, Pair, Trace, read_in_process
+from benchmarks.report import Cell
+from benchmarks.usual_postprocess import usual_boxes
+from ocdrnet_client.evaluation.datasets import LAYOUTS, Case, load_dataset
+from ocdrnet_client.evaluation.figures import PictureResult, summarize
+from ocdrnet_client.evaluation.regions import Region
+from ocdrnet_client.evaluation.scoring import score_regions
+from ocdrnet_ops.dbnet import DbnetSettings, Detections
+from ocdrnet_ops.detect import Detector, detect_text
+from ocdrnet_ops.geometry import order_from_text_top_left
+from ocdrnet_ops.merged_map import merge_maps
+from ocdrnet_ops.reading_order import reading_order
+
+OFF = "off"  # a picture on its side is not looked for: the usual form has no such step
+
+
+def accuracy_row(name: str, images: Path, pair: Pair, limit: int | None) -> tuple[Cell, ...]:
+    """Figures of the set with one post-processing.
+
+    Args:
+        name: `ocdrnet_ops` or `usual`.
+        images: the set's folder of pictures, `truth` beside it.
+        pair: the networks.
+        limit: pictures at most.
+    """
+    cases = load_dataset(LAYOUTS["icdar2015"], images, images.parent / "truth").cases[:limit]
+    finders: dict[str, Find] = {"ocdrnet_ops": _upright, "usual": _usual}
+    figures = summarize(list(_results(cases, pair, finders[name])))
+    return (
+        name,
+        figures["images"],
+        figures["detection"]["hmean"],
+        figures["end_to_end"]["hmean"],
+        figures["bag_of_words"]["f1"],
+        figures["character_error_rate"],
+    )
+
+
+def _results(cases: Iterable[Case], pair: Pair, find: Find) -> Iterable[PictureResult]:
+    for case in cases:
+        trace = read_in_process(case.picture.read_bytes(), pair, find)
+        yield PictureResult(case.name, case.picture, score_regions(case.regions, _words(trace)))
+
+
+def _words(trace: Trace) -> tuple[Region, ...]:
+    pairs: list[tuple[str, Any]] = list(zip(trace.lines.word_texts, trace.lines.word_boxes.tolist(), strict=True))
+    return tuple(Region(text, tuple((x, y) for x, y in box)) for text, box in pairs)
+
+
+def _upright(
+    placements: Array,
+    maps: Array,
+    size: tuple[int, int],
+    settings: DbnetSettings,
+    _: str,
+    detector: Detector,
+    tiles: Callable[[], Array],
+) -> Detections:
+    return detect_text(placements, maps, size, settings, OFF, detector, tiles)
+
+
+def _usual(placements: Array, maps: Array, size: tuple[int, int], settings: DbnetSettings, *_: object) -> Detections:
+    merged, placement = merge_maps(maps, placements, size, settings)
+    boxes, scores = usual_boxes(merged, placement, settings)
+    boxes = order_from_text_top_left(boxes)
+    order = reading_order(boxes)
+    return Detections(boxes[order], scores[order], False)

@@ -1,0 +1,146 @@
+"""The served pipeline's steps in one process, so that each can be timed alone on what it really gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ocdrnet_ops.cards import DetectorCard, RecognizerCard, read_detector_card, read_recognizer_card
+from ocdrnet_ops.crop import WIDTH_STEP, Crops, crop_lines
+from ocdrnet_ops.dbnet import DbnetSettings, Detections, dbnet_settings
+from ocdrnet_ops.decode import ImageLimits, decode_image
+from ocdrnet_ops.detect import Detector, detect_text
+from ocdrnet_ops.lines import Lines, decode_lines, time_steps
+from ocdrnet_ops.readings import Candidates, Reading, SecondReading
+from ocdrnet_ops.resize import DetectorInput
+from ocdrnet_ops.tiles import detector_tiles
+from ocdrnet_ops.upside_down import Readings, lines_to_turn, rate_readings, turn_crops
+from ocdrnet_triton.network import Network, Placement
+from ocdrnet_triton.openvino_network import OpenVinoNetwork
+from ocdrnet_triton.recognize import recognize
+
+Array = npt.NDArray[Any]
+Find = Callable[[Array, Array, tuple[int, int], DbnetSettings, str, Detector, Callable[[], Array]], Detections]
+LIMITS = ImageLimits()
+MAX_TILES = 64  # as in image_preprocess/config.pbtxt
+RECOGNIZED = ("output_id", "output_prob")
+
+
+class Recorder:
+    """A network that remembers what it was asked: exactly what the engine gets in the served pipeline."""
+
+    def __init__(self, network: Network) -> None:
+        """Wrap a network."""
+        self._network = network
+        self.inputs: list[npt.NDArray[np.uint8]] = []
+
+    def run(
+        self, inputs: Iterable[npt.NDArray[np.uint8]], more: Mapping[str, Array] | None = None
+    ) -> list[dict[str, Array]]:
+        """As the network's own."""
+        asked = list(inputs)
+        self.inputs += asked
+        return self._network.run(asked, more)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The two networks of a served repository, with their cards."""
+
+    detector: Recorder
+    detector_card: DetectorCard
+    recognizer: Recorder
+    recognizer_card: RecognizerCard
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Everything that flows between the steps for one picture."""
+
+    encoded: bytes
+    pixels: npt.NDArray[np.uint8]
+    seen: DetectorInput
+    maps: npt.NDArray[np.uint8]
+    settings: DbnetSettings
+    found: Detections
+    crops: Crops
+    first: Reading
+    rated: Readings
+    turned_crops: Crops
+    second: SecondReading
+    lines: Lines
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Width and height of the original in pixels."""
+        return self.pixels.shape[1], self.pixels.shape[0]
+
+    @property
+    def candidates(self) -> Candidates:
+        """The crops' outlines, as `text_decode` gets them."""
+        return Candidates(self.found.boxes, self.found.scores, self.crops.widths[:, 0])
+
+
+def open_pair(repository: Path, streams: int = 1) -> Pair:
+    """Load the networks that a served repository for the CPU holds.
+
+    Args:
+        repository: made by `ocdrnet models build`.
+        streams: of each network.
+    """
+    detector, recognizer = repository / "ocdnet" / "1", repository / "ocrnet" / "1"
+    placement = Placement(0, streams)
+    return Pair(
+        Recorder(OpenVinoNetwork(detector / "model.onnx", ["pred"], placement)),
+        read_detector_card(detector / "card.json"),
+        Recorder(OpenVinoNetwork(recognizer / "model.onnx", RECOGNIZED, placement)),
+        read_recognizer_card(recognizer / "card.json"),
+    )
+
+
+def read_in_process(encoded: bytes, pair: Pair, find: Find = detect_text) -> Trace:
+    """Read one picture with default options, as the ensemble does.
+
+    Args:
+        encoded: the image file.
+        pair: the networks.
+        find: probability maps -> boxes; `detect_text`, or another with its arguments.
+    """
+    pixels = decode_image(encoded, LIMITS).pixels
+    seen = detector_tiles(pixels, pair.detector_card, None, "auto", MAX_TILES)
+    settings = dbnet_settings(pair.detector_card, {})
+    detector = Detector(pair.detector_card, lambda tiles: _maps(pair.detector, tiles))
+    maps, size = detector.maps_of(seen.tiles), (pixels.shape[1], pixels.shape[0])
+    found = find(seen.placements, maps, size, settings, "auto", detector, lambda: seen.tiles)
+    crops = crop_lines(pixels, found.boxes, pair.recognizer_card)
+    first = _read(crops, pair)
+    steps = time_steps(crops.widths[:, 0], first.ids.shape[1], pair.recognizer_card)
+    rated = rate_readings(first.ids, first.probabilities, steps, pair.recognizer_card)
+    turned = lines_to_turn(rated, crops.widths[:, 0], "auto")
+    again = _turned(crops, turned, pair.recognizer_card)
+    reading = _read(again, pair)
+    second = SecondReading(reading.ids, reading.probabilities, turned)
+    candidates = Candidates(found.boxes, found.scores, crops.widths[:, 0])
+    least = pair.recognizer_card.min_text_score
+    lines = decode_lines(candidates, first, second, size, pair.recognizer_card, least)
+    return Trace(encoded, pixels, seen, maps, settings, found, crops, first, rated, again, second, lines)
+
+
+def _maps(network: Network, tiles: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    return np.concatenate([answer["pred"][:, 0] for answer in network.run(tile[None] for tile in tiles)])
+
+
+def _turned(crops: Crops, turned: npt.NDArray[np.int32], card: RecognizerCard) -> Crops:
+    if not len(turned):
+        return Crops(crops.pixels[:1, :, : card.width or WIDTH_STEP], np.zeros((1, 1), np.int32))
+    return Crops(turn_crops(crops.pixels[turned], crops.widths[turned, 0]), crops.widths[turned])
+
+
+def _read(crops: Crops, pair: Pair) -> Reading:
+    answer = recognize(pair.recognizer, [crops.pixels], [crops.widths[:, 0]], pair.recognizer_card)[0]
+    return Reading(answer["output_id"], answer["output_prob"])

@@ -1,0 +1,143 @@
+"""Every `ocdrnet_ops` function that lies on a picture's way through the served pipeline, with what it gets there."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from benchmarks.in_process import LIMITS, MAX_TILES, Array, Pair, Trace
+from ocdrnet_ops.crop import crop_lines, crop_widths
+from ocdrnet_ops.ctc import decode_ctc
+from ocdrnet_ops.dbnet import detect_boxes
+from ocdrnet_ops.decode import decode_image
+from ocdrnet_ops.decoded_line import DecodedLine
+from ocdrnet_ops.detect import Detector, detect_text
+from ocdrnet_ops.lines import decode_lines, time_steps
+from ocdrnet_ops.merge import merge_lines
+from ocdrnet_ops.merged_map import merge_maps
+from ocdrnet_ops.paragraphs import paragraphs
+from ocdrnet_ops.reading_order import reading_order
+from ocdrnet_ops.ribbon import ribbon_quads
+from ocdrnet_ops.sideways import looks_sideways
+from ocdrnet_ops.tiles import detector_tiles
+from ocdrnet_ops.upside_down import lines_to_turn, rate_readings, turn_crops
+from ocdrnet_ops.width_groups import group_by_width
+from ocdrnet_ops.words import split_words, word_quads
+
+Call = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class StepFunction:
+    """One function, ready to be called on one picture's data.
+
+    Attributes:
+        model: the Triton step that calls it.
+        name: of the function; `a > b` is a part of what `a` was timed for.
+        call: without arguments.
+    """
+
+    model: str
+    name: str
+    call: Call
+
+
+def step_functions(trace: Trace, pair: Pair) -> list[StepFunction]:
+    """The functions on one picture's data, in the order of the pipeline."""
+    return [*_seeing(trace, pair), *_cropping(trace, pair), *_reading(trace, pair)]
+
+
+def median_ms(call: Call, rounds: int) -> float:
+    """Median duration in milliseconds, after one call that does not count."""
+    call()
+    taken = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken) * 1000
+
+
+def _seeing(trace: Trace, pair: Pair) -> list[StepFunction]:
+    card, size, settings = pair.detector_card, trace.image_size, trace.settings
+    merge = partial(merge_maps, trace.maps, trace.seen.placements, size, settings)
+    merged, placement = merge()
+    quads = ribbon_quads(trace.found.boxes)
+    detect = partial(
+        detect_text, trace.seen.placements, trace.maps, size, settings, "off", Detector(card, _never), _tiles(trace)
+    )
+    step = "dbnet_postprocess"
+    return [
+        StepFunction("image_preprocess", "decode_image", partial(decode_image, trace.encoded, LIMITS)),
+        StepFunction(
+            "image_preprocess",
+            "detector_tiles",
+            partial(detector_tiles, trace.pixels, card, None, "auto", MAX_TILES),
+        ),
+        StepFunction(step, "detect_text", detect),
+        StepFunction(step, "detect_text > merge_maps", merge),
+        StepFunction(step, "detect_text > detect_boxes", partial(detect_boxes, merged, placement, size, settings)),
+        StepFunction(step, "detect_boxes > reading_order", partial(reading_order, quads)),
+        StepFunction(step, "looks_sideways", partial(looks_sideways, quads)),
+    ]
+
+
+def _cropping(trace: Trace, pair: Pair) -> list[StepFunction]:
+    card, widths = pair.recognizer_card, trace.crops.widths[:, 0]
+    first, turned = trace.first, trace.second.lines
+    steps = time_steps(widths, first.ids.shape[1], card)
+    found = [
+        StepFunction("text_crop", "crop_lines", partial(crop_lines, trace.pixels, trace.found.boxes, card)),
+        StepFunction("text_crop", "crop_lines > crop_widths", partial(crop_widths, trace.found.boxes, card)),
+        StepFunction("ocrnet", "group_by_width", partial(group_by_width, widths)),
+        StepFunction("text_turn", "rate_readings", partial(rate_readings, first.ids, first.probabilities, steps, card)),
+        StepFunction("text_turn", "lines_to_turn", partial(lines_to_turn, trace.rated, widths, "auto")),
+    ]
+    if len(turned):
+        turn = partial(turn_crops, trace.crops.pixels[turned], widths[turned])
+        found.append(StepFunction("text_turn", "turn_crops", turn))
+    return found
+
+
+def _reading(trace: Trace, pair: Pair) -> list[StepFunction]:
+    card, size = pair.recognizer_card, trace.image_size
+    decode = partial(decode_lines, trace.candidates, trace.first, trace.second, size, card, card.min_text_score)
+    decoded, step = _decode_all(trace, pair), "text_decode"
+    widths = (trace.crops.widths[: len(decoded), 0] / card.stride).tolist()
+    return [
+        StepFunction(step, "decode_lines", decode),
+        StepFunction(step, "decode_lines > decode_ctc", partial(_decode_all, trace, pair)),
+        StepFunction(step, "decode_lines > split_words", partial(_split_all, decoded, widths)),
+        StepFunction(step, "decode_lines > word_quads", partial(_quads_all, trace, decoded, widths)),
+        StepFunction(step, "decode_lines > reading_order", partial(reading_order, trace.lines.boxes)),
+        StepFunction(step, "decode_lines > paragraphs", partial(paragraphs, trace.lines.boxes)),
+        StepFunction(step, "merge_lines", partial(merge_lines, trace.lines, "line")),
+    ]
+
+
+def _decode_all(trace: Trace, pair: Pair) -> list[DecodedLine]:
+    rows = zip(trace.first.ids, trace.first.probabilities, strict=True)
+    lines = [decode_ctc(ids, probabilities, pair.recognizer_card.characters) for ids, probabilities in rows]
+    return lines[: len(trace.found.boxes)]
+
+
+def _split_all(decoded: list[DecodedLine], steps: list[float]) -> None:
+    for line, width in zip(decoded, steps, strict=True):
+        split_words(line, width)
+
+
+def _quads_all(trace: Trace, decoded: list[DecodedLine], steps: list[float]) -> None:
+    for outline, line, width in zip(trace.found.boxes, decoded, steps, strict=True):
+        word_quads(outline, split_words(line, width))
+
+
+def _tiles(trace: Trace) -> Callable[[], Array]:
+    return lambda: trace.seen.tiles
+
+
+def _never(_: object) -> Any:  # noqa: ANN401
+    raise AssertionError("with upside_down off the detector is not asked again")

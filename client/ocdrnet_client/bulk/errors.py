@@ -1,0 +1,36 @@
+"""What ends a bulk run; a picture that fails does not.
+
+OcdrnetError
+└── BulkError
+    ├── SourceError      the source cannot be listed, or holds no picture
+    ├── OutputError      the output cannot be read or written
+    ├── ManifestError    the output belongs to a run with another source or other options
+    ├── ShardBusyError   another process works on the shard
+    └── ServerGoneError  the server stayed away for longer than allowed; the run can go on later
+"""
+
+from ocdrnet_client.errors import OcdrnetError
+
+
+class BulkError(OcdrnetError):
+    """Root of what this package raises on purpose; the text says what to do."""
+
+
+class SourceError(BulkError):
+    """The source cannot be listed, or holds no picture."""
+
+
+class OutputError(BulkError):
+    """The output cannot be read or written."""
+
+
+class ManifestError(BulkError):
+    """The output belongs to a run with another source or other options."""
+
+
+class ShardBusyError(BulkError):
+    """Another process works on the shard."""
+
+
+class ServerGoneError(BulkError):
+    """The server stayed away for longer than allowed."""

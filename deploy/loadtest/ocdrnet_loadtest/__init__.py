@@ -1,0 +1,1 @@
+"""Load on a served ensemble: locust users, an open loop, and a staircase that finds the knee."""

@@ -1,0 +1,169 @@
+"""Users for locust: each sends a picture, waits for its answer, and sends the next (a closed loop).
+
+Importing this patches the process for gevent; nothing else of this package does.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import grpc.experimental.gevent
+import numpy as np
+import urllib3
+from locust import User, events, task
+from locust.exception import StopUser
+from tritonclient.grpc import InferenceServerClient, InferInput
+from tritonclient.utils import InferenceServerException
+
+from ocdrnet_client.errors import ConfigurationError
+from ocdrnet_client.protocol import INPUT
+from ocdrnet_client.transports.grpc_channel import channel_arguments
+from ocdrnet_loadtest.errors import LoadTestError
+from ocdrnet_loadtest.locust_options import add_options, pictures_of, send_settings_of
+from ocdrnet_loadtest.pictures import Picture
+from ocdrnet_loadtest.sending.base import NO_CONNECTION, NOT_OCR, TIMED_OUT, Reply, SendSettings
+from ocdrnet_loadtest.sending.grpc_messages import count_boxes
+from ocdrnet_loadtest.sending.http_sender import count_triton_boxes, counted, triton_headers, triton_url
+
+# Before any channel is made: gRPC's own threads would otherwise block gevent's.
+grpc.experimental.gevent.init_gevent()
+events.init_command_line_parser.add_listener(add_options)
+
+
+class _Reader(User):  # type: ignore[misc]  # locust is untyped
+    """What both kinds of users do."""
+
+    abstract = True
+    request_type = ""
+
+    def on_start(self) -> None:
+        """Prepare the pictures; a mistake in the options ends the user, with a line in the log."""
+        options = self.environment.parsed_options
+        try:
+            self._pictures: tuple[Picture, ...] = pictures_of(options)
+            self._settings: SendSettings = send_settings_of(options, self.host)
+            self._connect()
+        except (LoadTestError, ConfigurationError) as error:
+            logging.error("%s", error)
+            raise StopUser from error
+        self._random = Random(f"{options.seed}/{id(self)}")
+
+    def wait_time(self) -> float:
+        """Seconds of rest between two pictures."""
+        return float(self.environment.parsed_options.think)
+
+    @task  # type: ignore[untyped-decorator]
+    def read(self) -> None:
+        """Send one picture and tell locust how it went."""
+        index = self._random.randrange(len(self._pictures))
+        picture = self._pictures[index]
+        wall, begin = time.time(), time.perf_counter()
+        reply = self._send(picture)
+        seconds = time.perf_counter() - begin
+        self.environment.ocdrnet_shots.append((index, begin, begin + seconds, reply.status, reply.boxes))
+        self.environment.events.request.fire(
+            request_type=self.request_type,
+            name=picture.size_class,
+            start_time=wall,
+            response_time=seconds * 1e3,
+            response_length=reply.boxes or 0,
+            exception=None if reply.boxes is not None else RuntimeError(reply.status),
+            context={},
+        )
+
+    def _connect(self) -> None:
+        raise NotImplementedError
+
+    def _send(self, picture: Picture) -> Reply:
+        raise NotImplementedError
+
+
+class GrpcUser(_Reader):
+    """Reads over gRPC, on a connection of its own."""
+
+    host = "grpc://127.0.0.1:8001"
+    request_type = "gRPC"
+
+    def on_stop(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def _connect(self) -> None:
+        address = self._settings.address
+        # Or else all users of a process would share one connection, and a cluster would see one caller.
+        arguments = [*channel_arguments(address), ("grpc.use_local_subchannel_pool", 1)]
+        self._client: Any = InferenceServerClient(address.target, ssl=address.is_secure, channel_args=arguments)
+        self._inputs = {picture.name: _input(picture) for picture in self._pictures}
+
+    def _send(self, picture: Picture) -> Reply:
+        settings = self._settings
+        try:
+            result = self._client.infer(
+                settings.model,
+                [self._inputs[picture.name]],
+                parameters=dict(settings.options),
+                client_timeout=settings.timeout_s,
+            )
+        except InferenceServerException as error:
+            status = str(error.status()).removeprefix("StatusCode.")
+            return Reply(TIMED_OUT if status == "DEADLINE_EXCEEDED" else status)
+        boxes = count_boxes(result.get_response())
+        return Reply(NOT_OCR if boxes is None else "OK", boxes)
+
+
+class HttpUser(_Reader):
+    """Reads over HTTP, the picture as the body, on a connection of its own."""
+
+    host = "http://127.0.0.1:8000"
+    request_type = "HTTP"
+
+    def on_stop(self) -> None:
+        """Close the connection."""
+        self._pool.clear()
+
+    def _connect(self) -> None:
+        self._url = triton_url(self._settings)
+        self._headers = triton_headers(self._settings)
+        self._pool = urllib3.PoolManager(1, retries=False, timeout=self._settings.timeout_s)
+
+    def _send(self, picture: Picture) -> Reply:
+        try:
+            response = self._pool.request("POST", self._url, body=picture.content, headers=self._headers)
+        except urllib3.exceptions.TimeoutError:
+            return Reply(TIMED_OUT)
+        except urllib3.exceptions.HTTPError:
+            return Reply(NO_CONNECTION)
+        if response.status != 200:
+            return Reply(str(response.status))
+        boxes = counted(count_triton_boxes, response.headers, response.data)
+        return Reply(NOT_OCR if boxes is None else "200", boxes)
+
+
+def _input(picture: Picture) -> Any:  # noqa: ANN401 (tritonclient is untyped)
+    tensor = InferInput(INPUT, [len(picture.content)], "UINT8")
+    tensor.set_data_from_numpy(np.frombuffer(picture.content, np.uint8))
+    return tensor
+
+
+@events.init.add_listener  # type: ignore[untyped-decorator]
+def _begin(environment: Any, **_arguments: object) -> None:  # noqa: ANN401 (locust is untyped)
+    environment.ocdrnet_shots = []
+    if environment.host:
+        # A url has one protocol; without one, both kinds of users run, each at its own default.
+        is_http = environment.host.startswith("http")
+        environment.user_classes = [kind for kind in environment.user_classes if _fits(kind, is_http)]
+
+
+def _fits(kind: type, is_http: bool) -> bool:
+    return not issubclass(kind, _Reader) or issubclass(kind, HttpUser) == is_http
+
+
+@events.quitting.add_listener  # type: ignore[untyped-decorator]
+def _write_shots(environment: Any, **_arguments: object) -> None:  # noqa: ANN401 (locust is untyped)
+    if path := environment.parsed_options.shots_file:
+        Path(path).write_text(json.dumps(environment.ocdrnet_shots), encoding="utf-8")

@@ -1,0 +1,102 @@
+"""Runs one step of an open loop: settle, send by the schedule, wait for the last answer, look at the server."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from random import Random
+
+from ocdrnet_loadtest.arrivals import CLOSED, schedule
+from ocdrnet_loadtest.observing import Observer
+from ocdrnet_loadtest.open_loop import send_by_schedule
+from ocdrnet_loadtest.pictures import Picture
+from ocdrnet_loadtest.result import MixPicture
+from ocdrnet_loadtest.sending.base import Sender, SendSettings
+from ocdrnet_loadtest.settings import StepSettings
+from ocdrnet_loadtest.shots import Shot
+from ocdrnet_loadtest.step_building import Plan, build_step
+from ocdrnet_loadtest.step_result import Step
+from ocdrnet_loadtest.users import Users, shots_of_users
+from ocdrnet_loadtest.watch import Watch
+
+
+class Bench:
+    """A sender, the pictures to send, and the server under observation."""
+
+    def __init__(
+        self,
+        sender: Sender,
+        pictures: Sequence[Picture],
+        settings: StepSettings,
+        observer: Observer,
+        on_change: Callable[[Watch], None] | None = None,
+    ) -> None:
+        """Set up.
+
+        Args:
+            sender: of the running loop.
+            pictures: each is sent with the same probability.
+            settings: of all steps.
+            observer: of the server.
+            on_change: called after each answer of a step.
+        """
+        self._sender = sender
+        self._pictures = pictures
+        self._settings = settings
+        self.observer = observer
+        self._on_change = on_change
+        self._random = Random(settings.seed)
+        self._sent: dict[str, int] = defaultdict(int)
+        self._boxes: dict[str, list[int]] = defaultdict(list)
+
+    async def step(self, rate: float, *, count: int | None = None, is_judged: bool = False) -> Step:
+        """One rate, requests a second, for `count` requests or as many as the settings say."""
+        settings = self._settings
+        count = settings.count(rate) if count is None else count
+        settling = settings.settling_count(rate)
+        offsets = schedule(settings.arrivals, rate, settling, self._random)
+        offsets += [settling / rate + at for at in schedule(settings.arrivals, rate, count, self._random)]
+        pictures = self._random.choices(self._pictures, k=len(offsets))
+        watch = Watch(len(offsets), settings.limits, may_end_early=is_judged, on_change=self._on_change)
+        before = await self.observer.view()
+        shots = await send_by_schedule(self._sender, pictures, offsets, watch)
+        await self.observer.drained(settings.drain_s)
+        around = self.observer.surroundings(before, await self.observer.view(), len(shots))
+        self._remember(shots)
+        plan = Plan(settings.arrivals, rate, None, settling, count / rate, settings.limits, is_judged)
+        return build_step(shots, plan, len(offsets), around)
+
+    async def closed_step(self, users: Users, send: SendSettings) -> Step:
+        """Locust's users, each of whom waits for the answer; their first requests, all at once, do not count."""
+        before = await self.observer.view()
+        shots = await shots_of_users(users, self._pictures, send, self._settings.seed)
+        around = self.observer.surroundings(before, await self.observer.view(), len(shots))
+        self._remember(shots)
+        settling = min(users.count, len(shots) - 1)
+        seconds = shots[-1].due - shots[settling].due
+        plan = Plan(CLOSED, None, users.count, settling, seconds, self._settings.limits)
+        return build_step(shots, plan, len(shots), around)
+
+    def mix(self) -> tuple[MixPicture, ...]:
+        """What was sent in all steps so far, and what the server found in it."""
+        return tuple(
+            MixPicture(
+                picture.name,
+                picture.width,
+                picture.height,
+                len(picture.content),
+                self._sent[picture.name],
+                _mean(self._boxes[picture.name]),
+            )
+            for picture in self._pictures
+        )
+
+    def _remember(self, shots: Sequence[Shot]) -> None:
+        for shot in shots:
+            self._sent[shot.picture.name] += 1
+            if shot.reply.boxes is not None:
+                self._boxes[shot.picture.name].append(shot.reply.boxes)
+
+
+def _mean(values: Sequence[int]) -> float | None:
+    return sum(values) / len(values) if values else None

@@ -1,0 +1,1 @@
+"""The chart, and what writes its schema and its table of values."""

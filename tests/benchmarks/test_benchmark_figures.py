@@ -1,0 +1,121 @@
+"""The arithmetic behind the benchmarks' tables."""
+
+import numpy as np
+import pytest
+
+from benchmarks.box_matching import match_boxes
+from benchmarks.cpu_time import model_of, python_share, used_between
+from benchmarks.limit import rebatched
+from benchmarks.pipeline import summary_rows
+from benchmarks.readers import Round
+from benchmarks.report import Conditions, Table, shown, write_report
+from benchmarks.scaling import with_instances
+from benchmarks.triton_statistics import parse_statistics
+from benchmarks.trtexec_output import Performance, TrtexecOutputError, parse_performance
+from benchmarks.usual_postprocess import usual_boxes
+from ocdrnet_ops.dbnet import DbnetSettings, detect_boxes
+
+STUB = "/somewhere/python/triton_python_backend_stub"
+SUMMARY = """[I] === Performance summary ===
+[I] Throughput: 512.5 qps
+[I] Latency: min = 2.1 ms, max = 3.5 ms, mean = 2.4 ms, median = 2.3 ms, percentile(99%) = 3.2 ms
+[I] Enqueue Time: min = 0.1 ms, max = 0.4 ms, mean = 0.2 ms, median = 0.15 ms
+[I] GPU Compute Time: min = 1.8 ms, max = 2.9 ms, mean = 1.95 ms, median = 1.91 ms, percentile(99%) = 2.7 ms
+"""
+
+
+def square(x, y, side=10):
+    return np.array([[x, y], [x + side, y], [x + side, y + side], [x, y + side]], np.float32)
+
+
+def test_boxes_match_one_to_one_the_best_overlap_first():
+    first = np.stack([square(0, 0), square(2, 0), square(100, 0)])
+    second = np.stack([square(2, 0), square(0, 1)])
+    matching = match_boxes(first, second)
+    assert matching.overlaps == pytest.approx((1.0, 90 / 110))
+    assert (matching.only_first, matching.only_second) == (1, 0)
+
+
+def test_nothing_matches_nothing():
+    assert match_boxes(np.zeros((0, 4, 2), np.float32), square(0, 0)[None]).only_second == 1
+
+
+def test_a_stub_is_named_after_its_model_and_all_else_is_the_server():
+    assert model_of([STUB, "/repository/text_crop/1/model.py", "region"]) == "text_crop"
+    assert model_of(["/somewhere/tritonserver", "--model-repository=/repository"]) == "tritonserver"
+    assert model_of([]) == "tritonserver"
+
+
+def test_the_python_share_leaves_out_networks_and_server():
+    used = used_between({"ocdnet": 1.0}, {"ocdnet": 7.0, "ocrnet": 2.0, "tritonserver": 1.0, "text_crop": 1.0})
+    assert used["ocdnet"] == 6.0
+    assert python_share(used) == pytest.approx(0.1)
+    assert python_share({}) == 0
+
+
+def test_rebatched_keeps_every_row_and_never_mixes_shapes():
+    batches = [np.full((3, 48, 64, 3), 1, np.uint8), np.full((2, 48, 96, 3), 2, np.uint8), batch_of(2, 64, 3)]
+    found = rebatched(batches, 4)
+    assert [batch.shape[:3] for batch in found] == [(2, 48, 96), (4, 48, 64), (1, 48, 64)]
+    assert sorted(row[0, 0, 0] for batch in found for row in batch) == [1, 1, 1, 2, 2, 3, 3]
+    assert rebatched(batches, 0) == batches
+
+
+def batch_of(count, width, value):
+    return np.full((count, 48, width, 3), value, np.uint8)
+
+
+def test_summary_rows_hold_readers_against_one_client_and_the_limit():
+    measured = {
+        "ours": [Round(2.0, 9, (1.0, 1.0)), Round(4.0, 9, (1.0, 3.0)), Round(2.0, 9, (1.0, 1.0))],
+        "theirs": [Round(4.0, 8, ()), Round(4.0, 8, ()), Round(6.0, 8, ())],
+        "limit": [Round(1.0, 9, ()), Round(1.0, 9, ()), Round(1.5, 9, ())],
+    }
+    ours, theirs, limit = summary_rows(measured, 2)
+    assert ours == ("ours", 1.0, 1000.0, 3000.0, 9, 1.0, 0.5)
+    assert theirs == ("theirs", 0.5, None, None, 8, 2.0, 0.25)
+    assert limit[-1] == 1.0
+
+
+def test_a_report_says_everything_and_marks_what_was_not_measured(tmp_path):
+    table = Table("one", ("name", "images/s"), (("a|b", 1234.5), ("gone", None)))
+    page = write_report("trial", Conditions("metric M", "warm W", "timer T", "unfair U"), [table], tmp_path)
+    for text in ("metric M", "warm W", "timer T", "unfair U", "| a\\|b | 1,234 |", "| gone | - |", "cores"):
+        assert text in page
+    assert (tmp_path / "trial.md").read_text() == page
+    assert '"images/s": 1234.5' in (tmp_path / "trial.json").read_text()
+    assert shown(0.01234) == "0.0123"
+
+
+def test_instances_replace_those_that_were_there():
+    changed = with_instances('name: "ocdnet" instance_group { count: 9 kind: KIND_GPU }', 2)
+    assert "count: 2" in changed
+    assert "KIND_CPU" in changed
+    assert "9" not in changed
+
+
+def test_triton_s_counters_are_read_where_zeros_are_left_out():
+    stats = {"success": {"count": "3"}, "queue": {"ns": "5"}, "compute_infer": {"ns": "7"}}
+    found = parse_statistics({"model_stats": [{"name": "m", "execution_count": "2", "inference_stats": stats}]})["m"]
+    assert (found.requests, found.executions, found.queue_ns, found.input_ns, found.infer_ns) == (3, 2, 5, 0, 7)
+    assert found.since(found).infer_ns == 0
+
+
+def test_trtexec_s_summary_is_read_and_its_absence_is_an_error():
+    assert parse_performance(SUMMARY) == Performance(512.5, 1.91)
+    with pytest.raises(TrtexecOutputError, match="FAILED"):
+        parse_performance("&&&& FAILED TensorRT.trtexec")
+
+
+def test_the_usual_post_processing_finds_the_boxes_of_this_project():
+    probability = np.zeros((200, 400), np.uint8)
+    probability[20:60, 30:330] = 255
+    probability[100:130, 200:380] = 200
+    probability[150:152, 10:300] = 255  # too thin for both
+    settings = DbnetSettings(0.3, 0.5, 1.5, 100, 3, False)
+    placement = np.array([0, 0, 1, 1], np.float32)
+    usual, scores = usual_boxes(probability, placement, settings)
+    matching = match_boxes(detect_boxes(probability, placement, (400, 200), settings).boxes, usual)
+    assert (matching.only_first, matching.only_second) == (0, 0)
+    assert min(matching.overlaps) > 0.95
+    assert sorted(scores) == pytest.approx([200 / 255, 1.0], abs=0.01)

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.plots import lines
-from benchmarks.published_speeds import PUBLISHED, SOURCE
+from ocdrnet_deploy.planning.published_speeds import PUBLISHED, SOURCE
 from benchmarks.report import Cell, Conditions, Table, command_line, positive, write_report
 from benchmarks.served_repository import add_repository_options, repository_of
 from benchmarks.trtexec_output import parse_performance

@@ -48,6 +48,7 @@ COMMANDS = {
     "models": LazyCommand(
         "ocdrnet_deploy.commands.models:models", "serve", "List networks, and build the repository to serve."
     ),
+    "plan": LazyCommand("ocdrnet_deploy.commands.plan:plan", "client", "How many replicas a load needs."),
     "read": LazyCommand("ocdrnet_client.commands.read:read", "client", "Read the text in pictures."),
     "serve": LazyCommand("ocdrnet_deploy.commands.serve:serve", "serve", "Run a server on this machine."),
 }

@@ -19,6 +19,7 @@ DeployError
 │   ├── NgcUnavailableError             it failed again and again
 │   ├── ChecksumError                   other bytes than recorded
 │   └── NetworkCacheError               the cache cannot be written, or is full
+├── planning.errors.PlanningError   a capacity plan that cannot be made from what was given
 └── ServerError                     the local Triton server
     ├── RefusalError                nothing was started; the user has to change something first (exit code 2)
     │   ├── UnsupportedPlatformError    not Linux on x86-64

@@ -5,7 +5,7 @@ from chart_render import the
 
 
 def test_the_pip_package_s_triton_is_started_by_its_own_command():
-    container = triton({"mode": "cpu", "server": {"startup": {"seconds": 240}}})
+    container = triton({"mode": "cpu", "server": {"startup": {"seconds": 240}, "exitTimeoutSeconds": 44}})
     assert container["command"] == ["ocdrnet", "serve"]
     assert container["args"] == [
         "--repository=/repository",
@@ -15,6 +15,7 @@ def test_the_pip_package_s_triton_is_started_by_its_own_command():
         "--metrics-port=8002",
         "--log=info",
         "--timeout=240",
+        "--exit-timeout=44",
     ]
 
 

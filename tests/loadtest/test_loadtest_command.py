@@ -141,5 +141,6 @@ def test_locusts_users_make_a_step(model, tmp_path, api):
     (step,) = LoadTestResult.load(tmp_path / "a.json").steps
     assert (step.users, step.offered_rate, step.arrivals) == (2, None, "closed")
     assert step.sent == step.answered > 2
-    assert len(model.seen) == 3 + 2 + step.sent
+    # Each user's last request may still be under way when the time is over: it is not counted.
+    assert 0 <= len(model.seen) - (3 + 2 + step.sent) <= 2
     assert json.loads((tmp_path / "a.json").read_text())["mode"] == "users"

@@ -65,12 +65,14 @@ class ServedModel:
         max_batch_size: 0 where the model does not batch.
         queue_delay_s: how long the dynamic batcher waits for company; None without a dynamic batcher.
         depends_on: names of the ensemble's steps in their order, empty for all other models.
+        preferred_batch_size: rows at which the dynamic batcher stops to collect; None where it goes to the maximum.
     """
 
     instances: int
     max_batch_size: int
     queue_delay_s: float | None = None
     depends_on: tuple[str, ...] = ()
+    preferred_batch_size: int | None = None
 
 
 @dataclass(frozen=True)

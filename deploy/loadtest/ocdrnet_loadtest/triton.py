@@ -124,7 +124,8 @@ def _served(config: Mapping[str, Any], steps: Iterable[str]) -> ServedModel:
     groups = config.get("instance_group") or ()
     # A group on GPUs has `count` instances on each of them.
     instances = sum(int(group.get("count", 1)) * max(1, len(group.get("gpus") or ())) for group in groups)
-    return ServedModel(max(1, instances), int(config.get("max_batch_size", 0)), delay, tuple(steps))
+    preferred = max(map(int, (batching or {}).get("preferred_batch_size") or ()), default=None)
+    return ServedModel(max(1, instances), int(config.get("max_batch_size", 0)), delay, tuple(steps), preferred)
 
 
 async def executions(questions: Questions, models: Iterable[str]) -> dict[str, dict[int, tuple[int, float]]]:

@@ -43,6 +43,14 @@ _PORT = click.IntRange(0, 65535)
     show_default=True,
     help="Seconds that loading the models may take.",
 )
+@click.option(
+    "--exit-timeout",
+    "exit_timeout_s",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="Seconds that accepted requests may take after a signal to stop.",
+)
 def serve(
     *,
     repository: Path,
@@ -52,6 +60,7 @@ def serve(
     metrics_port: int,
     log: LogLevel,
     timeout_s: float,
+    exit_timeout_s: int,
 ) -> None:
     """Serve a repository with Triton on this machine's CPU; Ctrl-C stops it.
 
@@ -68,6 +77,7 @@ def serve(
             log=log,
             on_log=console.log,
             ready_timeout_s=timeout_s,
+            exit_timeout_s=exit_timeout_s,
         )
         console.show_start(repository, server.addresses)
         _run(server, console)

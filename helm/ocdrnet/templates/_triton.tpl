@@ -4,9 +4,9 @@
 {{- if eq .pair.models.prepare "none" }}{{ .pair.models.servedRepository }}{{ else }}/repository{{ end }}
 {{- end }}
 
-{{- /* Seconds that the server takes to end: in mode cpu those of `ocdrnet serve`, 5 for requests and 3 for Triton. */}}
+{{- /* Seconds that the server takes to end: in mode cpu `ocdrnet serve` gives Triton 3 more. */}}
 {{- define "ocdrnet.exitSeconds" -}}
-{{- eq .root.Values.mode "cpu" | ternary 8 (int .pair.server.exitTimeoutSeconds) }}
+{{- add (eq .root.Values.mode "cpu" | ternary 3 0) .pair.server.exitTimeoutSeconds }}
 {{- end }}
 
 {{- define "ocdrnet.graceSeconds" -}}
@@ -31,6 +31,7 @@ args:
   - --metrics-port=8002
   - --log=info
   - --timeout={{ int .pair.server.startup.seconds }}
+  - --exit-timeout={{ int .pair.server.exitTimeoutSeconds }}
 {{- else -}}
 command: [tritonserver]
 args:

@@ -1,0 +1,167 @@
+"""Reads the JSON of `ocdrnet loadtest`, as `docs/load-tests.md` describes it; strict, for a plan follows from it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ocdrnet_deploy.planning.errors import MeasurementError
+from ocdrnet_deploy.planning.json_fields import Fields
+from ocdrnet_deploy.planning.measurement import Batch, Knee, Measurement, Model, ModelCounts, Picture, Step
+from ocdrnet_deploy.planning.measurement_doubts import PREFERRED, doubts, silent_on_preferred
+
+FORMAT = "ocdrnet-loadtest"
+VERSION = 1
+HOW_TO_MEASURE = (
+    "measure a running server with: pip install 'ocdrnet[loadtest]', then "
+    "ocdrnet loadtest --images FOLDER --p99 1s --json results.json"
+)
+
+
+def load_measurement(path: Path) -> Measurement:
+    """Read the JSON of `ocdrnet loadtest`.
+
+    Raises:
+        MeasurementError: it cannot be read, is something else, or lacks a field; the text names it.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise MeasurementError(f"cannot read {path}: {error}; {HOW_TO_MEASURE}") from error
+    try:
+        return parse_measurement(data)
+    except MeasurementError as error:
+        raise MeasurementError(f"{path}: {error}; {HOW_TO_MEASURE}") from error
+
+
+def parse_measurement(data: object) -> Measurement:
+    """As `load_measurement`, from parsed JSON."""
+    root = Fields(data, "")
+    _check_format(root)
+    target, machine = root.sub("target"), root.sub("machine")
+    ensemble = target.text("model")
+    served = target.sub("models")
+    if not served.has(ensemble):
+        raise MeasurementError(
+            f"{served.place(ensemble)} is missing: the server did not say what the ensemble is made of"
+        )
+    visits = served.sub(ensemble).names("depends_on")
+    if not visits:
+        raise MeasurementError(f"{served.place(ensemble)}.depends_on is empty; it must name the ensemble's steps")
+    is_local = machine.flag("server_is_local")
+    steps = _open_loop_steps(root)
+    low = _step(min(steps, key=lambda step: step.number("offered_rate")), ensemble, visits, is_local)
+    knee = _knee(root, steps)
+    return Measurement(
+        ensemble=ensemble,
+        visits=visits,
+        models={name: _model(served.sub(name)) for name in dict.fromkeys(visits)},
+        cores=_cores(machine),
+        cpu=machine.text("cpu"),
+        pictures=_pictures(root.sub("mix")),
+        low=low,
+        knee=knee,
+        is_poisson=root.text("arrivals") == "poisson",
+        warnings=(*doubts(low, knee, steps), *silent_on_preferred(served, visits)),
+    )
+
+
+def _check_format(root: Fields) -> None:
+    if root.has("benchmark"):
+        raise MeasurementError("this is the result of a benchmark; planning takes that of `ocdrnet loadtest`")
+    if not root.has("format") or root.text("format") != FORMAT:
+        raise MeasurementError(f'format is not "{FORMAT}"')
+    if root.count("version") != VERSION:
+        raise MeasurementError(f"version is {root.count('version')}; this program reads {VERSION}")
+
+
+def _open_loop_steps(root: Fields) -> list[Fields]:
+    steps = [step for step in root.each("steps") if step.has("offered_rate") and step.number("offered_rate") > 0]
+    if not steps:
+        raise MeasurementError("steps has none with an offered_rate; planning takes a staircase or --rate, not --users")
+    return steps
+
+
+def _cores(machine: Fields) -> int:
+    cores = machine.count("cores")
+    if not cores:
+        raise MeasurementError(f"{machine.place('cores')} is 0; it must be 1 at least")
+    return cores
+
+
+def _pictures(mix: Fields) -> tuple[Picture, ...]:
+    """Those that were sent: one that never went out has no boxes."""
+    found = tuple(_picture(picture) for picture in mix.each("pictures") if picture.count("sent"))
+    if not found:
+        raise MeasurementError(f"{mix.place('pictures')} has none that was sent")
+    return found
+
+
+def _picture(picture: Fields) -> Picture:
+    return Picture(picture.count("width") * picture.count("height"), picture.number("boxes"))
+
+
+def _model(model: Fields) -> Model:
+    return Model(
+        instances=max(1, model.count("instances")),
+        max_batch_size=model.count("max_batch_size"),
+        queue_delay_s=model.number("queue_delay_s") if model.has("queue_delay_s") else 0.0,
+        preferred_batch_size=model.count(PREFERRED) if model.has(PREFERRED) else None,
+    )
+
+
+def _step(step: Fields, ensemble: str, visits: tuple[str, ...], is_local: bool) -> Step:
+    models = step.sub("models")
+    names = (ensemble, *dict.fromkeys(visits))
+    if not step.has("server_cpu_s"):
+        raise MeasurementError(
+            f"{step.place('server_cpu_s')} is missing: measure on the server's machine, with --server-pid where needed"
+        )
+    processes = step.sub("server_cpu_s")
+    latency, lateness = step.sub("latency"), step.sub("lateness")
+    return Step(
+        rate=step.number("offered_rate"),
+        sent=step.count("sent"),
+        settling=step.count("settling"),
+        mean_s=latency.number("mean"),
+        quantiles=latency.numbers("quantiles") if latency.has("quantiles") else (),
+        cpu_s={name: processes.number(name) for name in processes.keys()},  # noqa: SIM118 (not a dict)
+        client_cpu_s=lateness.number("cpu_share") * step.number("seconds") if is_local else 0.0,
+        models={name: _counts(models.sub(name)) for name in names},
+    )
+
+
+def _counts(model: Fields) -> ModelCounts:
+    found = ModelCounts(
+        requests=model.count("requests"),
+        inferences=model.count("inferences"),
+        executions=model.count("executions"),
+        queue_s=model.number("queue_s"),
+        request_s=sum(model.number(f"compute_{part}_s") for part in ("input", "infer", "output")),
+        batches=tuple(
+            Batch(batch.count("size"), batch.count("executions"), batch.number("compute_s"))
+            for batch in model.each("batches")
+        ),
+    )
+    for key, value in (("requests", found.requests), ("batches", found.executions and found.busy_s)):
+        if not value:
+            raise MeasurementError(f"{model.place(key)} holds nothing; the model must have worked during the step")
+    return found
+
+
+def _knee(root: Fields, steps: list[Fields]) -> Knee | None:
+    if not root.has("knee"):
+        return None
+    knee = root.sub("knee")
+    if not knee.has("rate"):
+        return None
+    at_knee = [step for step in steps if step.number("offered_rate") == knee.number("rate")]
+    shown = at_knee[-1] if at_knee else steps[0]
+    return Knee(
+        rate=knee.number("rate"),
+        failed_rate=knee.number("failed_rate") if knee.has("failed_rate") else None,
+        p99_limit_s=knee.number("p99_limit_s"),
+        requests=max(1, shown.count("sent")),
+        settling=shown.count("settling"),
+        is_servers=knee.text("limited_by") == "server",
+    )

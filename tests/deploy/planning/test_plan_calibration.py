@@ -1,0 +1,120 @@
+"""A server that is known, measured at low load as a load test would, must be found again."""
+
+import pytest
+from plan_results import measured_by_simulation, result, server, step
+
+from ocdrnet_deploy.planning.calibration import calibrated_pipeline
+from ocdrnet_deploy.planning.knee import knee_of
+from ocdrnet_deploy.planning.load import Load
+from ocdrnet_deploy.planning.low_load import measured_pipeline, without_generator
+from ocdrnet_deploy.planning.measurement_file import parse_measurement
+
+LOAD = Load(requests=1000, settling=100)
+
+
+def station(pipeline, name):
+    return next(index for index, each in enumerate(pipeline.stations) if each.name == name)
+
+
+# Rates at which a quarter to a half of the cores are used, as at the first step of a staircase.
+@pytest.mark.parametrize(
+    ("cores", "rate", "boxes"),
+    [(2, 3.5, (2, 8)), (2, 0.9, (20, 60)), (8, 4.0, (2, 8))],
+    ids=["few lines", "many lines", "many cores"],
+)
+def test_a_known_server_is_found_again(cores, rate, boxes, monkeypatch):
+    true = server(cores, boxes=boxes)
+    measured = parse_measurement(measured_by_simulation(true, rate, monkeypatch, boxes=boxes))
+    found = calibrated_pipeline(measured)
+    assert found.resource_load(0) == pytest.approx(true.resource_load(0), rel=0.03)
+    for name in ("ocdnet", "ocrnet", "text_decode"):
+        expected = true.station_load(station(true, name))
+        assert found.station_load(station(found, name)) == pytest.approx(expected, rel=0.08), name
+    assert knee_of(found, 3.0, LOAD) == pytest.approx(knee_of(true, 3.0, LOAD), rel=0.06)
+
+
+def test_waiting_for_cores_is_taken_out_of_measured_times(monkeypatch):
+    true = server(2)
+    measured = parse_measurement(measured_by_simulation(true, 4.0, monkeypatch))
+    raw, found = measured_pipeline(measured), calibrated_pipeline(measured)
+    own = true.station_load(station(true, "ocdnet"))
+    assert raw.station_load(station(raw, "ocdnet")) > 1.04 * own
+    assert found.station_load(station(found, "ocdnet")) == pytest.approx(own, rel=0.04)
+
+
+def test_the_spread_of_latencies_tells_how_size_counts(monkeypatch):
+    """Pictures of four times the pixels: either all the same to the detector, or four times its work."""
+    pixels = (400, 1600)
+    for sizes, least, most in (((1.0, 1.0), 1.0, 1.5), ((0.4, 1.6), 2.8, 4.0)):
+        true = server(8, boxes=(5, 5), sizes=sizes)
+        data = measured_by_simulation(true, 1.0, monkeypatch, boxes=(5, 5), pixels=pixels)
+        found = calibrated_pipeline(parse_measurement(data))
+        small, large = found.visits[2].tasks
+        assert found.stations[found.visits[2].station].name == "ocdnet"
+        assert least <= large.seconds / small.seconds <= most
+
+
+def test_without_quantiles_all_pictures_are_alike(monkeypatch):
+    data = measured_by_simulation(server(2), 2.0, monkeypatch)
+    del data["steps"][0]["latency"]["quantiles"]
+    small, large = calibrated_pipeline(parse_measurement(data)).visits[2].tasks
+    assert small.seconds == large.seconds
+
+
+def test_the_knee_plays_no_part(monkeypatch):
+    """Nothing but the lowest rate decides what is predicted."""
+    low = step(2.0)
+    fast, slow = step(9.0), step(9.0)
+    for counts in slow["models"].values():
+        counts["compute_infer_s"] *= 10
+        for batch in counts["batches"]:
+            batch["compute_s"] *= 10
+    made = [calibrated_pipeline(parse_measurement(result(steps=[high, low]))) for high in (fast, slow)]
+    assert made[0] == made[1]
+
+
+def test_parts_of_a_measured_server():
+    measured = parse_measurement(result())
+    pipeline = measured_pipeline(measured)
+    by_name = {each.name: each for each in pipeline.stations}
+    assert by_name["ocdnet"].max_rows == 4
+    assert by_name["ocrnet"].max_rows == 1000
+    assert by_name["text_crop"].max_rows == 0
+    # The second visit's blank row takes a millisecond; five crops take ten each.
+    assert by_name["ocrnet"].overhead_s == pytest.approx(0.001)
+    first, again = (visit.tasks[0] for visit in pipeline.visits if pipeline.stations[visit.station].name == "ocrnet")
+    assert (first.rows, first.seconds, first.work) == (5, pytest.approx(0.05), pytest.approx(0.09))
+    assert (again.rows, again.seconds, again.work) == (1, 0.0, 0.0)
+    # 175 ms of latency, of which 16 in Python steps, 100 in the detector, 2 x 26 in the recognizer.
+    front = pipeline.visits[0].tasks[0]
+    assert front.seconds == pytest.approx(0.175 - 0.016 - 0.1 - 0.052)
+    # Triton's own 2 ms and the generator's: a hundredth of a core at two pictures a second.
+    assert front.work == pytest.approx(0.002 + 0.01 / 2)
+    assert without_generator(measured, pipeline).visits[0].tasks[0].work == pytest.approx(0.002)
+
+
+def test_a_preferred_batch_can_be_said():
+    measured = parse_measurement(result())
+    pipeline = measured_pipeline(measured, preferred={"ocrnet": 32, "ocdnet": 100})
+    rows = {each.name: each.max_rows for each in pipeline.stations}
+    assert (rows["ocrnet"], rows["ocdnet"]) == (32, 64)
+
+
+def test_batches_that_cost_less_than_their_pictures_alone():
+    """Seen sizes 1 and 2 of nearly the same time: a batch's overhead, and little for each row."""
+    low = step(2.0)
+    batches = [{"size": 1, "executions": 60, "compute_s": 6.0}, {"size": 2, "executions": 20, "compute_s": 2.2}]
+    low["models"]["ocdnet"] |= {"batches": batches, "executions": 80}
+    pipeline = measured_pipeline(parse_measurement(result(steps=[low], knee=None)))
+    detector = pipeline.stations[station(pipeline, "ocdnet")]
+    assert detector.overhead_s == pytest.approx(0.09)
+    assert pipeline.visits[2].tasks[0].seconds == pytest.approx((8.2 - 80 * 0.09) / 100)
+
+
+def test_a_batch_size_seen_a_few_times_says_nothing():
+    low = step(2.0)
+    batches = [{"size": 1, "executions": 96, "compute_s": 9.6}, {"size": 2, "executions": 2, "compute_s": 0.2}]
+    low["models"]["ocdnet"] |= {"batches": batches, "executions": 98}
+    pipeline = measured_pipeline(parse_measurement(result(steps=[low], knee=None)))
+    assert pipeline.stations[station(pipeline, "ocdnet")].overhead_s == 0.0
+    assert pipeline.visits[2].tasks[0].seconds == pytest.approx(0.098)

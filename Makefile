@@ -28,7 +28,8 @@ bench: install
 	$(BIN)/python -m benchmarks.pipeline
 
 docs: install
-	$(BIN)/python -m docs.write_options && $(BIN)/python -m docs.write_networks
+	$(BIN)/python -m docs.write_options && $(BIN)/python -m docs.write_networks && $(BIN)/python -m docs.write_gateway
+	$(BIN)/python -m helm.write_chart_documents
 
 clean:
 	rm -rf build .venv

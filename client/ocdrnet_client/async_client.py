@@ -9,7 +9,7 @@ from types import TracebackType
 
 from ocdrnet_client.address import DEFAULT_URL, Address
 from ocdrnet_client.attempts import Attempts
-from ocdrnet_client.config import DEFAULT_RETRY, DEFAULT_TIMEOUT, Retry, Timeout, as_timeout
+from ocdrnet_client.config import DEFAULT_RETRY, DEFAULT_TIMEOUT, Retry, Timeout, as_timeout, request_timeout
 from ocdrnet_client.errors import (
     ClientClosedError,
     ModelNotFoundError,
@@ -83,9 +83,17 @@ class AsyncClient:
         except (ServerUnavailableError, RequestTimeoutError, ModelNotFoundError):
             return False
 
-    async def read(self, image: ImageSource, *, channel_order: ChannelOrder = "RGB", **options: float) -> Page:
-        """All text in one picture, see `Client.read`."""
-        return await self._read(image, channel_order, options)
+    async def read(
+        self,
+        image: ImageSource,
+        *,
+        channel_order: ChannelOrder = "RGB",
+        request_id: str = "",
+        timeout: float | None = None,
+        **options: float,
+    ) -> Page:
+        """All text in one picture, see `Client.read`. Cancelling it cancels the request on the server, over gRPC."""
+        return await self._read(image, channel_order, options, request_id, timeout)
 
     def read_many(
         self,
@@ -105,13 +113,20 @@ class AsyncClient:
 
         return map_in_tasks(outcome, images, check_concurrency(concurrency))
 
-    async def _read(self, image: ImageSource, channel_order: ChannelOrder, options: Mapping[str, object]) -> Page:
+    async def _read(
+        self,
+        image: ImageSource,
+        channel_order: ChannelOrder,
+        options: Mapping[str, object],
+        request_id: str = "",
+        timeout: float | None = None,
+    ) -> Page:
         # Reading a file and encoding an array would hold up the loop.
-        request = await asyncio.to_thread(build_request, image, options, channel_order, self._model)
-        return parse_page(await self._infer(request), image_name(image))
+        request = await asyncio.to_thread(build_request, image, options, channel_order, self._model, request_id)
+        return parse_page(await self._infer(request, timeout), image_name(image))
 
-    async def _infer(self, request: InferRequest) -> Tensors:
-        attempts = Attempts(self._retry, self._timeout.request)
+    async def _infer(self, request: InferRequest, timeout: float | None) -> Tensors:
+        attempts = Attempts(self._retry, request_timeout(timeout, self._timeout))
         while True:
             try:
                 return await self._open().infer(request, attempts.remaining())

@@ -44,6 +44,12 @@ COMMANDS = {
     "eval": LazyCommand(
         "ocdrnet_client.commands.eval:evaluate", "eval", "Measure how well a server reads pictures with known text."
     ),
+    "gateway": LazyCommand(
+        "ocdrnet_gateway.commands.gateway:gateway", "gateway", "Run the HTTP front door before a server."
+    ),
+    "keys": LazyCommand(
+        "ocdrnet_gateway.commands.keys:keys", "gateway", "Make, list and revoke the front door's API keys."
+    ),
     "loadtest": LazyCommand("ocdrnet_loadtest.commands.loadtest:loadtest", "loadtest", "Put a server under load."),
     "models": LazyCommand(
         "ocdrnet_deploy.commands.models:models", "serve", "List networks, and build the repository to serve."
@@ -51,6 +57,9 @@ COMMANDS = {
     "plan": LazyCommand("ocdrnet_deploy.commands.plan:plan", "client", "How many replicas a load needs."),
     "read": LazyCommand("ocdrnet_client.commands.read:read", "client", "Read the text in pictures."),
     "serve": LazyCommand("ocdrnet_deploy.commands.serve:serve", "serve", "Run a server on this machine."),
+    "up": LazyCommand(
+        "ocdrnet_gateway.commands.up:up", "gateway", "Run a server and the front door, and open its page."
+    ),
 }
 
 

@@ -8,7 +8,7 @@ from types import TracebackType
 
 from ocdrnet_client.address import DEFAULT_URL, Address
 from ocdrnet_client.attempts import Attempts
-from ocdrnet_client.config import DEFAULT_RETRY, DEFAULT_TIMEOUT, Retry, Timeout, as_timeout
+from ocdrnet_client.config import DEFAULT_RETRY, DEFAULT_TIMEOUT, Retry, Timeout, as_timeout, request_timeout
 from ocdrnet_client.errors import (
     ClientClosedError,
     ModelNotFoundError,
@@ -89,13 +89,23 @@ class Client:
         except (ServerUnavailableError, RequestTimeoutError, ModelNotFoundError):
             return False
 
-    def read(self, image: ImageSource, *, channel_order: ChannelOrder = "RGB", **options: float) -> Page:
+    def read(
+        self,
+        image: ImageSource,
+        *,
+        channel_order: ChannelOrder = "RGB",
+        request_id: str = "",
+        timeout: float | None = None,
+        **options: float,
+    ) -> Page:
         """All text in one picture.
 
         Args:
             image: a path; the bytes of a JPEG, PNG, WebP, TIFF, BMP or GIF file; or a uint8 array, [height,
                 width] gray or [height, width, 3] colour.
             channel_order: of an array: `RGB` as Pillow has it, `BGR` as OpenCV has it.
+            request_id: that the server names in its log and its messages.
+            timeout: seconds for this call, retries included, instead of the client's own.
             **options: of this request, such as `min_text_score=0.5`; `ocdrnet_ops.options.OPTIONS` lists them
                 with their ranges. One left out has the server's default.
 
@@ -103,9 +113,10 @@ class Client:
             InvalidRequestError: the picture cannot be read, or an option is unknown or out of range.
             ServerUnavailableError: no server, or a full one, even after the retries.
             RequestTimeoutError: no answer within the timeout, retries included.
+            ConfigurationError: `timeout` is not above 0.
             OcdrnetError: anything else, see `ocdrnet_client.errors`.
         """
-        return self._read(image, channel_order, options)
+        return self._read(image, channel_order, options, request_id, timeout)
 
     def read_many(
         self,
@@ -139,12 +150,19 @@ class Client:
 
         return map_in_threads(outcome, images, check_concurrency(concurrency))
 
-    def _read(self, image: ImageSource, channel_order: ChannelOrder, options: Mapping[str, object]) -> Page:
-        request = build_request(image, options, channel_order, self._model)
-        return parse_page(self._infer(request), image_name(image))
+    def _read(
+        self,
+        image: ImageSource,
+        channel_order: ChannelOrder,
+        options: Mapping[str, object],
+        request_id: str = "",
+        timeout: float | None = None,
+    ) -> Page:
+        request = build_request(image, options, channel_order, self._model, request_id)
+        return parse_page(self._infer(request, timeout), image_name(image))
 
-    def _infer(self, request: InferRequest) -> Tensors:
-        attempts = Attempts(self._retry, self._timeout.request)
+    def _infer(self, request: InferRequest, timeout: float | None) -> Tensors:
+        attempts = Attempts(self._retry, request_timeout(timeout, self._timeout))
         while True:
             self._check_open()
             try:

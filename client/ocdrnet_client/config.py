@@ -76,3 +76,12 @@ def as_timeout(timeout: Timeout | float) -> Timeout:
         return timeout
     # No deadline of gRPC holds an infinity.
     return Timeout(request=None if timeout == math.inf else timeout)
+
+
+def request_timeout(timeout: float | None, default: Timeout) -> float | None:
+    """Seconds for one call: its own, or the client's where it has none.
+
+    Raises:
+        ConfigurationError: `timeout` is not above 0.
+    """
+    return default.request if timeout is None else as_timeout(timeout).request

@@ -47,11 +47,13 @@ class InferRequest:
         model: its name in the server's repository.
         image: an encoded picture.
         parameters: checked options, sent as Triton request parameters.
+        request_id: that Triton names in its log and its messages; none if empty.
     """
 
     model: str
     image: bytes = field(repr=False)
     parameters: dict[str, OptionValue]
+    request_id: str = ""
 
     @property
     def tensor(self) -> NDArray[np.uint8]:
@@ -64,6 +66,7 @@ def build_request(
     options: Mapping[str, object],
     channel_order: ChannelOrder = "RGB",
     model: str = MODEL,
+    request_id: str = "",
 ) -> InferRequest:
     """Load the picture and check the options, so that a mistake costs no round trip.
 
@@ -74,7 +77,7 @@ def build_request(
         parameters = parse_options(options)
     except OptionError as error:
         raise InvalidRequestError(str(error)) from error
-    return InferRequest(model, encoded_image(image, channel_order), parameters)
+    return InferRequest(model, encoded_image(image, channel_order), parameters, request_id)
 
 
 def parse_page(tensors: Tensors, image: str | None = None) -> Page:

@@ -31,7 +31,7 @@ class Service(service_pb2_grpc.GRPCInferenceServiceServicer):
         # The name of the set field is the parameter's type on the wire.
         kinds = {name: value.WhichOneof("parameter_choice") for name, value in request.parameters.items()}
         values = {name: getattr(request.parameters[name], kind) for name, kind in kinds.items()}
-        received = Received(request.model_name, image, values, dict(context.invocation_metadata()))
+        received = Received(request.model_name, image, values, dict(context.invocation_metadata()), request.id)
         try:
             return answer(self._model.infer(received))
         except Refused as refusal:

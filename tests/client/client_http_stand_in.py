@@ -66,7 +66,7 @@ class Handler(BaseHTTPRequestHandler):
         if parameters.pop("binary_data_output") is not True:
             raise Refused(400, "binary output was not asked for")
         model = unquote(self.path).removesuffix("/infer").rpartition("/v2/models/")[2]
-        return Received(model, image, parameters, self._headers())
+        return Received(model, image, parameters, self._headers(), header.get("id", ""))
 
     def _send_tensors(self, tensors):
         data = {name: raw(tensor) for name, tensor in tensors.items()}

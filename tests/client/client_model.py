@@ -24,6 +24,7 @@ class Received:
     image: bytes
     parameters: dict
     headers: dict
+    request_id: str = ""
     at: float = field(default_factory=time.monotonic)
 
 

@@ -62,13 +62,13 @@ def test_a_command_without_its_packages_says_how_to_get_them():
 
 def test_ctrl_c_ends_with_130_at_once(server, pictures):
     server.model.respond = server.model.stall
+    # A run that a shell put into the background hands down an ignored SIGINT.
+    heeding = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {COMMAND[2]}"
     process = subprocess.Popen(
-        [*COMMAND, "read", "--url", server.url, *pictures],
+        [sys.executable, "-c", heeding, "read", "--url", server.url, *pictures],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # A run that a shell put into the background hands down an ignored SIGINT.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     while not server.model.running:
         assert process.poll() is None

@@ -1,12 +1,13 @@
 """A picture's way to the server and its answer's way back, over real gRPC and HTTP."""
 
 import dataclasses
+import time
 
 import numpy as np
 import pytest
 from client_answers import CURVED, EMPTY, TWO_LINES, box, tensors_of
 
-from ocdrnet_client import InvalidRequestError, Line
+from ocdrnet_client import ConfigurationError, InvalidRequestError, Line, RequestTimeoutError
 from ocdrnet_ops.options import OPTIONS
 
 PICTURE = bytes(range(256)) * 3
@@ -117,3 +118,25 @@ def test_a_damaged_character_costs_only_itself(connect, model):
 def test_more_outputs_than_known_do_no_harm(connect, model):
     model.respond = lambda request: {**tensors_of(EMPTY), "NEWS": np.zeros(2, np.float32)}
     assert connect().read(PICTURE) == EMPTY
+
+
+def test_a_request_id_goes_along(connect, model):
+    client = connect()
+    client.read(b"picture", request_id="scan-7")
+    client.read(b"picture")
+    assert [request.request_id for request in model.requests] == ["scan-7", ""]
+
+
+def test_a_call_may_have_a_timeout_of_its_own(connect, model):
+    model.respond = model.stall
+    started = time.monotonic()
+    with pytest.raises(RequestTimeoutError):
+        connect(timeout=60).read(b"picture", timeout=0.2)
+    assert 0.19 <= time.monotonic() - started < 1.5
+
+
+@pytest.mark.parametrize("seconds", [0, -1])
+def test_a_timeout_of_nothing_is_refused_before_anything_is_sent(connect, model, seconds):
+    with pytest.raises(ConfigurationError, match="must be above 0"):
+        connect().read(b"picture", timeout=seconds)
+    assert model.requests == []

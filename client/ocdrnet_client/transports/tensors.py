@@ -31,7 +31,12 @@ def infer_arguments(input_class: Callable[[str, list[int], str], InferInput], re
     tensor = request.tensor
     image = input_class(INPUT, list(tensor.shape), "UINT8")
     image.set_data_from_numpy(tensor)
-    return {"model_name": request.model, "inputs": [image], "parameters": dict(request.parameters)}
+    return {
+        "model_name": request.model,
+        "inputs": [image],
+        "request_id": request.request_id,
+        "parameters": dict(request.parameters),
+    }
 
 
 def output_tensors(result: InferResult) -> Tensors:

@@ -1,0 +1,74 @@
+"""`ocdrnet up`: Triton and the front door together, and the page in a browser."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+
+import click
+
+from ocdrnet_deploy.errors import DeployError
+from ocdrnet_deploy.networks.catalog import DEFAULT
+from ocdrnet_deploy.repository.build import build_repository
+from ocdrnet_deploy.server import TritonServer
+from ocdrnet_deploy.server.stop_signals import StopRequest, StopRequestedError, stop_signals
+from ocdrnet_gateway.errors import StartError
+from ocdrnet_gateway.load_settings import load_settings
+from ocdrnet_gateway.logs import configure_logs
+from ocdrnet_gateway.server import GatewayServer
+from ocdrnet_gateway.settings import GatewaySettings
+
+_POLL_S = 0.2
+
+
+@click.command()
+@click.option("--host", help="Address of the gateway; other than loopback it wants keys.  [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the gateway; 0: any free.  [default: 9000]")
+@click.option(
+    "--repository",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("build/repository"),
+    show_default=True,
+    help="The served repository; built with the default networks if it is not there.",
+)
+@click.option("--browser/--no-browser", default=True, help="Whether to open the page.  [default: browser]")
+def up(*, host: str | None, port: int | None, repository: Path, browser: bool) -> None:
+    """Start Triton on this machine and the gateway before it, and open the page; Ctrl-C stops both.
+
+    Exit codes: 0 stopped by a signal, 1 Triton ended or was not ready in time, 2 something could not be started.
+    """
+    try:
+        with stop_signals() as stop:
+            if not repository.exists():
+                click.echo(f"Building {repository} ...", err=True)
+                build_repository(repository, DEFAULT, DEFAULT)
+            triton = TritonServer(repository)
+            settings = load_settings({"triton": triton.addresses.grpc_url, "host": host, "port": port})
+            configure_logs(settings.log_level)
+            _serve(triton, settings, stop, browser)
+    except StopRequestedError:
+        click.echo("Stopped", err=True)
+    except (DeployError, StartError) as error:
+        click.echo(f"Error: {error}", err=True)
+        raise SystemExit(error.exit_code if isinstance(error, DeployError) else 2) from None
+
+
+def _serve(triton: TritonServer, settings: GatewaySettings, stop: StopRequest, browser: bool) -> None:
+    # The gateway first: a port that is taken should not cost the wait for the models.
+    with GatewayServer(settings) as server:
+        try:
+            triton.start()
+            click.echo("Loading the models ...", err=True)
+            triton.wait_ready(on_wait=lambda _: stop.check())
+            click.echo(f"The page and the interfaces are at {server.url}, Triton at {triton.addresses.grpc_url}")
+            if browser:
+                webbrowser.open(server.url)
+            _watch(triton, server, stop)
+        finally:
+            triton.stop()
+
+
+def _watch(triton: TritonServer, server: GatewayServer, stop: StopRequest) -> None:
+    while server.is_running and not triton.wait_end(_POLL_S):
+        stop.check()
+    triton.check_running()

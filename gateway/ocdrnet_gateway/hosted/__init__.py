@@ -1,0 +1,1 @@
+"""The interface of the hosted `ocdrnet` endpoint: assets, the zip answer, polling."""

@@ -1,0 +1,112 @@
+"""Assets: pictures that are uploaded first and referred to by their ids."""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+from fastapi import APIRouter, Request, Response
+
+from ocdrnet_gateway.caller import Caller
+from ocdrnet_gateway.hosted.addresses import UPLOADS, upload_address
+from ocdrnet_gateway.hosted.bodies import Asset, AssetList, CreateAsset, CreatedAsset, OneAsset
+from ocdrnet_gateway.hosted.parts import HostedDep
+from ocdrnet_gateway.problems import ForbiddenError, NotFoundError, documented
+from ocdrnet_gateway.services import CallerDep, ServicesDep
+from ocdrnet_gateway.store import Label, Place, parse_id, space_of
+from ocdrnet_gateway.store.places import parse_space
+
+router = APIRouter()
+_DESCRIPTION = "x-amz-meta-nvcf-asset-description"
+_UPLOAD_BODY = {
+    "requestBody": {"required": True, "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}
+}
+
+
+@router.post("/v2/nvcf/assets", responses=documented(401, 429, 503, 507))
+async def create_asset(
+    wanted: CreateAsset, request: Request, services: ServicesDep, hosted: HostedDep, caller: CallerDep
+) -> CreatedAsset:
+    """Make an asset, and an address where its picture is to be put."""
+    settings, now = services.settings, time.time()
+    place = Place("asset", space_of(caller.name), str(uuid.uuid4()))
+    label = Label(wanted.contentType, now + settings.asset_lifetime_s, wanted.description)
+    lifetime_s = min(settings.upload_url_lifetime_s, settings.asset_lifetime_s)
+    query = hosted.signer.query("upload", place, now + lifetime_s, [wanted.contentType, wanted.description])
+    own_url = upload_address(request, settings, place, query)
+    await services.store.announce(place, label)
+    url = await services.store.upload_url(place, label, lifetime_s) or own_url
+    return CreatedAsset(assetId=place.id, contentType=label.content_type, description=label.description, uploadUrl=url)
+
+
+@router.put(
+    UPLOADS,
+    responses={200: {"description": "Kept"}, **documented(403, 404, 429, 503, 507)},
+    openapi_extra=_UPLOAD_BODY,
+    response_class=Response,
+)
+async def upload(
+    space: str,
+    asset_id: str,
+    request: Request,
+    services: ServicesDep,
+    hosted: HostedDep,
+    expires: str = "",
+    signature: str = "",
+) -> Response:
+    """Put an asset's picture; the pre-signed URL is all the right that it takes."""
+    own_space, own_id = parse_space(space), parse_id(asset_id)
+    if own_space is None or own_id is None:
+        raise ForbiddenError("the URL is not one that was signed")
+    place = Place("asset", own_space, own_id)
+    signed = [request.headers.get("content-type", ""), request.headers.get(_DESCRIPTION, "")]
+    # Before the body is read.
+    hosted.signer.check("upload", place, expires, signature, signed)
+    if await services.store.label(place) is None:
+        raise NotFoundError("the asset was deleted or has expired; make a new one")
+    await services.store.fill(place, await request.body())
+    return Response(status_code=200)
+
+
+@router.get("/v2/nvcf/assets", responses=documented(401, 503))
+async def list_assets(services: ServicesDep, caller: CallerDep) -> AssetList:
+    """All of the caller's assets, those not uploaded yet included."""
+    found = await services.store.list_labels("asset", space_of(caller.name))
+    return AssetList(assets=[_asset(asset_id, label) for asset_id, label in found])
+
+
+@router.get("/v2/nvcf/assets/{asset_id}", responses=documented(401, 404, 503))
+async def get_asset(asset_id: str, services: ServicesDep, caller: CallerDep) -> OneAsset:
+    """One asset's description."""
+    place = place_of(asset_id, caller)
+    label = await services.store.label(place)
+    if label is None:
+        raise _unknown()
+    return OneAsset(asset=_asset(place.id, label))
+
+
+@router.delete("/v2/nvcf/assets/{asset_id}", status_code=204, responses=documented(401, 404, 503))
+async def delete_asset(asset_id: str, services: ServicesDep, caller: CallerDep) -> None:
+    """Delete an asset and its picture, now."""
+    if not await services.store.delete(place_of(asset_id, caller)):
+        raise _unknown()
+
+
+def place_of(asset_id: str, caller: Caller) -> Place:
+    """Where the caller's asset of this id would lie.
+
+    Raises:
+        NotFoundError: the text is no id.
+    """
+    known = parse_id(asset_id)
+    if known is None:
+        raise _unknown()
+    return Place("asset", space_of(caller.name), known)
+
+
+def _unknown() -> NotFoundError:
+    return NotFoundError("there is no such asset of this key, or it has expired; upload the picture again")
+
+
+def _asset(asset_id: str, label: Label) -> Asset:
+    return Asset(assetId=asset_id, contentType=label.content_type, description=label.description)

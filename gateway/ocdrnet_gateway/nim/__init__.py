@@ -1,0 +1,1 @@
+"""The interface of NVIDIA's OCR NIM."""

@@ -1,0 +1,56 @@
+/** Ways for a picture to come in: chosen, dropped anywhere, pasted anywhere. */
+
+import { byId, say } from "./dom.js";
+
+/**
+ * @param {function(File[])} take hears of the pictures
+ */
+export function setUpIntake(take) {
+  const takePictures = (files) => {
+    const pictures = [...files].filter(mayBePicture);
+    if (pictures.length) take(pictures);
+    else if (files.length) say("That is not a picture.");
+  };
+  chosen(takePictures);
+  dropped(takePictures);
+  pasted(takePictures);
+}
+
+function chosen(take) {
+  const input = byId("files");
+  for (const button of document.querySelectorAll("[data-choose]")) button.addEventListener("click", () => input.click());
+  input.addEventListener("change", () => {
+    take([...input.files]);
+    input.value = ""; // the same file may be chosen again
+  });
+}
+
+function dropped(take) {
+  const curtain = byId("curtain");
+  const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
+  document.addEventListener("dragover", (event) => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    curtain.hidden = false;
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) curtain.hidden = true;
+  });
+  document.addEventListener("drop", (event) => {
+    curtain.hidden = true;
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    take([...event.dataTransfer.files]);
+  });
+}
+
+function pasted(take) {
+  document.addEventListener("paste", (event) => {
+    if (!event.clipboardData?.files.length) return;
+    event.preventDefault();
+    take([...event.clipboardData.files]);
+  });
+}
+
+// A file manager may not know the type of a TIFF or of a file without a suffix: the server decides then.
+const mayBePicture = (file) => !file.type || file.type.startsWith("image/");

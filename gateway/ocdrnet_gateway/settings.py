@@ -1,0 +1,98 @@
+"""Every setting of the gateway, with its default, its range and its sentence."""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ocdrnet_client.address import DEFAULT_URL
+
+MEBIBYTE = 1024 * 1024
+# Pictures that a request may hold whatever the settings say; each is checked before the next is looked at.
+MAX_IMAGES = 256
+PREFIX = "OCDRNET_GATEWAY_"
+
+
+class GatewaySettings(BaseSettings):
+    """Read once at the start, from arguments or from the environment: `OCDRNET_GATEWAY_PORT=9000`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, use_attribute_docstrings=True, frozen=True)
+
+    triton: str = DEFAULT_URL
+    """Where Triton answers: grpc://host:port, grpcs://, http:// or https://."""
+    host: str = "127.0.0.1"
+    """Address to listen on; other than loopback it wants keys, or allow_anonymous."""
+    port: int = Field(default=9000, ge=0, le=65535)
+    """Port to listen on; 0 takes any free one."""
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^\s?#]+$")
+    """Where callers reach the gateway, for the URLs it hands out; left out, each request's own Host header says it."""
+    forwarded_allow_ips: str = "127.0.0.1"
+    """Proxies whose X-Forwarded-Proto and X-Forwarded-For are believed: addresses with commas between, or *."""
+    allow_anonymous: bool = False
+    """Serve callers without keys on an address that other machines can reach."""
+    keys_file: Path | None = None
+    """File of `ocdrnet keys`; with it every caller needs a key, without it none does."""
+    store: str = "~/.cache/ocdrnet/gateway"
+    """Where assets and results lie: a folder, or s3://bucket/prefix."""
+    store_endpoint: str | None = None
+    """URL of an S3-compatible server; left out, that of AWS for the region in the usual variables."""
+    store_max_bytes: int = Field(default=2048 * MEBIBYTE, ge=1)
+    """Bytes that assets and results may fill together in a folder; more are refused until some expire."""
+    secret: SecretStr = Field(default_factory=lambda: SecretStr(secrets.token_urlsafe(32)), min_length=16)
+    """Signs upload and result URLs; random for each process, so several replicas need one in common."""
+    max_upload_bytes: int = Field(default=32 * MEBIBYTE, ge=1024)
+    """Bytes that one request's body may have."""
+    max_pixels: int = Field(default=100_000_000, ge=1, le=178_000_000)
+    """Pixels, width times height, that one picture may have by its header, before anything is decoded."""
+    max_images: int = Field(default=16, ge=1, le=MAX_IMAGES)
+    """Pictures that one NIM request may hold; they are read one after the other."""
+    upload_timeout_s: float = Field(default=30.0, gt=0)
+    """Seconds a request's body may take to arrive."""
+    max_uploads: int = Field(default=128, ge=1)
+    """Requests with a body that may be open at once; times max_upload_bytes it bounds the memory they take."""
+    max_in_flight: int = Field(default=16, ge=1)
+    """Requests that are with Triton at once; a few more than keep it busy."""
+    max_waiting: int = Field(default=64, ge=0)
+    """Requests that may wait for their turn; the next one is answered 429 at once."""
+    deadline_s: float = Field(default=60.0, gt=0)
+    """Seconds from a request's arrival to its answer, waiting included; what is left goes to Triton as its deadline."""
+    rate_per_minute: float | None = Field(default=None, gt=0)
+    """Pictures a minute that one caller may have read, unless its key says otherwise; none: no limit."""
+    concurrency: int | None = Field(default=None, ge=1)
+    """Requests that one caller may have under way, unless its key says otherwise; none: no limit."""
+    asset_lifetime_s: float = Field(default=86_400.0, gt=0)
+    """Seconds until an uploaded asset is deleted."""
+    upload_url_lifetime_s: float = Field(default=3_600.0, gt=0)
+    """Seconds until an upload URL expires."""
+    result_lifetime_s: float = Field(default=3_600.0, gt=0)
+    """Seconds until a result, and the URL that leads to it, expires."""
+    sweep_interval_s: float = Field(default=60.0, gt=0)
+    """Seconds between two rounds that delete what has expired."""
+    poll_s: int = Field(default=30, ge=1, le=3600)
+    """Seconds a hosted-endpoint request is held before 202, where it does not say so by NVCF-POLL-SECONDS."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severe lines of the log."""
+    otel_endpoint: str | None = None
+    """URL of an OpenTelemetry collector (OTLP over HTTP); needs the opentelemetry packages."""
+
+    @property
+    def is_loopback(self) -> bool:
+        """Only this machine can call."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @model_validator(mode="after")
+    def _check_who_may_call(self) -> GatewaySettings:
+        if not self.is_loopback and self.keys_file is None and not self.allow_anonymous:
+            raise ValueError(
+                f"host {self.host} is open to other machines and there are no keys; make one by `ocdrnet keys create"
+                " NAME` and set keys_file, or allow everyone by allow_anonymous"
+            )
+        return self

@@ -1,0 +1,61 @@
+"""What keeps named bytes; all that a store needs of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from ocdrnet_gateway.store.labels import Label
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One named object.
+
+    Attributes:
+        name: with slashes.
+        modified: seconds since 1970.
+        size: bytes.
+    """
+
+    name: str
+    modified: float
+    size: int
+
+
+class Backend(Protocol):
+    """Blocking, and safe to call from several threads. Every method may raise UnavailableError."""
+
+    def check(self) -> None:
+        """Find out at the start whether it can be used.
+
+        Raises:
+            SettingsError: it cannot; the text says why.
+        """
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write or replace; whoever reads meanwhile gets the old bytes or the new ones, never a mixture.
+
+        Raises:
+            StoreFullError: there is no room.
+        """
+
+    def read(self, name: str, max_bytes: int | None = None) -> bytes | None:
+        """The bytes; None: there is no such name.
+
+        Raises:
+            TooLargeError: there are more than `max_bytes`.
+        """
+
+    def exists(self, name: str) -> bool:
+        """Whether there is such a name."""
+
+    def remove(self, name: str) -> None:
+        """Delete; a name that is not there is no error."""
+
+    def listing(self, prefix: str) -> Iterable[Stored]:
+        """Everything below a prefix that ends with a slash, or everything for an empty one."""
+
+    def upload_url(self, name: str, label: Label, lifetime_s: float) -> str | None:
+        """A pre-signed URL by which a caller writes straight to it; None: callers write through the gateway."""

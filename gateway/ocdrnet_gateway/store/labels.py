@@ -1,0 +1,34 @@
+"""What is kept beside an object's bytes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Label:
+    """An object's label.
+
+    Attributes:
+        content_type: of its bytes.
+        expires: seconds since 1970 from which on it is gone.
+        description: the owner's own words.
+    """
+
+    content_type: str
+    expires: float
+    description: str = ""
+
+    def to_json(self) -> bytes:
+        """As it is kept."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Label | None:
+        """The inverse of `to_json`; None: the bytes are no label."""
+        try:
+            fields = json.loads(data)
+            return cls(str(fields["content_type"]), float(fields["expires"]), str(fields["description"]))
+        except (ValueError, TypeError, LookupError):
+            return None

@@ -1,0 +1,69 @@
+"""A gateway on loopback with a stand-in for Triton, and what it needs."""
+
+import io
+import time
+
+import httpx
+import pytest
+from gateway_reader import StandInReader
+from PIL import Image
+
+from ocdrnet_gateway.load_settings import load_settings
+from ocdrnet_gateway.server import GatewayServer
+
+
+@pytest.fixture(scope="session")
+def picture():
+    """A PNG of 64 x 48 pixels."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 48), "white").save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def reader():
+    return StandInReader()
+
+
+@pytest.fixture
+def start_gateway(tmp_path, reader, monkeypatch):
+    """Starts gateways with settings of the test's own; each ends with the test."""
+    monkeypatch.setenv("OCDRNET_GATEWAY_STORE", str(tmp_path / "store"))
+    servers = []
+
+    def started(**settings):
+        own_reader = settings.pop("reader", reader)
+        server = GatewayServer(load_settings({"port": 0, **settings}), own_reader)
+        servers.append(server)
+        server.start()
+        return server
+
+    yield started
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def gateway(start_gateway):
+    """The url of a gateway with default settings."""
+    return start_gateway().url
+
+
+@pytest.fixture
+def http():
+    """Calls with no proxy between, and no key."""
+    with httpx.Client(trust_env=False, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def until():
+    """Waits for something to become true, up to ten seconds."""
+
+    def wait(is_true):
+        end = time.monotonic() + 10
+        while not is_true():
+            assert time.monotonic() < end, "it did not happen within ten seconds"
+            time.sleep(0.01)
+
+    return wait

@@ -29,7 +29,7 @@ bench: install
 
 docs: install
 	$(BIN)/python -m docs.write_options && $(BIN)/python -m docs.write_networks && $(BIN)/python -m docs.write_gateway
-	$(BIN)/python -m helm.write_chart_documents
+	$(BIN)/python -m helm.write_chart_documents && $(BIN)/python -m deploy.monitoring.write_monitoring
 
 clean:
 	rm -rf build .venv

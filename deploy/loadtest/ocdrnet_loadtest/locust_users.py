@@ -166,4 +166,6 @@ def _fits(kind: type, is_http: bool) -> bool:
 @events.quitting.add_listener  # type: ignore[untyped-decorator]
 def _write_shots(environment: Any, **_arguments: object) -> None:  # noqa: ANN401 (locust is untyped)
     if path := environment.parsed_options.shots_file:
-        Path(path).write_text(json.dumps(environment.ocdrnet_shots), encoding="utf-8")
+        unfinished = Path(f"{path}.part")
+        unfinished.write_text(json.dumps(environment.ocdrnet_shots), encoding="utf-8")
+        unfinished.replace(path)

@@ -17,6 +17,7 @@ from ocdrnet_loadtest.sending.base import Reply, SendSettings
 from ocdrnet_loadtest.shots import Shot
 
 _STOP = 60  # seconds that locust gives requests under way at the end
+_START_AND_EXIT = 30  # seconds; gRPC's channels, closed by gevent's last garbage collection, can hang for ever
 _LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 _TAIL = 5  # lines of locust's log in an error
 
@@ -54,11 +55,14 @@ async def shots_of_users(users: Users, pictures: Sequence[Picture], settings: Se
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
         )
+        log = b""
         try:
-            _, log = await process.communicate()
+            _, log = await asyncio.wait_for(process.communicate(), users.seconds + _STOP + _START_AND_EXIT)
+        except asyncio.TimeoutError:  # its requests are written down before it exits
+            log = b"locust did not end"
         finally:
             if process.returncode is None:
-                process.terminate()
+                process.kill()
                 await process.wait()
         found = json.loads(shots.read_text(encoding="utf-8")) if shots.exists() else []
     if not found:

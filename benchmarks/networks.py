@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.plots import lines
-from ocdrnet_deploy.planning.published_speeds import PUBLISHED, SOURCE
 from benchmarks.report import Cell, Conditions, Table, command_line, positive, write_report
 from benchmarks.served_repository import add_repository_options, repository_of
 from benchmarks.trtexec_output import parse_performance
 from ocdrnet_deploy.errors import DeployError
+from ocdrnet_deploy.planning.published_speeds import PUBLISHED, SOURCE
 from ocdrnet_deploy.tensorrt.machine import find_trtexec
 from ocdrnet_triton.network import Network, open_network
 

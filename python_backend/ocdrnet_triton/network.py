@@ -39,6 +39,9 @@ class Network(Protocol):
         ...
 
 
+SHARED_PIXELS = 1_000_000  # of a job that may share the cores: 1312 x 736 may; tiles would double the memory of a scan
+
+
 class BusyNetwork:
     """A network in two placements: one that is fast for a job alone, one that gets more done of several."""
 
@@ -57,9 +60,10 @@ class BusyNetwork:
     def run(
         self, inputs: Iterable[npt.NDArray[np.uint8]], more: Mapping[str, npt.NDArray[Any]] | None = None
     ) -> list[dict[str, npt.NDArray[Any]]]:
-        """As of `Network`: as many as fill the streams go together, what is left over one after the other."""
+        """As of `Network`: as many as fill the streams go together, what is left over or large one after the other."""
         jobs = list(inputs)
-        together = len(jobs) - len(jobs) % self._streams
+        is_small = all(job.size <= 3 * SHARED_PIXELS for job in jobs)
+        together = len(jobs) - len(jobs) % self._streams if is_small else 0
         return self._together.run(jobs[:together], more) + self._alone.run(jobs[together:], more)
 
 

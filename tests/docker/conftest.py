@@ -75,6 +75,7 @@ def install(namespaces, wheel_folder, tmp_path_factory):
                 "/dist": str(wheel_folder),
                 "/constraints.txt": str(CHECKOUT / "constraints.txt"),
                 **_host_folders(),
+                sys.prefix: sys.prefix,  # a checkout may lie in /tmp
             },
             writable={"/opt/ocdrnet": str(made)},
         )

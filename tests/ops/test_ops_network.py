@@ -71,6 +71,13 @@ def test_a_busy_network_shares_its_threads_among_as_many_jobs_as_fill_them(count
     assert alone.given == [(list(range(together, count)), {"more": 1})]
 
 
+def test_large_jobs_are_done_alone_for_memorys_sake():
+    alone, several = Recorder(), Recorder()
+    jobs = [np.full((1, 1024, 1024, 3), index, np.uint8) for index in range(4)]
+    assert [answer["value"] for answer in BusyNetwork(alone, several, 2).run(jobs)] == [0, 1, 2, 3]
+    assert (several.given, alone.given) == ([([], None)], [([0, 1, 2, 3], None)])
+
+
 @pytest.mark.parametrize(("busy", "kind"), [("0", OpenVinoNetwork), ("1", OpenVinoNetwork), ("2", BusyNetwork)])
 def test_a_network_is_loaded_twice_only_for_more_streams(doubling, busy, kind):
     network = open_network(doubling, ["pred"], {"threads": "2", "streams": "1", "busy_streams": busy})

@@ -65,9 +65,13 @@ class Container:
 
     def kill(self) -> None:
         """End it, and what it started with it."""
-        if self._unshare is not None and self._unshare.poll() is None:
-            self._unshare.kill()
-            self._unshare.wait()
+        if self._unshare is None or self._unshare.poll() is not None:
+            return
+        # Process 1 itself, whose end is that of all inside: a change of user clears the signal of its parent's death.
+        for child in psutil.Process(self._unshare.pid).children():
+            child.kill()
+        self._unshare.kill()
+        self._unshare.wait()
 
     def read_status(self, name: str) -> str:
         """A line of the status that the kernel has of process 1."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from ocdrnet_ops.detect import Detector, detect_text
 from ocdrnet_ops.geometry import order_from_text_top_left
 from ocdrnet_ops.merged_map import merge_maps
 from ocdrnet_ops.reading_order import reading_order
+from ocdrnet_ops.resize import DetectorInput
 
 OFF = "off"  # a picture on its side is not looked for: the usual form has no such step
 
@@ -56,19 +57,13 @@ def _words(trace: Trace) -> tuple[Region, ...]:
 
 
 def _upright(
-    placements: Array,
-    maps: Array,
-    size: tuple[int, int],
-    settings: DbnetSettings,
-    _: str,
-    detector: Detector,
-    tiles: Callable[[], Array],
+    seen: DetectorInput, maps: Array, size: tuple[int, int], settings: DbnetSettings, _: str, detector: Detector
 ) -> Detections:
-    return detect_text(placements, maps, size, settings, OFF, detector, tiles)
+    return detect_text(seen, maps, size, settings, OFF, detector)
 
 
-def _usual(placements: Array, maps: Array, size: tuple[int, int], settings: DbnetSettings, *_: object) -> Detections:
-    merged, placement = merge_maps(maps, placements, size, settings)
+def _usual(seen: DetectorInput, maps: Array, size: tuple[int, int], settings: DbnetSettings, *_: object) -> Detections:
+    merged, placement = merge_maps(maps, seen.placements, size, settings)
     boxes, scores = usual_boxes(merged, placement, settings)
     boxes = order_from_text_top_left(boxes)
     order = reading_order(boxes)

@@ -25,7 +25,7 @@ from ocdrnet_triton.openvino_network import OpenVinoNetwork
 from ocdrnet_triton.recognize import recognize
 
 Array = npt.NDArray[Any]
-Find = Callable[[Array, Array, tuple[int, int], DbnetSettings, str, Detector, Callable[[], Array]], Detections]
+Find = Callable[[DetectorInput, Array, tuple[int, int], DbnetSettings, str, Detector], Detections]
 LIMITS = ImageLimits()
 MAX_TILES = 64  # as in image_preprocess/config.pbtxt
 RECOGNIZED = ("output_id", "output_prob")
@@ -116,7 +116,7 @@ def read_in_process(encoded: bytes, pair: Pair, find: Find = detect_text) -> Tra
     settings = dbnet_settings(pair.detector_card, {})
     detector = Detector(pair.detector_card, lambda tiles: _maps(pair.detector, tiles))
     maps, size = detector.maps_of(seen.tiles), (pixels.shape[1], pixels.shape[0])
-    found = find(seen.placements, maps, size, settings, "auto", detector, lambda: seen.tiles)
+    found = find(seen, maps, size, settings, "auto", detector)
     crops = crop_lines(pixels, found.boxes, pair.recognizer_card)
     first = _read(crops, pair)
     steps = time_steps(crops.widths[:, 0], first.ids.shape[1], pair.recognizer_card)

@@ -27,7 +27,6 @@ from benchmarks.report import Cell, Conditions, Table, command_line, write_repor
 from benchmarks.served_repository import add_repository_options, repository_of
 from benchmarks.usual_postprocess import usual_boxes
 from ocdrnet_ops.dbnet import dbnet_settings, detect_boxes
-from ocdrnet_ops.reading_order import reading_order
 
 PLACEMENT = np.array([0, 0, 1, 1], np.float32)  # the map's own pixels
 CONDITIONS = Conditions(
@@ -35,8 +34,7 @@ CONDITIONS = Conditions(
     "intersection over union of matched boxes",
     warm_up="both once on every map",
     timer="from the 8-bit map to boxes and scores, in one process with one OpenCV thread",
-    unfair="the usual form scores over the rectangle, this project over the region's own pixels; this project also "
-    "puts the boxes into reading order, which the usual form leaves to others: the last ratio leaves that out. The "
+    unfair="the usual form scores over the rectangle, this project over the region's own pixels. The "
     "usual form clips in whole pixels, as pyclipper does, which moves the boxes of small print",
 )
 
@@ -55,7 +53,7 @@ def main() -> None:
         if not arguments.no_accuracy:
             tables.append(_accuracy(pair, arguments.limit))
     print(write_report("postprocess", CONDITIONS, tables, arguments.output))
-    values = {f"{row[0]}, {row[1]} boxes": float(row[5] or 0) for row in rows}
+    values = {f"{row[0]}, {row[1]} boxes": float(row[4] or 0) for row in rows}
     path: Path = arguments.output / "postprocess.png"
     bars(path, "DBNet post-processing: times faster than pyclipper per box", "times faster", values)
 
@@ -64,10 +62,8 @@ COLUMNS = (
     "map",
     "boxes",
     "ocdrnet_ops, ms",
-    "of it reading order, ms",
     "usual, ms",
     "times faster",
-    "times faster without the order",
     "matched",
     "mean IoU",
     "only in ocdrnet_ops",
@@ -79,20 +75,16 @@ def _compare(found: ProbabilityMap, pair: Pair, rounds: int) -> tuple[Cell, ...]
     settings, (height, width) = dbnet_settings(pair.detector_card, {}), found.pixels.shape
     ours = partial(detect_boxes, found.pixels, PLACEMENT, (width, height), settings)
     usual = partial(usual_boxes, found.pixels, PLACEMENT, settings)
-    boxes = ours().boxes
-    matching = match_boxes(boxes, usual()[0])
-    own_ms, order_ms, usual_ms = _alternate((ours, partial(reading_order, boxes), usual), rounds)
-    unordered = [own - order for own, order in zip(own_ms, order_ms, strict=True)]
+    matching = match_boxes(ours().boxes, usual()[0])
+    own_ms, usual_ms = _alternate((ours, usual), rounds)
     faster = _ratio(usual_ms, own_ms)
     print(f"{height} x {width}, {found.boxes} boxes: {faster:.2f} x", file=sys.stderr, flush=True)
     return (
         f"{height} x {width}",
         found.boxes,
         statistics.median(own_ms),
-        statistics.median(order_ms),
         statistics.median(usual_ms),
         faster,
-        _ratio(usual_ms, unordered),
         len(matching.overlaps),
         statistics.mean(matching.overlaps) if matching.overlaps else None,
         matching.only_first,

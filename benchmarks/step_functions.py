@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from benchmarks.in_process import LIMITS, MAX_TILES, Array, Pair, Trace
+from benchmarks.in_process import LIMITS, MAX_TILES, Pair, Trace
 from ocdrnet_ops.crop import crop_lines, crop_widths
 from ocdrnet_ops.ctc import decode_ctc
 from ocdrnet_ops.dbnet import detect_boxes
@@ -67,9 +67,7 @@ def _seeing(trace: Trace, pair: Pair) -> list[StepFunction]:
     merge = partial(merge_maps, trace.maps, trace.seen.placements, size, settings)
     merged, placement = merge()
     quads = ribbon_quads(trace.found.boxes)
-    detect = partial(
-        detect_text, trace.seen.placements, trace.maps, size, settings, "off", Detector(card, _never), _tiles(trace)
-    )
+    detect = partial(detect_text, trace.seen, trace.maps, size, settings, "off", Detector(card, _never))
     step = "dbnet_postprocess"
     return [
         StepFunction("image_preprocess", "decode_image", partial(decode_image, trace.encoded, LIMITS)),
@@ -81,7 +79,6 @@ def _seeing(trace: Trace, pair: Pair) -> list[StepFunction]:
         StepFunction(step, "detect_text", detect),
         StepFunction(step, "detect_text > merge_maps", merge),
         StepFunction(step, "detect_text > detect_boxes", partial(detect_boxes, merged, placement, size, settings)),
-        StepFunction(step, "detect_boxes > reading_order", partial(reading_order, quads)),
         StepFunction(step, "looks_sideways", partial(looks_sideways, quads)),
     ]
 
@@ -133,10 +130,6 @@ def _split_all(decoded: list[DecodedLine], steps: list[float]) -> None:
 def _quads_all(trace: Trace, decoded: list[DecodedLine], steps: list[float]) -> None:
     for outline, line, width in zip(trace.found.boxes, decoded, steps, strict=True):
         word_quads(outline, split_words(line, width))
-
-
-def _tiles(trace: Trace) -> Callable[[], Array]:
-    return lambda: trace.seen.tiles
 
 
 def _never(_: object) -> Any:  # noqa: ANN401

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy.typing as npt
 import triton_python_backend_utils as pb_utils
 
 
-def ask_model(
-    model: str,
-    inputs: dict[str, npt.NDArray[Any]],
-    output: str,
-    options: Mapping[str, str | int | bool] | None = None,
-) -> npt.NDArray[Any]:
+def ask_model(model: str, inputs: dict[str, npt.NDArray[Any]], output: str) -> npt.NDArray[Any]:
     """One output of another model, over Triton's own queue and batcher.
 
     Args:
         model: its name in the repository.
         inputs: arrays by tensor name.
         output: name of the tensor to return.
-        options: parameters of the request; Triton 2.51 takes no floats here.
 
     Raises:
         RuntimeError: the model answered with an error.
@@ -31,7 +24,6 @@ def ask_model(
         model_name=model,
         requested_output_names=[output],
         inputs=tensors,
-        parameters=dict(options or {}),
         preferred_memory=pb_utils.PreferredMemory(pb_utils.TRITONSERVER_MEMORY_CPU),  # a plan answers on the GPU
     ).exec()
     if response.has_error():

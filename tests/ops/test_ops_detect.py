@@ -5,6 +5,7 @@ import pytest
 
 from ocdrnet_ops.dbnet import dbnet_settings
 from ocdrnet_ops.detect import Detector, detect_text
+from ocdrnet_ops.resize import DetectorInput
 
 
 def horizontal_bars(tiles):
@@ -28,15 +29,14 @@ def read(detector_card):
         if bar:
             x, y, w, h = bar
             tile[0, y : y + h, x : x + w] = 255
-        placements = np.array([[0, 0, 1, 1]], np.float32)
+        seen = DetectorInput(tile, np.array([[0, 0, 1, 1]], np.float32))
 
         def ask(tiles):
             asked.append(tiles.shape)
             return seen_by(tiles)
 
         settings = dbnet_settings(card, {})
-        detector = Detector(card, ask)
-        return detect_text(placements, seen_by(tile), size, settings, upside_down, detector, lambda: tile), asked
+        return detect_text(seen, seen_by(tile), size, settings, upside_down, Detector(card, ask)), asked
 
     return read
 

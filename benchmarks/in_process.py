@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ocdrnet_deploy.repository.profile import cpu_profile
 from ocdrnet_ops.cards import DetectorCard, RecognizerCard, read_detector_card, read_recognizer_card
 from ocdrnet_ops.crop import WIDTH_STEP, Crops, crop_lines
 from ocdrnet_ops.dbnet import DbnetSettings, Detections, dbnet_settings
@@ -28,6 +29,7 @@ Array = npt.NDArray[Any]
 Find = Callable[[DetectorInput, Array, tuple[int, int], DbnetSettings, str, Detector], Detections]
 LIMITS = ImageLimits()
 MAX_TILES = 64  # as in image_preprocess/config.pbtxt
+COLUMNS = cpu_profile("balanced", 1).recognizer_columns
 RECOGNIZED = ("output_id", "output_prob")
 
 
@@ -142,5 +144,5 @@ def _turned(crops: Crops, turned: npt.NDArray[np.int32], card: RecognizerCard) -
 
 
 def _read(crops: Crops, pair: Pair) -> Reading:
-    answer = recognize(pair.recognizer, [crops.pixels], [crops.widths[:, 0]], pair.recognizer_card)[0]
+    answer = recognize(pair.recognizer, [crops.pixels], [crops.widths[:, 0]], pair.recognizer_card, COLUMNS)[0]
     return Reading(answer["output_id"], answer["output_prob"])

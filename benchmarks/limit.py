@@ -1,7 +1,8 @@
 """The limit: the two networks alone, in one process, on exactly what the served pipeline asks of them.
 
 Decoding, scaling, post-processing, cropping and the batches are prepared beforehand and cost nothing. Whichever number
-of streams and batching of the crops is the fastest for each network counts; a small search finds it.
+of streams, batching and graphs, one for any shape or one for each, is the fastest for each network counts; a small
+search finds it. Jobs of one shape follow each other, which spares the graph for any shape most of its work.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from ocdrnet_triton.openvino_network import OpenVinoNetwork
 Batch = npt.NDArray[np.uint8]
 DETECTOR_BATCHES = (1, 4)  # pictures a job
 CROP_BATCHES = (4, 8, 16, 32)  # crops a job
+MOST_GRAPHS = 40  # more shapes than any set here has
 TRIALS = 2  # timings of each setting, after one that does not count
 
 
@@ -33,16 +35,19 @@ class Choice:
     Attributes:
         streams: jobs computed at once.
         batch: pictures or crops a job at most; 0: the pipeline's own batches.
+        graphs: shapes that may have a graph of their own.
         seconds: that all pictures' jobs took.
     """
 
     streams: int
     batch: int
+    graphs: int
     seconds: float
 
     def __str__(self) -> str:
         batch = f"batches up to {self.batch}" if self.batch else "the pipeline's batches"
-        return f"{self.streams} streams, {batch}: {self.seconds:.3f} s"
+        graphs = "a graph for each shape" if self.graphs else "one graph"
+        return f"{self.streams} streams, {batch}, {graphs}: {self.seconds:.3f} s"
 
 
 class NetworksAlone:
@@ -91,15 +96,18 @@ def rebatched(batches: Sequence[Batch], size: int) -> list[Batch]:
 def _best(
     model: Path, outputs: Sequence[str], batches: Sequence[Batch], sizes: Sequence[int]
 ) -> tuple[OpenVinoNetwork, list[Batch], Choice]:
+    def network(streams: int, graphs: int) -> OpenVinoNetwork:
+        return OpenVinoNetwork(model, outputs, Placement(0, streams, graphs))
+
     streams = sorted({1, 2, len(os.sched_getaffinity(0))})
     choices = [
-        Choice(count, size, _seconds(OpenVinoNetwork(model, outputs, Placement(0, count)), rebatched(batches, size)))
-        for count, size in product(streams, sizes)
+        Choice(count, size, graphs, _seconds(network(count, graphs), rebatched(batches, size)))
+        for count, size, graphs in product(streams, sizes, (0, MOST_GRAPHS))
     ]
     best = min(choices, key=lambda choice: choice.seconds)
-    network, jobs = OpenVinoNetwork(model, outputs, Placement(0, best.streams)), rebatched(batches, best.batch)
-    network.run(jobs)
-    return network, jobs, best
+    chosen, jobs = network(best.streams, best.graphs), rebatched(batches, best.batch)
+    chosen.run(jobs)
+    return chosen, jobs, best
 
 
 def _seconds(network: OpenVinoNetwork, batches: Sequence[Batch]) -> float:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from benchmarks.in_process import LIMITS, MAX_TILES, Pair, Trace
+from benchmarks.in_process import COLUMNS, LIMITS, MAX_TILES, Pair, Trace
 from ocdrnet_ops.crop import crop_lines, crop_widths
 from ocdrnet_ops.ctc import decode_ctc
 from ocdrnet_ops.dbnet import detect_boxes
@@ -90,7 +90,7 @@ def _cropping(trace: Trace, pair: Pair) -> list[StepFunction]:
     found = [
         StepFunction("text_crop", "crop_lines", partial(crop_lines, trace.pixels, trace.found.boxes, card)),
         StepFunction("text_crop", "crop_lines > crop_widths", partial(crop_widths, trace.found.boxes, card)),
-        StepFunction("ocrnet", "group_by_width", partial(group_by_width, widths)),
+        StepFunction("ocrnet", "group_by_width", partial(group_by_width, widths, COLUMNS)),
         StepFunction("text_turn", "rate_readings", partial(rate_readings, first.ids, first.probabilities, steps, card)),
         StepFunction("text_turn", "lines_to_turn", partial(lines_to_turn, trace.rated, widths, "auto")),
     ]

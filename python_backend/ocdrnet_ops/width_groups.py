@@ -38,7 +38,7 @@ def padded_width(width: int) -> int:
     return max(96, -(-needed // step) * step)
 
 
-def group_by_width(widths: npt.NDArray[np.int32], max_columns: int = 4096) -> list[WidthGroup]:
+def group_by_width(widths: npt.NDArray[np.int32], max_columns: int) -> list[WidthGroup]:
     """Batches of crops of equal padded width, the longest work first, so that no stream ends on a long job alone.
 
     Args:

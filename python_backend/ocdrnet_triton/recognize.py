@@ -28,7 +28,9 @@ class CharsetRecognizer:
     the first request that has one: until then a charset costs neither time nor memory.
     """
 
-    def __init__(self, network: Network, open_restricted: Callable[[], Network] | None, card: RecognizerCard) -> None:
+    def __init__(
+        self, network: Network, open_restricted: Callable[[], Network] | None, card: RecognizerCard, max_columns: int
+    ) -> None:
         """Keep what is needed.
 
         Args:
@@ -36,11 +38,13 @@ class CharsetRecognizer:
             open_restricted: loads the one that has the input `charset` too; none where there is no such graph, and a
                 charset is a matter of decoding alone.
             card: of both.
+            max_columns: as of `recognize`.
         """
         self._network = network
         self._open_restricted = open_restricted
         self._restricted: Network | None = None
         self._card = card
+        self._max_columns = max_columns
 
     def __call__(
         self,
@@ -60,7 +64,7 @@ class CharsetRecognizer:
         for charset in dict.fromkeys(asked):
             members = [index for index, own in enumerate(asked) if own is charset]
             own_crops, own_widths = [crops[index] for index in members], [widths[index] for index in members]
-            read = recognize(self._network_of(charset), own_crops, own_widths, self._card)
+            read = recognize(self._network_of(charset), own_crops, own_widths, self._card, self._max_columns)
             for index, answer in zip(members, read, strict=True):
                 answers[index] = answer
         return answers
@@ -102,6 +106,7 @@ def recognize(
     crops: Sequence[Crops],
     widths: Sequence[npt.NDArray[np.int32]],
     card: RecognizerCard,
+    max_columns: int,
 ) -> list[Arrays]:
     """Ids and probabilities of every crop, request by request.
 
@@ -112,12 +117,16 @@ def recognize(
         crops: for each request uint8 [n, h, w, 3].
         widths: for each request int32 [n], own width of each crop in pixels.
         card: of the recognizer.
+        max_columns: limit of a batch's crops times their padded width in pixels, for a free width; a crop that is
+            longer is a batch of its own.
 
     Returns:
         For each request `output_id` int32 [n, T] and `output_prob` float32 [n, T]. For a free width T = w / stride,
         and time steps right of a crop's own width are blank; for a fixed one T is the network's.
     """
-    return _recognize_fixed(network, crops, card) if card.width else _recognize_free(network, crops, widths, card)
+    if card.width:
+        return _recognize_fixed(network, crops, card)
+    return _recognize_free(network, crops, widths, card, max_columns)
 
 
 def _recognize_fixed(network: Network, crops: Sequence[Crops], card: RecognizerCard) -> list[Arrays]:
@@ -130,11 +139,15 @@ def _recognize_fixed(network: Network, crops: Sequence[Crops], card: RecognizerC
 
 
 def _recognize_free(
-    network: Network, crops: Sequence[Crops], widths: Sequence[npt.NDArray[np.int32]], card: RecognizerCard
+    network: Network,
+    crops: Sequence[Crops],
+    widths: Sequence[npt.NDArray[np.int32]],
+    card: RecognizerCard,
+    max_columns: int,
 ) -> list[Arrays]:
     flat = [crop for batch in crops for crop in batch]
     flat_widths = np.concatenate(widths)
-    groups = group_by_width(flat_widths)
+    groups = group_by_width(flat_widths, max_columns)
     results = network.run(_batches(groups, flat, flat_widths))
     steps = [batch.shape[2] // card.stride for batch in crops for _ in batch]
     ids: list[npt.NDArray[np.int32]] = [np.full(count, BLANK, np.int32) for count in steps]

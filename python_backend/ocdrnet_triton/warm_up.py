@@ -26,9 +26,10 @@ def warm_detector(network: Network, card: DetectorCard) -> None:
         network.run([np.zeros((1, height, width, 3), np.uint8)] * JOBS)
 
 
-def warm_recognizer(network: Network, card: RecognizerCard) -> None:
-    """Show it crops of every width up to `LONGEST_CROP`, in batches of every size that short ones come in."""
+def warm_recognizer(network: Network, card: RecognizerCard, max_columns: int) -> None:
+    """Show it crops of every width up to `LONGEST_CROP`, in batches of every size up to 8 that they come in."""
     widths = [card.width] if card.width else sorted({padded_width(width) for width in range(1, LONGEST_CROP, 16)})
     for width in widths:
-        for size in (size for size in BATCH_SIZES if size <= min(LARGEST_BATCH, card.max_batch or LARGEST_BATCH)):
+        largest = card.max_batch or LARGEST_BATCH if card.width else max(1, max_columns // width)
+        for size in (size for size in BATCH_SIZES if size <= min(LARGEST_BATCH, largest)):
             network.run([np.zeros((size, card.height, width, 3), np.uint8)] * JOBS)

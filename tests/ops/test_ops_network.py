@@ -6,7 +6,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from ocdrnet_triton.network import BusyNetwork, Placement, open_network
+from ocdrnet_triton.graph_choice import GraphChoice
+from ocdrnet_triton.network import Placement, open_network
 from ocdrnet_triton.onnxruntime_network import CUDA, OnnxRuntimeNetwork, session_options
 from ocdrnet_triton.openvino_network import OpenVinoNetwork
 
@@ -49,41 +50,40 @@ def test_answers_are_in_the_order_of_the_inputs(doubling, runtime, streams):
             assert (answer["pred"] == 2 * i).all()
 
 
-class Recorder:
-    """A network that notes which jobs it was given, and answers with their values."""
-
-    def __init__(self):
-        self.given = []
-
-    def run(self, inputs, more=None):
-        jobs = list(inputs)
-        self.given.append(([int(job.flat[0]) for job in jobs], more))
-        return [{"value": int(job.flat[0])} for job in jobs]
+@pytest.mark.parametrize("graphs", [0, 2])
+def test_shapes_with_and_without_a_graph_of_their_own_answer_alike(doubling, graphs):
+    network = open_network(doubling, ["pred"], {"threads": "2", "streams": "2", "graphs": str(graphs)})
+    for _ in range(3):
+        inputs = [np.full((1, 4, 8 + i % 4, 3), i, np.uint8) for i in range(12)]
+        answers = network.run(inputs)
+        assert [answer["pred"].shape for answer in answers] == [array.shape for array in inputs]
+        assert [np.unique(answer["pred"]).tolist() for answer in answers] == [[2 * i] for i in range(12)]
 
 
-@pytest.mark.parametrize(("count", "together"), [(0, 0), (1, 0), (2, 0), (3, 3), (5, 3), (7, 6)])
-def test_a_busy_network_shares_its_threads_among_as_many_jobs_as_fill_them(count, together):
-    alone, several = Recorder(), Recorder()
-    jobs = [np.full((1, 2, 2, 3), index, np.uint8) for index in range(count)]
-    answers = BusyNetwork(alone, several, 3).run(iter(jobs), {"more": 1})
-    assert [answer["value"] for answer in answers] == list(range(count))
-    assert several.given == [(list(range(together)), {"more": 1})]
-    assert alone.given == [(list(range(together, count)), {"more": 1})]
+def test_a_graph_of_one_shape_takes_another_input_of_any(adding):
+    network = open_network(adding, ["sum"], {"threads": "2", "streams": "1", "graphs": "1"})
+    for summands in ([1], [1, 20, 300]):
+        answer = network.run([np.zeros((1, 4, 8, 3), np.uint8)], {"summands": np.array(summands, np.int32)})[0]
+        assert np.unique(answer["sum"]).tolist() == [sum(summands)]
 
 
-def test_large_jobs_are_done_alone_for_memorys_sake():
-    alone, several = Recorder(), Recorder()
-    jobs = [np.full((1, 1024, 1024, 3), index, np.uint8) for index in range(4)]
-    assert [answer["value"] for answer in BusyNetwork(alone, several, 2).run(jobs)] == [0, 1, 2, 3]
-    assert (several.given, alone.given) == ([([], None)], [([0, 1, 2, 3], None)])
+def test_only_inputs_up_to_a_size_have_a_graph_of_their_own(doubling, monkeypatch):
+    monkeypatch.setattr("ocdrnet_triton.openvino_network.LARGEST_GRAPH", 4 * 8)
+    asked = []
+    monkeypatch.setattr(GraphChoice, "graph_of", lambda _, shape: asked.append(shape))
+    network = OpenVinoNetwork(doubling, ["pred"], Placement(2, 1, graphs=1))
+    answers = network.run([np.ones((1, 4, width, 3), np.uint8) for width in (7, 8, 9)])
+    assert asked == [(1, 4, 7, 3), (1, 4, 8, 3)]
+    assert [answer["pred"].shape[2] for answer in answers] == [7, 8, 9]
 
 
-@pytest.mark.parametrize(("busy", "kind"), [("0", OpenVinoNetwork), ("1", OpenVinoNetwork), ("2", BusyNetwork)])
-def test_a_network_is_loaded_twice_only_for_more_streams(doubling, busy, kind):
-    network = open_network(doubling, ["pred"], {"threads": "2", "streams": "1", "busy_streams": busy})
-    assert type(network) is kind
-    inputs = [np.full((1, 4, 8 + i, 3), i, np.uint8) for i in range(5)]
-    assert [int(answer["pred"].max()) for answer in network.run(inputs)] == [0, 2, 4, 6, 8]
+@pytest.mark.parametrize("streams", [1, 2])
+def test_an_input_that_the_network_cannot_take_fails_that_run_alone(doubling, streams):
+    network = open_network(doubling, ["pred"], {"threads": "2", "streams": str(streams)})
+    for _ in range(3):  # a request that failed is used again
+        with pytest.raises(RuntimeError):
+            network.run([np.zeros((1, 4, 8, 4), np.uint8)])
+    assert network.run([np.ones((1, 4, 8, 3), np.uint8)])[0]["pred"].max() == 2
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from ocdrnet_ops.charset import Charset, Charsets
 from ocdrnet_triton.recognize import LARGEST_BATCH, LEAST_CHARSET, CharsetRecognizer, padded, recognize
 
 CARD = RecognizerCard("r", "s", "l", "0", height=4, decoder="ctc", characters=("a",), stride=8)
+COLUMNS = 4096
 
 
 class FakeNetwork:
@@ -43,7 +44,7 @@ def check(all_widths):
     for widths in all_widths:
         requests.append(request(widths, value))
         value += len(widths)
-    answers = recognize(network, [crops for crops, _ in requests], [widths for _, widths in requests], CARD)
+    answers = recognize(network, [crops for crops, _ in requests], [widths for _, widths in requests], CARD, COLUMNS)
     assert len(answers) == len(requests)
     value = 1
     for answer, (crops, widths) in zip(answers, requests, strict=True):
@@ -81,11 +82,11 @@ def test_any_requests_are_answered_in_order(all_widths):
 @pytest.mark.parametrize("width", [32, 33, 39, 40, 320])
 def test_what_the_network_sees_of_a_crop_is_the_same_in_any_company(width):
     crops, widths = request([width], 9)
-    alone = recognize(FakeNetwork(), [crops], [widths], CARD)[0]
+    alone = recognize(FakeNetwork(), [crops], [widths], CARD, COLUMNS)[0]
     padded = np.full((1, 4, 960, 3), 250, np.uint8)
     padded[:, :, :width] = 9
     other, other_widths = request([700, 50], 30)
-    together = recognize(FakeNetwork(), [other, padded], [other_widths, widths], CARD)[1]
+    together = recognize(FakeNetwork(), [other, padded], [other_widths, widths], CARD, COLUMNS)[1]
     own = -(-width // 8)
     np.testing.assert_array_equal(alone["output_id"][0, :own], together["output_id"][0, :own])
     assert not together["output_id"][0, own:].any()
@@ -114,7 +115,7 @@ def recognize_fixed(counts, **fields):
         value += count
     network = FixedNetwork()
     widths = [np.full(count, 100, np.int32) for count in counts]
-    return network, recognize(network, [c.astype(np.uint8) for c in crops], widths, card)
+    return network, recognize(network, [c.astype(np.uint8) for c in crops], widths, card, COLUMNS)
 
 
 @settings(max_examples=30, deadline=None)
@@ -167,7 +168,7 @@ def charset_recognizer(restricted):
         return restricted
 
     network = FakeNetwork()
-    return network, opened, CharsetRecognizer(network, open_restricted, CARD)
+    return network, opened, CharsetRecognizer(network, open_restricted, CARD, COLUMNS)
 
 
 def read_with(recognizer, *texts):
@@ -199,7 +200,7 @@ def test_requests_are_read_by_charset_and_answered_in_order():
 
 def test_without_a_second_network_everything_is_read_by_the_first():
     network = FakeNetwork()
-    assert read_with(CharsetRecognizer(network, None, CARD), "digits", "all", "a", "all") == [1, 2, 3, 4]
+    assert read_with(CharsetRecognizer(network, None, CARD, COLUMNS), "digits", "all", "a", "all") == [1, 2, 3, 4]
     assert [shape[0] for shape in network.shapes] == [4]
 
 

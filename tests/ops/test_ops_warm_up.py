@@ -36,16 +36,17 @@ def test_a_detector_of_a_fixed_size_is_run_with_that(detector_card):
     assert network.shapes == [(1, 64, 96, 3)]
 
 
-def test_short_crops_meet_a_prepared_recognizer(recognizer_card):
+@pytest.mark.parametrize("columns", [96, 256, 4096])
+def test_short_crops_meet_a_prepared_recognizer(recognizer_card, columns):
     network, card = Recorder(), recognizer_card()
-    warm_recognizer(network, card)
+    warm_recognizer(network, card, columns)
     for width in range(1, LONGEST_CROP - 40):
         for count in (1, 2, 3, 7):
-            for group in group_by_width(np.full(count, width, np.int32)):
+            for group in group_by_width(np.full(count, width, np.int32), columns):
                 assert (len(group.members), card.height, group.width, 3) in network.shapes
 
 
 def test_a_recognizer_of_a_fixed_width_or_batch_is_run_with_those(recognizer_card):
     network = Recorder()
-    warm_recognizer(network, recognizer_card(width=100, max_batch=2))
+    warm_recognizer(network, recognizer_card(width=100, max_batch=2), 256)
     assert sorted(network.shapes) == [(1, 48, 100, 3), (2, 48, 100, 3)]

@@ -9,7 +9,7 @@ WIDTHS = st.lists(st.integers(1, 3200), max_size=60)
 
 
 def group(widths, **limits):
-    return group_by_width(np.array(widths, np.int32), **limits)
+    return group_by_width(np.array(widths, np.int32), **{"max_columns": 4096, **limits})
 
 
 @given(WIDTHS)
@@ -70,6 +70,6 @@ def test_few_widths_have_to_be_prepared():
 
 
 def test_a_crop_of_no_width_is_not_read():
-    groups = group_by_width(np.array([0, 100, 0, 100], np.int32))
+    groups = group_by_width(np.array([0, 100, 0, 100], np.int32), 4096)
     assert [group.members for group in groups] == [(1, 3)]
-    assert group_by_width(np.array([0], np.int32)) == []
+    assert group_by_width(np.array([0], np.int32), 4096) == []

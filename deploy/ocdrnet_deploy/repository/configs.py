@@ -32,7 +32,7 @@ def place_detector(config: ModelConfig, detector: PreparedDetector, profile: Pyt
     """
     config.max_batch_size = max(profile.max_tiles, profile.detector_batch)
     config.dynamic_batching.preferred_batch_size[:] = [profile.detector_batch]
-    _set(config, threads=profile.threads, streams=profile.detector_streams, busy_streams=profile.busy_detector_streams)
+    _set(config, threads=profile.threads, streams=profile.detector_streams, graphs=profile.detector_graphs)
     _set_runtime(config, detector.runtime, profile.provider)
 
 
@@ -40,7 +40,7 @@ def place_recognizer(config: ModelConfig, recognizer: PreparedRecognizer, profil
     """Fill in the crop height, runtime, threads and batch of a recognizer in the Python backend."""
     config.max_batch_size = profile.recognizer_batch
     config.input[0].dims[:2] = [recognizer.card.height, recognizer.card.width or -1]
-    _set(config, threads=profile.threads, streams=profile.recognizer_streams)
+    _set(config, threads=profile.threads, streams=profile.recognizer_streams, max_columns=profile.recognizer_columns)
     _set_runtime(config, recognizer.runtime, profile.provider)
 
 

@@ -18,11 +18,12 @@ class PythonProfile:
     Attributes:
         threads: cores for each network; 0 means all that the server may use.
         detector_streams: images the detector works on at the same time.
-        busy_detector_streams: likewise while several images wait; the detector is then loaded twice. With as many as
-            `detector_streams`, or fewer, it is loaded once.
+        detector_graphs: sizes of image for which the detector has a graph of its own, a seventh faster; each takes 80
+            MB for each stream. Those that come most often have it.
         recognizer_streams: batches of crops the recognizer works on at the same time.
         detector_batch: images of different requests that are detected together; those who ask meanwhile wait.
         max_tiles: of one image; they are one batch, which the detector works off one by one.
+        recognizer_columns: crops share a job up to so many pixels of width together.
         recognizer_batch: crops that one run of the recognizer takes at most; one image's crops are one batch, so it
             must not be below the detector's candidate cap.
         provider: ONNX Runtime's, for a network that it runs; its CPU's when empty.
@@ -30,10 +31,11 @@ class PythonProfile:
 
     threads: int = 0
     detector_streams: int = 1
-    busy_detector_streams: int = 0
+    detector_graphs: int = 0
     recognizer_streams: int = 1
     detector_batch: int = 4
     max_tiles: int = 64
+    recognizer_columns: int = 4096
     recognizer_batch: int = 1000
     provider: str = ""
 
@@ -58,28 +60,37 @@ class TensorRtProfile:
 def cpu_profile(kind: Profile, recognizer_batch: int) -> PythonProfile:
     """A profile for this machine's CPU.
 
-    The detector's work is one large image, which several cores share well up to about four; while others wait, a core
-    for each gets a tenth more done. Crops are small and many: one core each is best.
+    The detector's work is one large image, which several cores share well up to about four. Crops are small and many:
+    one core each is best. A batch of them saves time with the shortest alone, and each of its shapes takes memory.
 
     Args:
         kind: `balanced`: an image alone is fast, and a queue is worked off together. `latency`: no image waits for
-            another of its batch. `throughput`: a core for each image, always. `small`: one image at a time, for 4 GiB.
+            another of its batch. `throughput`: a core for each image, always; with two cores
+            `balanced` is as fast. `small`: one image at a time, for 4 GiB.
         recognizer_batch: as in `PythonProfile`.
     """
     cores = len(os.sched_getaffinity(0))
+    streams = max(1, cores // 4)
     balanced = PythonProfile(
-        detector_streams=max(1, cores // 4),
-        busy_detector_streams=min(cores, PythonProfile.detector_batch),
+        detector_streams=streams,
+        detector_graphs=max(1, min(4, 8 // streams)),
         recognizer_streams=cores,
+        recognizer_columns=256,
+        detector_batch=max(PythonProfile.detector_batch, streams),
         recognizer_batch=recognizer_batch,
     )
     if kind == "latency":
-        return replace(balanced, busy_detector_streams=0, detector_batch=1)
+        return replace(balanced, detector_batch=1)
     if kind == "throughput":
         batch = max(PythonProfile.detector_batch, cores)
-        return replace(balanced, detector_streams=cores, busy_detector_streams=0, detector_batch=batch)
+        return replace(balanced, detector_streams=cores, detector_graphs=1, detector_batch=batch)
     if kind == "small":
-        return PythonProfile(detector_batch=1, max_tiles=16, recognizer_batch=recognizer_batch)
+        return PythonProfile(
+            detector_batch=1,
+            max_tiles=16,
+            recognizer_columns=balanced.recognizer_columns,
+            recognizer_batch=recognizer_batch,
+        )
     return balanced
 
 

@@ -19,9 +19,9 @@ class TritonPythonModel:
         card, folder, settings = recognizer_card(args), version_folder(args), parameters(args)
         restricted = folder / "charset.onnx"
         open_restricted = partial(open_network, restricted, OUTPUTS, settings) if restricted.exists() else None
-        network = open_network(folder / "model.onnx", OUTPUTS, settings)
-        warm_recognizer(network, card)
-        self._read = CharsetRecognizer(network, open_restricted, card)
+        network, columns = open_network(folder / "model.onnx", OUTPUTS, settings), int(settings["max_columns"])
+        warm_recognizer(network, card, columns)
+        self._read = CharsetRecognizer(network, open_restricted, card, columns)
         self._charsets = Charsets(card)
 
     def execute(self, requests):

@@ -33,8 +33,9 @@ RECOGNIZER = PreparedRecognizer(
 PROFILE = PythonProfile(
     threads=3,
     detector_streams=2,
-    busy_detector_streams=4,
+    detector_graphs=4,
     recognizer_streams=5,
+    recognizer_columns=77,
     detector_batch=6,
     max_tiles=9,
     recognizer_batch=70,
@@ -82,8 +83,8 @@ def test_profile_is_in_the_configs(built):
     detector, recognizer = config(built, "ocdnet"), config(built, "ocrnet")
     assert (detector.max_batch_size, recognizer.max_batch_size) == (9, 70)
     assert list(detector.dynamic_batching.preferred_batch_size) == [6]
-    assert values(detector) == {"threads": "3", "streams": "2", "busy_streams": "4"}
-    assert values(recognizer) == {"threads": "3", "streams": "5", "recognizer": "ocrnet"}
+    assert values(detector) == {"threads": "3", "streams": "2", "graphs": "4"}
+    assert values(recognizer) == {"threads": "3", "streams": "5", "max_columns": "77", "recognizer": "ocrnet"}
 
 
 def test_crop_height_is_the_cards(built):
@@ -179,9 +180,9 @@ def test_config_text_is_parseable():
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [
-        ("latency", PythonProfile(detector_streams=2, detector_batch=1, recognizer_streams=8, recognizer_batch=99)),
-        ("throughput", PythonProfile(detector_streams=8, detector_batch=8, recognizer_streams=8, recognizer_batch=99)),
-        ("small", PythonProfile(detector_batch=1, max_tiles=16, recognizer_batch=99)),
+        ("latency", PythonProfile(0, 2, 4, 8, 1, 64, 256, 99)),
+        ("throughput", PythonProfile(0, 8, 1, 8, 8, 64, 256, 99)),
+        ("small", PythonProfile(0, 1, 0, 1, 1, 16, 256, 99)),
     ],
 )
 def test_profiles_of_eight_cores(monkeypatch, kind, expected):
@@ -198,14 +199,13 @@ def test_profiles_of_tensorrt_differ_in_what_they_are_for():
 
 
 @pytest.mark.parametrize(
-    ("cores", "alone", "busy"), [(1, 1, 1), (2, 1, 2), (4, 1, 4), (8, 2, 4), (15, 3, 4), (32, 8, 4)]
+    ("cores", "streams", "graphs", "batch"),
+    [(1, 1, 4, 4), (2, 1, 4, 4), (4, 1, 4, 4), (8, 2, 4, 4), (15, 3, 2, 4), (32, 8, 1, 8), (64, 16, 1, 16)],
 )
-def test_profile_follows_the_cores_that_may_be_used(monkeypatch, cores, alone, busy):
+def test_profile_follows_the_cores_that_may_be_used(monkeypatch, cores, streams, graphs, batch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
     profile = cpu_profile("balanced", 123)
-    assert profile == PythonProfile(
-        detector_streams=alone, busy_detector_streams=busy, recognizer_streams=cores, recognizer_batch=123
-    )
+    assert profile == PythonProfile(0, streams, graphs, cores, batch, 64, 256, 123)
 
 
 def test_onnxruntime_and_its_provider_are_in_the_configs(tmp_path):
@@ -224,7 +224,7 @@ def test_onnxruntime_on_the_cpu_names_no_provider(tmp_path):
     assert values(config(tmp_path, "ocdnet")) == {
         "threads": "3",
         "streams": "2",
-        "busy_streams": "4",
+        "graphs": "4",
         "runtime": "onnxruntime",
     }
 

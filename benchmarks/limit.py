@@ -1,8 +1,8 @@
 """The limit: the two networks alone, in one process, on exactly what the served pipeline asks of them.
 
 Decoding, scaling, post-processing, cropping and the batches are prepared beforehand and cost nothing. Whichever number
-of streams, batching and graphs, one for any shape or one for each, is the fastest for each network counts; a small
-search finds it. Jobs of one shape follow each other, which spares the graph for any shape most of its work.
+of streams and batching is the fastest for each network counts, for the detector also whether each size has a graph of
+its own; a small search finds it. Crops of one shape follow each other, which spares the one graph most of its work.
 """
 
 from __future__ import annotations
@@ -57,9 +57,11 @@ class NetworksAlone:
         """Read the pictures once to learn what the networks get, then search the settings."""
         detector, recognizer = asked_of_networks(open_pair(repository), images)
         folder = repository / "ocdnet" / "1" / "model.onnx"
-        self._detector, self._maps, self.detector = _best(folder, ["pred"], detector, DETECTOR_BATCHES)
+        self._detector, self._maps, self.detector = _best(
+            folder, ["pred"], detector, DETECTOR_BATCHES, (0, MOST_GRAPHS)
+        )
         folder = repository / "ocrnet" / "1" / "model.onnx"
-        self._recognizer, self._crops, self.recognizer = _best(folder, RECOGNIZED, recognizer, (0, *CROP_BATCHES))
+        self._recognizer, self._crops, self.recognizer = _best(folder, RECOGNIZED, recognizer, (0, *CROP_BATCHES), (0,))
         self.crops = sum(len(batch) for batch in recognizer)
 
     def run(self) -> int:
@@ -94,15 +96,15 @@ def rebatched(batches: Sequence[Batch], size: int) -> list[Batch]:
 
 
 def _best(
-    model: Path, outputs: Sequence[str], batches: Sequence[Batch], sizes: Sequence[int]
+    model: Path, outputs: Sequence[str], batches: Sequence[Batch], sizes: Sequence[int], graphs: Sequence[int]
 ) -> tuple[OpenVinoNetwork, list[Batch], Choice]:
-    def network(streams: int, graphs: int) -> OpenVinoNetwork:
-        return OpenVinoNetwork(model, outputs, Placement(0, streams, graphs))
+    def network(streams: int, most: int) -> OpenVinoNetwork:
+        return OpenVinoNetwork(model, outputs, Placement(0, streams, most))
 
     streams = sorted({1, 2, len(os.sched_getaffinity(0))})
     choices = [
-        Choice(count, size, graphs, _seconds(network(count, graphs), rebatched(batches, size)))
-        for count, size, graphs in product(streams, sizes, (0, MOST_GRAPHS))
+        Choice(count, size, most, _seconds(network(count, most), rebatched(batches, size)))
+        for count, size, most in product(streams, sizes, graphs)
     ]
     best = min(choices, key=lambda choice: choice.seconds)
     chosen, jobs = network(best.streams, best.graphs), rebatched(batches, best.batch)

@@ -9,6 +9,7 @@ a request asks for polygons, the same boxes are found first; then regions of ben
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import cv2
@@ -23,6 +24,7 @@ from ocdrnet_ops.polygons import Contour, bent_ribbon
 from ocdrnet_ops.ribbon import Outlines, order_from_text_start, quad_ribbons, ribbon_quads
 
 ProbabilityMap = npt.NDArray[np.uint8]
+Bounds = tuple[int, int, int, int]  # left, top, width, height
 
 UNCLIPPED_MARGIN = 2  # a grown box must be this much larger than `min_size` (DBNet's reference post-processing)
 
@@ -137,11 +139,11 @@ def _shrunk_rectangles(
     Their contours, their scores, and whether there were too many.
     """
     rectangles, contours, scores = [], [], []
-    for contour in _regions(probability, settings):
+    for contour, bounds in _regions(probability, settings):
         (x, y), (width, height), degrees = cv2.minAreaRect(contour)
         if min(width, height) < settings.min_size:
             continue
-        score = _mean_inside(probability, contour)
+        score = _mean_inside(probability, contour, bounds)
         if score >= settings.box_threshold:
             rectangles.append((x, y, width, height, degrees))
             contours.append(contour)
@@ -154,25 +156,42 @@ def _shrunk_rectangles(
     return np.array(rectangles, np.float32).reshape(-1, 5), contours, np.array(scores, np.float32), truncated
 
 
-def _regions(probability: ProbabilityMap, settings: DbnetSettings) -> list[npt.NDArray[np.int32]]:
-    """Contours of the binarized map whose bounding box can hold a rectangle of `min_size`."""
-    threshold = int(settings.binarize_threshold * 255)  # p > t  <=>  u8 > floor(255 t)
-    binary = cv2.threshold(probability, threshold, 255, cv2.THRESH_BINARY)[1]
-    if settings.dilate:
-        binary = cv2.dilate(binary, np.ones((2, 2), np.uint8))
-    contours = cv2.findContours(binary, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)[0]
-    smallest = settings.min_size
-    candidates = (np.asarray(contour, np.int32) for contour in contours if len(contour) > 2)
-    return [contour for contour in candidates if min(cv2.boundingRect(contour)[2:]) >= smallest]
+def _regions(probability: ProbabilityMap, settings: DbnetSettings) -> Iterator[tuple[Contour, Bounds]]:
+    """Contours of the binarized map whose bounding box can hold a rectangle of `min_size`, with that box."""
+    threshold, smallest = int(settings.binarize_threshold * 255), settings.min_size  # p > t  <=>  u8 > floor(255 t)
+    for top, bottom in _bands(probability, threshold, settings.dilate):
+        if bottom - top < smallest:
+            continue
+        binary = cv2.threshold(probability[top:bottom], threshold, 255, cv2.THRESH_BINARY)[1]
+        if settings.dilate:
+            binary = cv2.dilate(binary, np.ones((2, 2), np.uint8))
+        for contour in cv2.findContours(binary, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE, offset=(0, top))[0]:
+            if len(contour) < 3:
+                continue
+            x, y, width, height = cv2.boundingRect(contour)
+            if min(width, height) >= smallest:
+                yield np.asarray(contour, np.int32), (x, y, width, height)
 
 
-def _mean_inside(probability: ProbabilityMap, contour: npt.NDArray[np.int32]) -> float:
+def _bands(probability: ProbabilityMap, threshold: int, dilate: bool) -> list[list[int]]:
+    """First and last + 1 of the rows between which regions lie: no region reaches over an empty row.
+
+    Text fills few rows of most maps, and to look for regions in the others takes as long as in these.
+    """
+    filled = np.zeros(len(probability) + 2, np.bool_)
+    filled[1:-1] = probability.max(axis=1) > threshold
+    if dilate:  # by a pixel downwards
+        filled[2:-1] |= filled[1:-2]
+    ends: list[list[int]] = np.flatnonzero(filled[1:] != filled[:-1]).reshape(-1, 2).tolist()
+    return ends
+
+
+def _mean_inside(probability: ProbabilityMap, contour: Contour, bounds: Bounds) -> float:
     """Mean probability inside a contour, 0..1, computed within its bounding box alone."""
-    x, y, width, height = cv2.boundingRect(contour)
-    region = probability[y : y + height, x : x + width]
+    x, y, width, height = bounds
     mask = np.zeros((height, width), np.uint8)
     cv2.fillPoly(mask, [contour], (1,), offset=(-x, -y))
-    return cv2.mean(region, mask)[0] / 255
+    return cv2.mean(probability[y : y + height, x : x + width], mask)[0] / 255
 
 
 def _unclip(

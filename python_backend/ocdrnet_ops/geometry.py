@@ -25,10 +25,15 @@ def rectangle_corners(
         float32 [N, 4, 2].
     """
     angle = np.deg2rad(degrees)
-    right = np.stack([np.cos(angle), np.sin(angle)], -1) * sizes[:, :1] / 2
-    down = np.stack([-np.sin(angle), np.cos(angle)], -1) * sizes[:, 1:] / 2
-    corners = np.stack([-right - down, right - down, right + down, down - right], 1)
-    return np.asarray(centers[:, None] + corners, np.float32)
+    cosine, sine, half = np.cos(angle), np.sin(angle), sizes / 2
+    corners = np.empty((len(centers), 4, 2), np.float32)
+    corners[:, 1, 0], corners[:, 1, 1] = cosine * half[:, 0], sine * half[:, 0]  # half an edge to the right
+    corners[:, 3, 0], corners[:, 3, 1] = -sine * half[:, 1], cosine * half[:, 1]  # half an edge down
+    corners[:, 2] = corners[:, 1] + corners[:, 3]
+    corners[:, 1] -= corners[:, 3]
+    corners[:, 0], corners[:, 3] = -corners[:, 2], -corners[:, 1]
+    corners += centers[:, None]
+    return corners
 
 
 def order_from_text_top_left(quads: Quads) -> Quads:
@@ -46,26 +51,26 @@ def order_from_text_top_left(quads: Quads) -> Quads:
     """
     if not len(quads):
         return quads
-    edges = np.roll(quads, -1, axis=1) - quads
-    lengths = np.linalg.norm(edges, axis=-1) + 1e-6
-    rightward = np.argmax(edges[..., 0] / lengths, axis=1)
-    quads = _roll(quads, rightward)
-    width, height = quad_sizes(quads).T
-    down = quads[:, 2] - quads[:, 1]
-    upwards = down[:, 0] < -LEAN * np.linalg.norm(down, axis=-1)
-    turn = np.where(height >= VERTICAL_RATIO * width, np.where(upwards, 3, 1), 0)
-    return _roll(quads, turn)
+    edges, lengths = _sides(quads)
+    start = np.argmax(edges[..., 0] / (lengths + 1e-6), axis=1)  # of the edge along the text, to the right
+    rows = np.arange(len(quads))
+    down, height = edges[rows, start - 3], np.maximum(lengths[rows, start - 3], lengths[rows, start - 1])
+    width = np.maximum(lengths[rows, start], lengths[rows, start - 2])
+    upwards = down[:, 0] < -LEAN * lengths[rows, start - 3]
+    first = start + np.where(height >= VERTICAL_RATIO * width, np.where(upwards, 3, 1), 0)
+    return np.asarray(quads[rows[:, None], (first[:, None] + np.arange(4)) % 4], np.float32)
 
 
-def _roll(quads: Quads, start: npt.NDArray[np.int64]) -> Quads:
-    index = (np.arange(4) + np.asarray(start)[:, None]) % 4
-    return np.take_along_axis(quads, index[:, :, None], axis=1)
+def _sides(quads: Quads) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Vectors from each corner to the next, float32 [N, 4, 2], and their lengths, float32 [N, 4]."""
+    edges = quads[:, [1, 2, 3, 0]] - quads
+    return edges, np.hypot(edges[..., 0], edges[..., 1])
 
 
 def quad_sizes(quads: Quads) -> npt.NDArray[np.float32]:
     """Width along the text and height across it, the longer of two opposite sides each: float32 [N, 2]."""
-    sides = np.linalg.norm(np.roll(quads, -1, axis=1) - quads, axis=-1)
-    return np.stack([np.maximum(sides[:, 0], sides[:, 2]), np.maximum(sides[:, 1], sides[:, 3])], -1)
+    lengths = _sides(quads)[1]
+    return np.maximum(lengths[:, :2], lengths[:, 2:])
 
 
 def widen_to_squares(quads: Quads) -> Quads:
@@ -90,4 +95,4 @@ def clip_quads(quads: Quads, image_size: tuple[int, int]) -> Quads:
         quads: float32 [N, 4, 2].
         image_size: width and height in pixels.
     """
-    return np.asarray(np.clip(quads, 0, np.array(image_size, np.float32)), np.float32)
+    return np.asarray(np.minimum(np.maximum(quads, 0), np.array(image_size, np.float32)), np.float32)

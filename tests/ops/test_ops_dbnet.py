@@ -185,6 +185,37 @@ def test_dilation_joins_regions_one_pixel_apart():
     assert len(detect(probability, dilate=True).boxes) == 1
 
 
+@pytest.mark.parametrize("gap", [1, 2])
+def test_dilation_joins_regions_one_row_apart(gap):
+    probability = np.zeros((100, 60), np.uint8)
+    probability[20:40, 10:50] = probability[40 + gap : 60 + gap, 10:50] = 255
+    assert len(detect(probability).boxes) == 2
+    assert len(detect(probability, dilate=True).boxes) == gap
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st_numpy.arrays(
+        np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 12)), elements=st.sampled_from([0, 0, 0, 76, 77, 255])
+    ),
+    st.integers(1, 4),
+    st.integers(2, 4),
+    st.booleans(),
+)
+def test_empty_rows_change_nothing(coarse, scale, min_size, dilate):
+    """A line at the side leaves no row empty; it is itself too thin to be a region."""
+    rows, columns = (scale * side for side in coarse.shape)
+    probability = np.zeros((rows, columns + 4), np.uint8)
+    probability[:, :columns] = np.kron(coarse, np.ones((scale, scale), np.uint8))
+    joined = probability.copy()
+    joined[:, -1] = 255
+    own, others = (
+        detect(found, min_size=min_size, dilate=dilate, box_threshold=0.2) for found in (probability, joined)
+    )
+    assert sorted(own.boxes.tolist()) == sorted(others.boxes.tolist())
+    assert sorted(own.scores.tolist()) == sorted(others.scores.tolist())
+
+
 def test_more_regions_than_the_limit_keep_the_largest_and_are_flagged():
     heights = [10, 30, 20, 40, 15]
     probability = np.zeros((500, 200), np.uint8)

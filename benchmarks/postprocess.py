@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from benchmarks.box_matching import match_boxes
@@ -27,6 +26,7 @@ from benchmarks.report import Cell, Conditions, Table, command_line, write_repor
 from benchmarks.served_repository import add_repository_options, repository_of
 from benchmarks.usual_postprocess import usual_boxes
 from ocdrnet_ops.dbnet import dbnet_settings, detect_boxes
+from ocdrnet_triton.settings import prepare_process
 
 PLACEMENT = np.array([0, 0, 1, 1], np.float32)  # the map's own pixels
 CONDITIONS = Conditions(
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--no-accuracy", action="store_true", help="leave out the reading of icdar2015-dev")
     add_repository_options(parser)
     arguments = parser.parse_args()
-    cv2.setNumThreads(1)
+    prepare_process()  # as every step of the served pipeline is: one OpenCV thread, memory kept
     with repository_of(arguments) as repository:
         pair = open_pair(repository)
         rows = [_compare(found, pair, arguments.rounds) for found in probability_maps(pair)]

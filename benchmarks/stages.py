@@ -13,7 +13,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import cv2
 from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
@@ -28,6 +27,7 @@ from benchmarks.step_functions import median_ms, step_functions
 from benchmarks.triton_statistics import StepTimes, step_times
 from ocdrnet_client import Client
 from ocdrnet_deploy.server import TritonServer
+from ocdrnet_triton.settings import prepare_process
 
 CONDITIONS = Conditions(
     metric="milliseconds of one picture: median over rounds, mean over the pictures; CPU seconds by process",
@@ -60,7 +60,7 @@ def main() -> None:
 def _tables(images: ImageSet, repository: Path, rounds: int) -> Iterator[Table]:
     print(f"{images.name}: functions", file=sys.stderr, flush=True)
     pair = open_pair(repository)
-    cv2.setNumThreads(1)  # as in a stub
+    prepare_process()  # as in a stub
     traces = [read_in_process(image, pair) for image in images.images]
     yield _function_table(images.name, traces, pair, rounds)
     del pair

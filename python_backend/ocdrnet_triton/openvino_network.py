@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -48,7 +46,6 @@ class OpenVinoNetwork:
         self._model = self._core.read_model(path)
         self._any_shape = self._compile(self._model)
         self._choice = GraphChoice(placement.graphs, self._compile_for)
-        self._workers = ThreadPoolExecutor(placement.streams, thread_name_prefix="openvino")
 
     def run(
         self, inputs: Iterable[npt.NDArray[np.uint8]], more: Mapping[str, Array] | None = None
@@ -59,9 +56,19 @@ class OpenVinoNetwork:
             inputs: uint8 [n, h, w, 3] each; shapes may differ.
             more: other inputs by name, the same for all.
         """
-        others = dict(more or {})
-        jobs = [self._workers.submit(self._graph_of(array).run, {0: array} | others) for array in inputs]
-        return [job.result() for job in jobs]
+        others: dict[Any, Array] = dict(more or {})
+        results: dict[int, dict[str, Array]] = {}
+        in_use = []  # shared with OpenVINO, not copied: they must live until the last job is done
+        at_work = self._any_shape
+        for index, array in enumerate(inputs):
+            graph = self._graph_of(array)
+            if graph is not at_work:  # two graphs at once would have twice as many threads as cores
+                at_work.wait()
+                at_work = graph
+            in_use.append(array)
+            graph.start({0: array, **others}, index, results)
+        at_work.wait()
+        return [results[index] for index in range(len(results))]
 
     def _graph_of(self, array: npt.NDArray[np.uint8]) -> _Graph:
         own = None if array.size > 3 * LARGEST_GRAPH else self._choice.graph_of(array.shape)
@@ -77,18 +84,21 @@ class OpenVinoNetwork:
 
 
 class _Graph:
-    """A compiled graph with a request for each of its streams."""
+    """A compiled graph that works on as many jobs at once as it has streams."""
 
     def __init__(self, compiled: ov.CompiledModel, streams: int, outputs: Sequence[str]) -> None:
         self._outputs = outputs
-        self._idle: SimpleQueue[ov.InferRequest] = SimpleQueue()
-        for _ in range(streams):
-            self._idle.put(compiled.create_infer_request())
+        self._queue = ov.AsyncInferQueue(compiled, streams)
+        self._queue.set_callback(self._collect)
 
-    def run(self, inputs: Mapping[int | str, Array]) -> dict[str, Array]:
-        request = self._idle.get()
-        try:
-            request.infer(dict(inputs), share_inputs=True)
-            return {name: request.get_tensor(name).data.copy() for name in self._outputs}
-        finally:
-            self._idle.put(request)
+    def start(self, inputs: dict[Any, Array], index: int, results: dict[int, dict[str, Array]]) -> None:
+        """Begin a job, as soon as a stream is free; what comes out goes to `results`."""
+        self._queue.start_async(inputs, (index, results), share_inputs=True)
+
+    def wait(self) -> None:
+        """Until all jobs are done."""
+        self._queue.wait_all()
+
+    def _collect(self, request: ov.InferRequest, job: tuple[int, dict[int, dict[str, Array]]]) -> None:
+        index, results = job
+        results[index] = {name: request.get_tensor(name).data.copy() for name in self._outputs}

@@ -77,15 +77,6 @@ def test_only_inputs_up_to_a_size_have_a_graph_of_their_own(doubling, monkeypatc
     assert [answer["pred"].shape[2] for answer in answers] == [7, 8, 9]
 
 
-@pytest.mark.parametrize("streams", [1, 2])
-def test_an_input_that_the_network_cannot_take_fails_that_run_alone(doubling, streams):
-    network = open_network(doubling, ["pred"], {"threads": "2", "streams": str(streams)})
-    for _ in range(3):  # a request that failed is used again
-        with pytest.raises(RuntimeError):
-            network.run([np.zeros((1, 4, 8, 4), np.uint8)])
-    assert network.run([np.ones((1, 4, 8, 3), np.uint8)])[0]["pred"].max() == 2
-
-
 @pytest.fixture(scope="module")
 def adding(tmp_path_factory):
     """`input` uint8, and `summands` int32 [K] whose sum is added -> `sum` int32."""

@@ -20,6 +20,9 @@ from ocdrnet_client.errors import (
 # Triton names the ensemble, and each step the request passed, before what the step said.
 _NOISE = re.compile(r"^(?:\[request id: [^\]]*\]\s*|in ensemble '[^']*',\s*)+")
 
+# Triton of a model that it has, but loads or unloads just now; of one that it does not have it says "is not found".
+_NOT_NOW = "has no available versions"
+
 _BY_STATUS: dict[str, type[OcdrnetError]] = {
     "INVALID_ARGUMENT": InvalidRequestError,
     "OUT_OF_RANGE": InvalidRequestError,
@@ -77,4 +80,6 @@ def from_triton(error: InferenceServerException, address: object) -> OcdrnetErro
     status = str(error.status() or "").removeprefix("StatusCode.")
     kind = _BY_STATUS.get(status, ServerError if status else UnexpectedResponseError)
     message = str(error.message() or "")
+    if kind is ModelNotFoundError and _NOT_NOW in message:
+        kind = ServerUnavailableError
     return describe(kind, message if kind is not ServerError else f"{message} ({status})", address)

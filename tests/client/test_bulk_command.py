@@ -125,7 +125,8 @@ def test_a_server_that_goes_away_fails_no_picture_and_the_run_goes_on_later(bulk
     model.respond = failing(server)
     model.requests.clear()
     assert bulk().exit_code == 0
-    assert sorted(request.image.decode() for request in model.requests) == NAMES[8:]
+    # As a set: what the first run still had under way may have reached the server after `clear`.
+    assert {request.image.decode() for request in model.requests} == set(NAMES[8:])
     assert images(folder / "out") == NAMES
 
 

@@ -112,6 +112,17 @@ def test_noise_in_front_is_cut(message, clean):
     assert without_noise(message) == clean
 
 
+@pytest.mark.parametrize("status", ["StatusCode.NOT_FOUND", "404"])
+def test_a_model_that_is_stopping_is_away_and_an_unknown_one_is_missing(status):
+    def kind(said):
+        return type(
+            from_triton(InferenceServerException(f"Request for unknown model: 'ocdrnet' {said}", status), "here")
+        )
+
+    assert kind("has no available versions") is ServerUnavailableError
+    assert kind("is not found") is ModelNotFoundError
+
+
 def test_braces_in_a_message_are_kept():
     error = from_triton(InferenceServerException("{message} {0} {", "StatusCode.INTERNAL"), "here")
     assert str(error) == "the server at here failed: {message} {0} { (INTERNAL); its log has the details"

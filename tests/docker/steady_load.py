@@ -52,7 +52,8 @@ def _work(make: Callable[[], Callable[[], None]], stop: Path, fates: list[dict])
         try:
             send()
         except Exception as failure:
-            error = repr(failure)
+            # Both: Triton's exception has no text in its repr, others have none in their str.
+            error = f"{type(failure).__name__}: {failure}"
         fates.append({"sent": sent, "ended": time.monotonic(), "error": error})
         if error:
             return

@@ -2,11 +2,11 @@
 
 import http.client
 import io
-import urllib.request
 from contextlib import suppress
 
 from PIL import Image, ImageDraw, ImageFont
 
+from ocdrnet_deploy.server.local_http import ask
 from ocdrnet_deploy.server.readiness import MODEL
 
 _TIMEOUT_S = 30.0
@@ -20,11 +20,8 @@ def read_first_picture(http_url: str) -> None:
     Args:
         http_url: The server's HTTP endpoint, such as http://127.0.0.1:8000.
     """
-    request = urllib.request.Request(f"{http_url}/v2/models/{MODEL}/infer", first_picture(), _HEADERS)
-    # No proxies: HTTP_PROXY is not meant for the server that this machine itself runs.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with suppress(OSError, http.client.HTTPException), opener.open(request, timeout=_TIMEOUT_S) as response:
-        response.read()
+    with suppress(OSError, http.client.HTTPException):
+        ask(f"{http_url}/v2/models/{MODEL}/infer", _TIMEOUT_S, first_picture(), _HEADERS)
 
 
 def first_picture() -> bytes:

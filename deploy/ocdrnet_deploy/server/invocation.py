@@ -15,6 +15,9 @@ LogLevel = Literal["warning", "info"]
 # searches the pattern anywhere in the name.
 HEADER_PATTERN = "(?i)^ocdrnet-"
 
+# Of requests that change what is served; Triton wants it with its value, which only this process knows.
+REPOSITORY_HEADER = "repository-key"
+
 # Exists when NVIDIA's kernel driver is loaded.
 _DRIVER_DEVICE = Path("/dev/nvidiactl")
 
@@ -31,6 +34,7 @@ def triton_command(
     repository: Path,
     addresses: Addresses,
     shared_memory_prefix: str,
+    repository_key: str,
     log: LogLevel,
     exit_timeout_s: int,
 ) -> list[str]:
@@ -43,12 +47,18 @@ def triton_command(
             every stub a second time (seen: 1.2 s per model).
         addresses: Where to listen.
         shared_memory_prefix: How the stubs' shared-memory files begin.
+        repository_key: What a request to load or unload a model has to carry.
         log: The least severe lines that Triton writes.
         exit_timeout_s: How long Triton waits for requests in flight when it is stopped.
     """
     return [
         str(install.binary),
         f"--model-repository={repository}",
+        # All are loaded at once; explicit, so that the ensemble can be unloaded before the end (draining.py).
+        "--model-control-mode=explicit",
+        "--load-model=*",
+        f"--http-restricted-api=model-repository:{REPOSITORY_HEADER}={repository_key}",
+        f"--grpc-restricted-protocol=model-repository:{REPOSITORY_HEADER}={repository_key}",
         f"--backend-directory={backends}",
         "--disable-auto-complete-config",
         f"--backend-config=python,shm-region-prefix-name={shared_memory_prefix}",

@@ -1,6 +1,7 @@
 """Everything that is settled before Triton is started, or the reason why it cannot be."""
 
 import os
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,12 +24,14 @@ class Launch:
         environment: Its whole environment.
         addresses: Where it will listen.
         shared_memory_prefix: How its files in /dev/shm begin.
+        repository_key: What a request to load or unload a model has to carry.
     """
 
     command: list[str]
     environment: dict[str, str]
     addresses: Addresses
     shared_memory_prefix: str
+    repository_key: str
 
 
 def prepare_launch(
@@ -53,17 +56,18 @@ def prepare_launch(
     _check_repository(repository)
     backends = lay_out_backends(install, cache_folder())
     addresses = choose_addresses(host, http_port=http_port, grpc_port=grpc_port, metrics_port=metrics_port)
-    prefix = shared_memory.new_prefix()
+    prefix, key = shared_memory.new_prefix(), secrets.token_hex(16)
     command = triton_command(
         install,
         backends=backends,
         repository=repository.absolute(),
         addresses=addresses,
         shared_memory_prefix=prefix,
+        repository_key=key,
         log=log,
         exit_timeout_s=exit_timeout_s,
     )
-    return Launch(command, triton_environment(install, libpython, os.environ), addresses, prefix)
+    return Launch(command, triton_environment(install, libpython, os.environ), addresses, prefix, key)
 
 
 def _check_repository(repository: Path) -> None:

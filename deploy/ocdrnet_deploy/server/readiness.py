@@ -1,7 +1,8 @@
 """Asks a server whether it is ready to read images."""
 
 import http.client
-import urllib.request
+
+from ocdrnet_deploy.server.local_http import ask
 
 # The ensemble; it is ready when every step of it is.
 MODEL = "ocdrnet"
@@ -15,10 +16,8 @@ def is_model_ready(http_url: str) -> bool:
     Args:
         http_url: The server's HTTP endpoint, such as http://127.0.0.1:8000.
     """
-    # No proxies: HTTP_PROXY is not meant for the server that this machine itself runs.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{http_url}/v2/models/{MODEL}/ready", timeout=_TIMEOUT_S) as response:
-            return bool(response.status == http.client.OK)
+        ask(f"{http_url}/v2/models/{MODEL}/ready", _TIMEOUT_S)
     except (OSError, http.client.HTTPException):
         return False
+    return True

@@ -8,6 +8,7 @@ from types import TracebackType
 
 from ocdrnet_deploy.server import shared_memory
 from ocdrnet_deploy.server.addresses import Addresses
+from ocdrnet_deploy.server.draining import drain
 from ocdrnet_deploy.server.failure import died, not_ready
 from ocdrnet_deploy.server.first_picture import read_first_picture
 from ocdrnet_deploy.server.invocation import LogLevel
@@ -55,7 +56,7 @@ class TritonServer:
             metrics_port: As `http_port`.
             log: The least severe lines that Triton writes.
             on_log: Called with each log line, in another thread; by default it goes to stderr.
-            exit_timeout_s: How long a stop waits for requests in flight and for models to unload.
+            exit_timeout_s: How long a stop waits for requests in flight.
             ready_timeout_s: How long `wait_ready` waits by default.
 
         Raises:
@@ -74,6 +75,7 @@ class TritonServer:
         self._exit_timeout_s = exit_timeout_s
         self._ready_timeout_s = ready_timeout_s
         self._prefix = launch.shared_memory_prefix
+        self._repository_key = launch.repository_key
         self._process = GroupProcess(launch.command, launch.environment, self._log.take)
         self.addresses: Addresses = launch.addresses
 
@@ -126,10 +128,13 @@ class TritonServer:
             raise died(self._process.exit_code, self._log)
 
     def stop(self) -> None:
-        """Stops Triton and its stubs and removes their shared memory; safe to call more than once."""
+        """Answers what was accepted, stops Triton and its stubs, removes their memory; safe to call more than once."""
         if self._process.pid is None:
             return
-        self._process.stop(self._exit_timeout_s + _KILL_MARGIN_S)
+        end = time.monotonic() + self._exit_timeout_s
+        if not self._process.ended.is_set():
+            drain(self.addresses.http_url, self._repository_key, self._exit_timeout_s)
+        self._process.stop(max(0.0, end - time.monotonic()) + _KILL_MARGIN_S)
         shared_memory.remove_files(self._prefix)
 
     def __enter__(self) -> "TritonServer":

@@ -17,6 +17,7 @@ def command(**changes):
         "repository": Path("/repository"),
         "addresses": Addresses("127.0.0.1", 8000, 8001, 8002),
         "shared_memory_prefix": "ocdrnet_1_2_3_",
+        "repository_key": "secret",
         "log": "warning",
         "exit_timeout_s": 5,
     }
@@ -58,3 +59,12 @@ def test_an_empty_environment_gets_a_search_path():
     environment = invocation.triton_environment(INSTALL, (), {})
     assert environment["PATH"].endswith(os.defpath)
     assert environment["LD_LIBRARY_PATH"] == "/package/libs"
+
+
+def test_models_are_changed_by_the_owner_of_the_key_alone():
+    flags = command(repository_key="abc")
+    assert {"--model-control-mode=explicit", "--load-model=*"} <= set(flags)
+    assert [flag for flag in flags if "restricted" in flag] == [
+        "--http-restricted-api=model-repository:repository-key=abc",
+        "--grpc-restricted-protocol=model-repository:repository-key=abc",
+    ]

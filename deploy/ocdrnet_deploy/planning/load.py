@@ -46,7 +46,7 @@ class Load:
         before, counted = self._gaps(self.settling, random), self._gaps(self.requests, random)
         arrivals = np.concatenate([before, self.settling + counted]) / rate
         kinds = random.integers(pipeline.kinds, size=len(arrivals)).tolist()
-        return simulate(pipeline, arrivals, kinds, self.settling)
+        return simulate(pipeline.at(rate), arrivals, kinds, self.settling)
 
     def _gaps(self, count: int, random: np.random.Generator) -> npt.NDArray[np.float64]:
         """Times of `count` arrivals within `count`."""

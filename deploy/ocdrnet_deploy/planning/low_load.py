@@ -1,12 +1,13 @@
-"""A server as a pipeline of stations, from the step of least load of a measurement."""
+"""A server as a pipeline of stations: its times from the step of least load, and how its CPU time falls with load."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from ocdrnet_deploy.planning.easing import easing
 from ocdrnet_deploy.planning.measurement import Measurement, Model, Picture
-from ocdrnet_deploy.planning.pipeline import UNLIMITED, Pipeline, Station, Task, Visit
+from ocdrnet_deploy.planning.pipeline import CPU, UNLIMITED, Pipeline, Station, Task, Visit
 from ocdrnet_deploy.planning.service_times import ServiceTimes, service_times
 
 # The pipeline's own names for its networks (model_repository/).
@@ -14,7 +15,6 @@ DETECTOR = "ocdnet"
 RECOGNIZER = "ocrnet"
 NETWORKS = (DETECTOR, RECOGNIZER)
 FRONT = "server and network"
-CPU = 0
 
 
 def measured_pipeline(
@@ -36,7 +36,8 @@ def measured_pipeline(
         rows, sizes = _rows(measured, name, name in seen), _sizes(measured.pictures, name, size_exponent)
         visits.append(Visit(1 + names.index(name), _tasks(times[name], rows, sizes, name in seen)))
         seen.add(name)
-    return Pipeline(tuple(stations), tuple(visits), (float(measured.cores),))
+    pipeline = Pipeline(tuple(stations), tuple(visits), (float(measured.cores),))
+    return pipeline.measured_at(measured.low.rate, easing(measured.cpu_use, measured.cores))
 
 
 def python_work(measured: Measurement) -> float:

@@ -102,6 +102,21 @@ class Step:
 
 
 @dataclass(frozen=True)
+class CpuUse:
+    """What the pictures of one rate took of the machine's cores.
+
+    Attributes:
+        pictures: answered, settling ones too.
+        core_s: of the server's processes, and of a generator that shared their machine.
+        seconds: that the pictures were sent in.
+    """
+
+    pictures: int
+    core_s: float
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Knee:
     """What a staircase found.
 
@@ -134,6 +149,7 @@ class Measurement:
         cpu: its name.
         pictures: of the mix.
         low: the step of the lowest rate.
+        cpu_use: of every rate.
         knee: of a staircase, else None.
         is_poisson: requests came at random; else at equal gaps.
         warnings: sentences on how far the figures can be trusted.
@@ -146,6 +162,7 @@ class Measurement:
     cpu: str
     pictures: tuple[Picture, ...]
     low: Step
+    cpu_use: tuple[CpuUse, ...]
     knee: Knee | None
     is_poisson: bool = True
     warnings: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ocdrnet_deploy.planning.errors import MeasurementError
 from ocdrnet_deploy.planning.json_fields import Fields
-from ocdrnet_deploy.planning.measurement import Batch, Knee, Measurement, Model, ModelCounts, Picture, Step
+from ocdrnet_deploy.planning.measurement import Batch, CpuUse, Knee, Measurement, Model, ModelCounts, Picture, Step
 from ocdrnet_deploy.planning.measurement_doubts import PREFERRED, doubts, silent_on_preferred
 
 FORMAT = "ocdrnet-loadtest"
@@ -51,6 +51,7 @@ def parse_measurement(data: object) -> Measurement:
     is_local = machine.flag("server_is_local")
     steps = _open_loop_steps(root)
     low = _step(min(steps, key=lambda step: step.number("offered_rate")), ensemble, visits, is_local)
+    uses = [_cpu_use(step, ensemble, is_local) for step in steps]
     knee = _knee(root, steps)
     return Measurement(
         ensemble=ensemble,
@@ -60,6 +61,7 @@ def parse_measurement(data: object) -> Measurement:
         cpu=machine.text("cpu"),
         pictures=_pictures(root.sub("mix")),
         low=low,
+        cpu_use=tuple(use for use in uses if use.pictures),
         knee=knee,
         is_poisson=root.text("arrivals") == "poisson",
         warnings=(*doubts(low, knee, steps), *silent_on_preferred(served, visits)),
@@ -110,6 +112,23 @@ def _model(model: Fields) -> Model:
     )
 
 
+def _cpu_use(step: Fields, ensemble: str, is_local: bool) -> CpuUse:
+    """None of a step without counters."""
+    if not step.has("server_cpu_s") or not step.has("models") or not step.sub("models").has(ensemble):
+        return CpuUse(0, 0.0, 0.0)
+    processes = step.sub("server_cpu_s")
+    spent = sum(processes.number(name) for name in processes.keys())  # noqa: SIM118 (not a dict)
+    # Counted, not the schedule's length: a step may have been cut short.
+    seconds = (step.count("sent") + step.count("settling")) / step.number("offered_rate")
+    pictures = step.sub("models").sub(ensemble).count("requests")
+    return CpuUse(pictures, spent + _client_cpu_s(step, is_local), seconds)
+
+
+def _client_cpu_s(step: Fields, is_local: bool) -> float:
+    """Of the generator, if it shared the server's machine."""
+    return step.sub("lateness").number("cpu_share") * step.number("seconds") if is_local else 0.0
+
+
 def _step(step: Fields, ensemble: str, visits: tuple[str, ...], is_local: bool) -> Step:
     models = step.sub("models")
     names = (ensemble, *dict.fromkeys(visits))
@@ -118,7 +137,7 @@ def _step(step: Fields, ensemble: str, visits: tuple[str, ...], is_local: bool) 
             f"{step.place('server_cpu_s')} is missing: measure on the server's machine, with --server-pid where needed"
         )
     processes = step.sub("server_cpu_s")
-    latency, lateness = step.sub("latency"), step.sub("lateness")
+    latency = step.sub("latency")
     return Step(
         rate=step.number("offered_rate"),
         sent=step.count("sent"),
@@ -126,7 +145,7 @@ def _step(step: Fields, ensemble: str, visits: tuple[str, ...], is_local: bool) 
         mean_s=latency.number("mean"),
         quantiles=latency.numbers("quantiles") if latency.has("quantiles") else (),
         cpu_s={name: processes.number(name) for name in processes.keys()},  # noqa: SIM118 (not a dict)
-        client_cpu_s=lateness.number("cpu_share") * step.number("seconds") if is_local else 0.0,
+        client_cpu_s=_client_cpu_s(step, is_local),
         models={name: _counts(models.sub(name)) for name in names},
     )
 

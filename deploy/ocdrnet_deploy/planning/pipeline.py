@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 UNSHARED = -1
+CPU = 0  # index of the cores among what stations share
 UNLIMITED = 10**9
 
 
@@ -78,11 +79,13 @@ class Pipeline:
         stations: its models.
         visits: in the order of the ensemble; all have tasks for the same kinds of picture.
         capacities: of what stations share, by index: cores; 1 for a GPU.
+        easing: share of the work that goes between idle and fully used cores; the tasks' work is that of idle ones.
     """
 
     stations: tuple[Station, ...]
     visits: tuple[Visit, ...]
     capacities: tuple[float, ...] = ()
+    easing: float = 0.0
 
     @property
     def kinds(self) -> int:
@@ -106,6 +109,30 @@ class Pipeline:
         """Pictures a second that the shared resources allow, whatever is batched; infinite without any."""
         loads = ((capacity, self.resource_load(index)) for index, capacity in enumerate(self.capacities))
         return min((capacity / load for capacity, load in loads if load), default=math.inf)
+
+    def at(self, rate: float) -> Pipeline:
+        """With the work that a picture takes at `rate` pictures a second, and no easing any more.
+
+        Work w at a use u of the cores is idle * (1 - easing * u), and u = rate * w / cores.
+        """
+        if not self.easing:
+            return self
+        asked = rate * self.resource_load(CPU) / self.capacities[CPU]
+        return self._with_work_scaled(max(1 - self.easing, 1 / (1 + self.easing * asked)))
+
+    def measured_at(self, rate: float, easing: float) -> Pipeline:
+        """The pipeline whose `at(rate)` is this one."""
+        used = min(1.0, rate * self.resource_load(CPU) / self.capacities[CPU])
+        return replace(self._with_work_scaled(1 / (1 - easing * used)), easing=easing)
+
+    def _with_work_scaled(self, factor: float) -> Pipeline:
+        visits = tuple(
+            replace(visit, tasks=tuple(replace(task, work=task.work * factor) for task in visit.tasks))
+            if self.stations[visit.station].resource == CPU
+            else visit
+            for visit in self.visits
+        )
+        return replace(self, visits=visits, easing=0.0)
 
     def with_tasks_scaled(self, index: int, seconds: float) -> Pipeline:
         """With a station's times multiplied by `seconds`, its work as before."""

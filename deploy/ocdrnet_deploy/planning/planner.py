@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from ocdrnet_deploy.planning.errors import MeasurementError
 from ocdrnet_deploy.planning.knee import knee_of
 from ocdrnet_deploy.planning.load import Load
-from ocdrnet_deploy.planning.low_load import CPU, FRONT
+from ocdrnet_deploy.planning.low_load import FRONT
 from ocdrnet_deploy.planning.measurement import Measurement
 from ocdrnet_deploy.planning.measurement_file import HOW_TO_MEASURE
-from ocdrnet_deploy.planning.pipeline import Pipeline
+from ocdrnet_deploy.planning.pipeline import CPU, Pipeline
 from ocdrnet_deploy.planning.replicas import GPU, cores_per_gpu
 from ocdrnet_deploy.planning.simulation import Simulated
 
@@ -84,11 +84,12 @@ class KneeComparison:
 
     Attributes:
         p99_limit_s: of both.
-        predicted_rate: from the step of least load alone.
+        predicted_rate: from times of the step of least load, and the CPU time of all.
         measured_rate: the highest that met the limit.
         measured_failed_rate: the lowest above it that did not.
         error: of the prediction, as a share of the measured rate; below 0 where it is too low.
-        low_rate: of the step that the prediction was made from.
+        low_rate: of the step of least load.
+        easing: share of a picture's CPU time that goes between idle and fully used cores.
     """
 
     p99_limit_s: float
@@ -97,6 +98,7 @@ class KneeComparison:
     measured_failed_rate: float | None
     error: float
     low_rate: float
+    easing: float
 
 
 def plan_replicas(pipeline: Pipeline, rate: float, p99_s: float, boxes: float, load: Load) -> ReplicaPlan:
@@ -140,7 +142,7 @@ def compare_knees(measured: Measurement, pipeline: Pipeline, p99_s: float | None
 
     Args:
         measured: with a knee.
-        pipeline: made from its step of least load.
+        pipeline: made from it.
         p99_s: limit in seconds; None for the measured knee's.
         seed: of the simulation.
 
@@ -164,6 +166,7 @@ def compare_knees(measured: Measurement, pipeline: Pipeline, p99_s: float | None
         measured_failed_rate=knee.failed_rate,
         error=predicted / knee.rate - 1,
         low_rate=measured.low.rate,
+        easing=pipeline.easing,
     )
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from ocdrnet_deploy.planning.errors import MeasurementError
 from ocdrnet_deploy.planning.gpu_speed import GpuSpeed
-from ocdrnet_deploy.planning.low_load import CPU, DETECTOR, NETWORKS, RECOGNIZER
-from ocdrnet_deploy.planning.pipeline import Pipeline, Station, Task, Visit
+from ocdrnet_deploy.planning.low_load import DETECTOR, NETWORKS, RECOGNIZER
+from ocdrnet_deploy.planning.pipeline import CPU, Pipeline, Station, Task, Visit
 from ocdrnet_deploy.repository.profile import TensorRtProfile
 
 GPU = 1

@@ -33,11 +33,18 @@ def comparison_text(found: KneeComparison) -> str:
     failed = f", {found.measured_failed_rate:.3g} failed" if found.measured_failed_rate else ""
     return _table(
         [
-            ("predicted knee", f"{found.predicted_rate:.3g} pictures/s, from the step at {found.low_rate:.3g}/s"),
+            (
+                "predicted knee",
+                f"{found.predicted_rate:.3g} pictures/s, from the step at {found.low_rate:.3g}/s{_eased(found)}",
+            ),
             ("measured knee", f"{found.measured_rate:.3g} pictures/s{failed}"),
             ("error", f"{found.error:+.1%} of the measured knee, p99 within {shown_seconds(found.p99_limit_s)}"),
         ]
     )
+
+
+def _eased(found: KneeComparison) -> str:
+    return f" and CPU time falling by {found.easing:.0%}" if found.easing else ""
 
 
 def _latency(plan: ReplicaPlan) -> str:

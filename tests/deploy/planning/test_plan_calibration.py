@@ -4,9 +4,11 @@ import pytest
 from plan_results import measured_by_simulation, result, server, step
 
 from ocdrnet_deploy.planning.calibration import calibrated_pipeline
+from ocdrnet_deploy.planning.easing import easing
 from ocdrnet_deploy.planning.knee import knee_of
 from ocdrnet_deploy.planning.load import Load
 from ocdrnet_deploy.planning.low_load import measured_pipeline, without_generator
+from ocdrnet_deploy.planning.measurement import CpuUse
 from ocdrnet_deploy.planning.measurement_file import parse_measurement
 
 LOAD = Load(requests=1000, settling=100)
@@ -62,7 +64,7 @@ def test_without_quantiles_all_pictures_are_alike(monkeypatch):
 
 
 def test_the_knee_plays_no_part(monkeypatch):
-    """Nothing but the lowest rate decides what is predicted."""
+    """Of higher rates nothing but their CPU time is taken."""
     low = step(2.0)
     fast, slow = step(9.0), step(9.0)
     for counts in slow["models"].values():
@@ -74,7 +76,7 @@ def test_the_knee_plays_no_part(monkeypatch):
 
 
 def test_parts_of_a_measured_server():
-    measured = parse_measurement(result())
+    measured = parse_measurement(result(steps=[step(2.0)], knee=None))
     pipeline = measured_pipeline(measured)
     by_name = {each.name: each for each in pipeline.stations}
     assert by_name["ocdnet"].max_rows == 4
@@ -91,6 +93,42 @@ def test_parts_of_a_measured_server():
     # Triton's own 2 ms and the generator's: a hundredth of a core at two pictures a second.
     assert front.work == pytest.approx(0.002 + 0.01 / 2)
     assert without_generator(measured, pipeline).visits[0].tasks[0].work == pytest.approx(0.002)
+
+
+def test_cpu_time_follows_all_rates():
+    """Two rates, a tenth less of a core at the higher: the line says what idle and what full cores take."""
+    high = step(5.0, lateness={"cpu_share": 0.0})
+    low = step(2.0, lateness={"cpu_share": 0.0})
+    high["server_cpu_s"] = {name: 0.9 * seconds for name, seconds in high["server_cpu_s"].items()}
+    pipeline = measured_pipeline(parse_measurement(result(steps=[high, low])))
+    each = sum(low["server_cpu_s"].values()) / 100
+    slope = -0.1 * each / (0.9 * each * 5 / 2 - each * 2 / 2)
+    idle = each - slope * each
+    assert pipeline.easing == pytest.approx(-slope / idle)
+    assert pipeline.resource_load(0) == pytest.approx(idle)
+    assert pipeline.at(2.0).resource_load(0) == pytest.approx(each)
+    assert pipeline.at(5.0).resource_load(0) == pytest.approx(0.9 * each)
+    assert pipeline.at(1000.0).resource_load(0) == pytest.approx(idle + slope)
+    detector = [
+        visit.tasks[0] for visit in pipeline.at(5.0).visits if pipeline.stations[visit.station].name == "ocdnet"
+    ]
+    assert detector[0].work == pytest.approx(0.9 * 0.18)
+    assert detector[0].seconds == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("busy_and_each", "share"),
+    [
+        ([(0.3, 0.1)], 0.0),  # one rate shows no slope
+        ([(0.30, 0.1), (0.35, 0.05)], 0.0),  # rates that keep cores equally busy draw no line
+        ([(0.3, 0.1), (0.8, 0.13)], 0.0),  # a rise is not believed
+        ([(0.2, 0.095), (0.6, 0.085)], 0.25),
+        ([(0.2, 0.09), (0.9, 0.01)], 0.5),  # the most that goes
+    ],
+)
+def test_how_much_cpu_time_goes(busy_and_each, share):
+    uses = [CpuUse(100, 100 * each, 100 * each / busy / 4) for busy, each in busy_and_each]
+    assert easing(uses, 4) == pytest.approx(share)
 
 
 def test_a_preferred_batch_can_be_said():

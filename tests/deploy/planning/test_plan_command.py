@@ -83,6 +83,19 @@ def test_a_gpu_says_what_is_measured_and_what_is_not(results):
     assert "service times" not in found.stdout
 
 
+def test_how_cpu_time_falls_counts_with_the_networks_on_the_cores_only(results, tmp_path):
+    high = step(5.0)
+    high["server_cpu_s"] = {name: 0.8 * seconds for name, seconds in high["server_cpu_s"].items()}
+    falling = written(tmp_path / "falling.json", result(steps=[step(2.0), high]))
+    plain, eased = (json.loads(run("--measured", path, *BASIC, "--json").stdout) for path in (results, falling))
+    assert eased["knee_rate"] > 1.05 * plain["knee_rate"]
+    assert "less on fully used cores" in "".join(eased["sources"])
+    gpu = ("--gpu", "mine", "--pictures-per-s", 500, "--crops-per-s", "5000/s")
+    plain, eased = (json.loads(run("--measured", path, *BASIC, *gpu, "--json").stdout) for path in (results, falling))
+    assert eased == plain
+    assert "CPU time falling by" in run("--measured", falling, "--knee").stdout
+
+
 def test_a_measured_gpu(results):
     given = ("--gpu", "mine", "--pictures-per-s", 500, "--crops-per-s", "5000/s", "--cores", 16)
     found = json.loads(run("--measured", results, *BASIC, "--json", *given).stdout)

@@ -7,7 +7,7 @@ import pytest
 from plan_results import picture, result, step
 
 from ocdrnet_deploy.planning.errors import MeasurementError, PlanningError
-from ocdrnet_deploy.planning.measurement import Knee, Model, Picture
+from ocdrnet_deploy.planning.measurement import CpuUse, Knee, Model, Picture
 from ocdrnet_deploy.planning.measurement_file import load_measurement, parse_measurement
 
 
@@ -42,6 +42,18 @@ def test_what_is_taken():
 
 def test_the_lowest_rate_wins_wherever_it_stands():
     assert parse_measurement(result(steps=[step(5.0), step(1.5), step(2.0)])).low.rate == 1.5
+
+
+def test_cpu_time_is_taken_of_every_rate_that_has_it():
+    """A step that was cut short lasted as long as its requests; one without counters says nothing."""
+    cut = step(5.0, requests=40, settling=10, seconds=100.0, lateness={"cpu_share": 0.0})
+    cut["models"]["ocdrnet"]["requests"] = 50
+    silent, elsewhere = step(3.0, models=None), step(4.0, server_cpu_s=None)
+    found = parse_measurement(result(steps=[cut, silent, elsewhere, step(2.0)], knee=None)).cpu_use
+    spent = sum(cut["server_cpu_s"].values())
+    assert found[0] == CpuUse(50, pytest.approx(spent), pytest.approx(10.0))
+    low = sum(step(2.0)["server_cpu_s"].values()) + 0.01 * 50
+    assert found[1:] == (CpuUse(100, pytest.approx(low), pytest.approx(50.0)),)
 
 
 def test_a_knee_has_the_steps_of_its_rate():

@@ -32,7 +32,7 @@ PLACEMENT = np.array([0, 0, 1, 1], np.float32)  # the map's own pixels
 CONDITIONS = Conditions(
     metric="milliseconds of one map, the median of alternating rounds; the ratio is the median of the rounds' ratios; "
     "intersection over union of matched boxes",
-    warm_up="both once on every map",
+    warm_up="each timed call follows one of its own that is not timed: what ran before it has left its caches",
     timer="from the 8-bit map to boxes and scores, in one process with one OpenCV thread",
     unfair="the usual form scores over the rectangle, this project over the region's own pixels. The "
     "usual form clips in whole pixels, as pyclipper does, which moves the boxes of small print",
@@ -49,7 +49,7 @@ def main() -> None:
     with repository_of(arguments) as repository:
         pair = open_pair(repository)
         rows = [_compare(found, pair, arguments.rounds) for found in probability_maps(pair)]
-        tables = [Table("Post-processing of one map", COLUMNS, tuple(rows))]
+        tables = [Table("Post-processing of one map", COLUMNS, (*rows, _together(rows)))]
         if not arguments.no_accuracy:
             tables.append(_accuracy(pair, arguments.limit))
     print(write_report("postprocess", CONDITIONS, tables, arguments.output))
@@ -92,16 +92,24 @@ def _compare(found: ProbabilityMap, pair: Pair, rounds: int) -> tuple[Cell, ...]
     )
 
 
+def _together(rows: Sequence[tuple[Cell, ...]]) -> tuple[Cell, ...]:
+    """Boxes of all maps: their number, how many are matched, the mean overlap of those."""
+    boxes, matched, overlap, own, usual = ([row[column] or 0 for row in rows] for column in (1, 5, 6, 7, 8))
+    mean = float(np.average(overlap, weights=matched)) if sum(matched) else None
+    return "all", sum(boxes), None, None, None, sum(matched), mean, sum(own), sum(usual)
+
+
 def _ratio(slow: Sequence[float], fast: Sequence[float]) -> float:
     """Median of the rounds' ratios."""
     return statistics.median(above / below for above, below in zip(slow, fast, strict=True))
 
 
 def _alternate(calls: Sequence[Callable[[], object]], rounds: int) -> list[list[float]]:
-    """Milliseconds of each call in each round, the calls taking turns."""
+    """Milliseconds of each call in each round, the calls taking turns, each once untimed before it."""
     taken: list[list[float]] = [[] for _ in calls]
     for _ in range(rounds):
         for own, call in zip(taken, calls, strict=True):
+            call()
             start = time.perf_counter()
             call()
             own.append((time.perf_counter() - start) * 1000)

@@ -24,7 +24,6 @@ from ocdrnet_ops.polygons import Contour, bent_ribbon
 from ocdrnet_ops.ribbon import Outlines, order_from_text_start, quad_ribbons, ribbon_quads
 
 ProbabilityMap = npt.NDArray[np.uint8]
-Bounds = tuple[int, int, int, int]  # left, top, width, height
 
 UNCLIPPED_MARGIN = 2  # a grown box must be this much larger than `min_size` (DBNet's reference post-processing)
 
@@ -138,14 +137,21 @@ def _shrunk_rectangles(
 
     Their contours, their scores, and whether there were too many.
     """
+    threshold, smallest = int(settings.binarize_threshold * 255), settings.min_size  # p > t  <=>  u8 > floor(255 t)
     rectangles, contours, scores = [], [], []
-    for contour, bounds in _regions(probability, settings):
-        (x, y), (width, height), degrees = cv2.minAreaRect(contour)
-        if min(width, height) < settings.min_size:
+    for contour in _contours(probability, threshold, settings):
+        x, y, width, height = cv2.boundingRect(contour)
+        # A rectangle's side is at most its bounding box's, which costs less to find.
+        if width < smallest or height < smallest:
             continue
-        score = _mean_inside(probability, contour, bounds)
+        center, (along, across), degrees = cv2.minAreaRect(contour)
+        if along < smallest or across < smallest:
+            continue
+        mask = np.zeros((height, width), np.uint8)
+        cv2.fillPoly(mask, [contour], (1,), cv2.LINE_8, 0, (-x, -y))
+        score = cv2.mean(probability[y : y + height, x : x + width], mask)[0] / 255
         if score >= settings.box_threshold:
-            rectangles.append((x, y, width, height, degrees))
+            rectangles.append((*center, along, across, degrees))
             contours.append(contour)
             scores.append(score)
     truncated = len(rectangles) > settings.max_candidates
@@ -156,42 +162,30 @@ def _shrunk_rectangles(
     return np.array(rectangles, np.float32).reshape(-1, 5), contours, np.array(scores, np.float32), truncated
 
 
-def _regions(probability: ProbabilityMap, settings: DbnetSettings) -> Iterator[tuple[Contour, Bounds]]:
-    """Contours of the binarized map whose bounding box can hold a rectangle of `min_size`, with that box."""
-    threshold, smallest = int(settings.binarize_threshold * 255), settings.min_size  # p > t  <=>  u8 > floor(255 t)
-    for top, bottom in _bands(probability, threshold, settings.dilate):
-        if bottom - top < smallest:
-            continue
+def _contours(probability: ProbabilityMap, threshold: int, settings: DbnetSettings) -> Iterator[Contour]:
+    """Contours of the binarized map that have three points at least."""
+    for top, bottom in _bands(probability, threshold, settings):
         binary = cv2.threshold(probability[top:bottom], threshold, 255, cv2.THRESH_BINARY)[1]
         if settings.dilate:
             binary = cv2.dilate(binary, np.ones((2, 2), np.uint8))
         for contour in cv2.findContours(binary, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE, offset=(0, top))[0]:
-            if len(contour) < 3:
-                continue
-            x, y, width, height = cv2.boundingRect(contour)
-            if min(width, height) >= smallest:
-                yield np.asarray(contour, np.int32), (x, y, width, height)
+            if len(contour) >= 3:
+                yield contour  # type: ignore[misc]
 
 
-def _bands(probability: ProbabilityMap, threshold: int, dilate: bool) -> list[list[int]]:
-    """First and last + 1 of the rows between which regions lie: no region reaches over an empty row.
+def _bands(probability: ProbabilityMap, threshold: int, settings: DbnetSettings) -> Iterator[tuple[int, int]]:
+    """First and last + 1 of the rows that may hold regions of `min_size`; no region reaches over a band's end.
 
-    Text fills few rows of most maps, and to look for regions in the others takes as long as in these.
+    Text fills few rows of most maps, and to look for regions in the others takes as long as in these. A region that is
+    high enough shows in one of `min_size` rows that follow each other, so that the other rows need not be looked at.
     """
-    filled = np.zeros(len(probability) + 2, np.bool_)
-    filled[1:-1] = probability.max(axis=1) > threshold
-    if dilate:  # by a pixel downwards
+    step = 1 if settings.dilate else max(1, settings.min_size)
+    filled = np.zeros(len(probability) // step + 2, np.bool_)
+    filled[1:-1] = probability[step - 1 :: step].max(axis=1) > threshold
+    if settings.dilate:  # by a pixel downwards
         filled[2:-1] |= filled[1:-2]
-    ends: list[list[int]] = np.flatnonzero(filled[1:] != filled[:-1]).reshape(-1, 2).tolist()
-    return ends
-
-
-def _mean_inside(probability: ProbabilityMap, contour: Contour, bounds: Bounds) -> float:
-    """Mean probability inside a contour, 0..1, computed within its bounding box alone."""
-    x, y, width, height = bounds
-    mask = np.zeros((height, width), np.uint8)
-    cv2.fillPoly(mask, [contour], (1,), offset=(-x, -y))
-    return cv2.mean(probability[y : y + height, x : x + width], mask)[0] / 255
+    for first, last in np.flatnonzero(filled[1:] != filled[:-1]).reshape(-1, 2).tolist():
+        yield first * step, min((last + 1) * step - 1, len(probability))
 
 
 def _unclip(

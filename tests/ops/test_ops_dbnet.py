@@ -216,6 +216,18 @@ def test_empty_rows_change_nothing(coarse, scale, min_size, dilate):
     assert sorted(own.scores.tolist()) == sorted(others.scores.tolist())
 
 
+@pytest.mark.parametrize("map_height", [60, 61, 62, 63])
+@pytest.mark.parametrize("min_size", [3, 5])
+def test_a_region_just_high_enough_is_found_at_every_row(map_height, min_size):
+    """Not every row is looked at for bands; a region of `min_size` + 1 rows has sides of `min_size` between centers."""
+    for top in range(map_height - min_size):
+        probability = np.zeros((map_height, 60), np.uint8)
+        probability[top : top + min_size + 1, 5:55] = 255
+        found = detect(probability, min_size=min_size, image_size=(60, map_height + 40)).boxes
+        assert len(found) == 1, top
+        assert found[0, :, 1].mean() == pytest.approx(top + (min_size + 1) / 2)
+
+
 def test_more_regions_than_the_limit_keep_the_largest_and_are_flagged():
     heights = [10, 30, 20, 40, 15]
     probability = np.zeros((500, 200), np.uint8)

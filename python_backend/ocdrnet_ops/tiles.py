@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ocdrnet_ops.blank_margins import drawn_part
 from ocdrnet_ops.cards import DetectorCard
 from ocdrnet_ops.errors import OptionError
 from ocdrnet_ops.resize import STEP, DetectorInput, check_side, detector_input, letterbox, scale_image, whole_scale
@@ -69,7 +70,7 @@ class TileGrid:
 def detector_tiles(
     image: npt.NDArray[np.uint8], card: DetectorCard, side: int | None, tiling: str, max_tiles: int
 ) -> DetectorInput:
-    """The whole image as one input, or tiles of it and, last, its overview.
+    """The whole image as one input, or tiles of it and, last, its overview; of a mostly blank one the part that is not.
 
     Args:
         image: uint8 [H, W, 3], BGR.
@@ -89,8 +90,21 @@ def detector_tiles(
             f"tiling is on; this repository's detector takes {max_tiles} image{'s' * (max_tiles > 1)} at once, and "
             f"tiles need {LEAST_TILES} or more: leave tiling at auto, or build with a larger --detector-batch"
         )
-    grid = _chosen_grid(image.shape[0], image.shape[1], card, side, tiling, max_tiles)
+    part = drawn_part(image, card) if side is None else None
+    if part is not None and _chosen_grid(*_size(image[part]), card, side, tiling, max_tiles) is None:
+        return _part_input(image, part, card)
+    grid = _chosen_grid(*_size(image), card, side, tiling, max_tiles)
     return detector_input(image, card, side) if grid is None else _cut(image, grid)
+
+
+def _size(image: npt.NDArray[np.uint8]) -> tuple[int, int]:
+    return image.shape[0], image.shape[1]
+
+
+def _part_input(image: npt.NDArray[np.uint8], part: tuple[slice, slice], card: DetectorCard) -> DetectorInput:
+    seen = detector_input(np.ascontiguousarray(image[part]), card)
+    rows, columns = part
+    return DetectorInput(seen.tiles, seen.placements + np.array([columns.start, rows.start, 0, 0], np.float32))
 
 
 def _chosen_grid(

@@ -42,7 +42,7 @@ CONDITIONS = Conditions(
 
 
 def main() -> None:
-    """Run the benchmark and write `networks.json`, `networks.md` and a plot."""
+    """Run the benchmark and write `networks.json`, `networks.md` and a plot for each network."""
     parser = command_line(__doc__)
     parser.add_argument("--batches", nargs="+", type=positive, default=[1, 2, 4, 8, 16])
     parser.add_argument("--plan", type=Path, help="a TensorRT plan of this machine")
@@ -52,10 +52,12 @@ def main() -> None:
     rows = list(_plan_rows(arguments) if arguments.plan else _cpu_rows(arguments))
     tables = [Table("Networks by batch size", COLUMNS, tuple(rows)), published_table()]
     print(write_report("networks", CONDITIONS, tables, arguments.output))
-    series: dict[str, list[tuple[float, float]]] = {}
-    for row in rows:
-        series.setdefault(f"{row[0]}, {row[2]}", []).append((float(row[3] or 0), float(row[5] or 0)))
-    lines(arguments.output / "networks.png", "Networks alone", ("batch", "images or crops per second"), series)
+    for name in dict.fromkeys(str(row[0]) for row in rows):
+        series: dict[str, list[tuple[float, float]]] = {}
+        for row in rows:
+            if row[0] == name:
+                series.setdefault(str(row[2]), []).append((float(row[3] or 0), float(row[5] or 0)))
+        lines(arguments.output / f"networks-{name}.png", f"{name} alone", ("batch", "images per second"), series)
 
 
 def published_table() -> Table:

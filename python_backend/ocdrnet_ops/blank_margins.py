@@ -29,7 +29,7 @@ def drawn_part(image: npt.NDArray[np.uint8], card: DetectorCard) -> tuple[slice,
         card: of the detector.
     """
     height, width = image.shape[:2]
-    least = (card.height or card.side, card.width or card.side)
+    least = (card.height or card.side, card.width or card.side)  # height and width are 0 where the input is free
     if least[0] * least[1] > LARGEST_SHARE * height * width:
         return None
     border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]]).astype(int)

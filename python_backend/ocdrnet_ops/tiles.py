@@ -102,9 +102,11 @@ def _size(image: npt.NDArray[np.uint8]) -> tuple[int, int]:
 
 
 def _part_input(image: npt.NDArray[np.uint8], part: tuple[slice, slice], card: DetectorCard) -> DetectorInput:
-    seen = detector_input(np.ascontiguousarray(image[part]), card)
+    seen = detector_input(image[part], card)
     rows, columns = part
-    return DetectorInput(seen.tiles, seen.placements + np.array([columns.start, rows.start, 0, 0], np.float32))
+    moved = np.array([columns.start, rows.start, 0, 0], np.float32)
+    # Copied only where the part was not scaled: it is then still a view of the image.
+    return DetectorInput(np.ascontiguousarray(seen.tiles), seen.placements + moved)
 
 
 def _chosen_grid(

@@ -15,7 +15,8 @@ LogLevel = Literal["warning", "info"]
 # searches the pattern anywhere in the name.
 HEADER_PATTERN = "(?i)^ocdrnet-"
 
-# Of requests that change what is served; Triton wants it with its value, which only this process knows.
+# Of requests that change what is served. Its value is random and stands in Triton's command line: users of this machine
+# can see it, callers from elsewhere cannot.
 REPOSITORY_HEADER = "repository-key"
 
 # Exists when NVIDIA's kernel driver is loaded.

@@ -11,6 +11,8 @@ import pytest
 import tritonclient.grpc
 from conftest import write_repository
 
+from ocdrnet_client.error_mapping import from_triton
+from ocdrnet_client.errors import ServerUnavailableError
 from ocdrnet_deploy.server import TritonServer, draining
 from ocdrnet_deploy.server.draining import drain
 from ocdrnet_deploy.server.local_http import ask
@@ -89,9 +91,6 @@ def test_a_stop_waits_no_longer_than_it_may(ensemble, wait_until):
 
 
 def test_a_late_request_is_told_to_come_back(ensemble):
-    from ocdrnet_client.error_mapping import from_triton
-    from ocdrnet_client.errors import ServerUnavailableError
-
     with TritonServer(ensemble) as server:
         assert drain(server.addresses.http_url, server._repository_key, 5)
         client = tritonclient.grpc.InferenceServerClient(server.addresses.grpc_url.partition("://")[2])

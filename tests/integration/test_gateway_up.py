@@ -16,24 +16,26 @@ from sample_truth import SAMPLES
 OCDRNET = Path(sys.executable).with_name("ocdrnet")
 
 
-def start(folder, repository, *arguments):
+def start(folder, repository, *arguments, **variables):
     """A browser that only notes which address it was to open."""
     browser = folder / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > {folder}/opened\n')
     browser.chmod(0o755)
-    environment = {**os.environ, "BROWSER": f"{browser} %s", "OCDRNET_GATEWAY_STORE": str(folder / "store")}
+    own = {"BROWSER": f"{browser} %s", "OCDRNET_GATEWAY_STORE": str(folder / "store"), **variables}
     return subprocess.Popen(
         [OCDRNET, "up", "--port", "0", "--repository", repository, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment,
+        env={**os.environ, **own},
     )
 
 
-@pytest.mark.parametrize("has_browser", [True, False])
-def test_up_serves_until_ctrl_c(served, tmp_path, has_browser):
-    process = start(tmp_path, served.repository, *([] if has_browser else ["--no-browser"]))
+@pytest.mark.parametrize(
+    ("has_browser", "variables"), [(True, {}), (False, {"OCDRNET_GATEWAY_LOG_LEVEL": "info"})], ids=["plain", "asked"]
+)
+def test_up_serves_until_ctrl_c(served, tmp_path, has_browser, variables):
+    process = start(tmp_path, served.repository, *([] if has_browser else ["--no-browser"]), **variables)
     try:
         line = process.stdout.readline()
         url = re.search(r"http://127\.0\.0\.1:\d+", line).group()
@@ -50,6 +52,7 @@ def test_up_serves_until_ctrl_c(served, tmp_path, has_browser):
         process.kill()
     assert process.returncode == 0, errors
     assert "Traceback" not in errors
+    assert ('"route": "/v1/infer"' in errors) == bool(variables), "requests are logged where that is asked for"
     _, alive = psutil.wait_procs(children, timeout=10)
     assert alive == []
     opened = tmp_path / "opened"

@@ -35,6 +35,8 @@ _POLL_S = 0.2
 def up(*, host: str | None, port: int | None, repository: Path, browser: bool) -> None:
     """Start Triton on this machine and the gateway before it, and open the page; Ctrl-C stops both.
 
+    The log of requests is left out unless OCDRNET_GATEWAY_LOG_LEVEL=info asks for it.
+
     Exit codes: 0 stopped by a signal, 1 Triton ended or was not ready in time, 2 something could not be started.
     """
     try:
@@ -44,13 +46,18 @@ def up(*, host: str | None, port: int | None, repository: Path, browser: bool) -
                 build_repository(repository, DEFAULT, DEFAULT)
             triton = TritonServer(repository)
             settings = load_settings({"triton": triton.addresses.grpc_url, "host": host, "port": port})
-            configure_logs(settings.log_level)
+            configure_logs(_log_level(settings))
             _serve(triton, settings, stop, browser)
     except StopRequestedError:
         click.echo("Stopped", err=True)
     except (DeployError, StartError) as error:
         click.echo(f"Error: {error}", err=True)
         raise SystemExit(error.exit_code if isinstance(error, DeployError) else 2) from None
+
+
+def _log_level(settings: GatewaySettings) -> str:
+    """Requests are not logged unless asked for: who looks at this terminal wants the page."""
+    return settings.log_level if "log_level" in settings.model_fields_set else "warning"
 
 
 def _serve(triton: TritonServer, settings: GatewaySettings, stop: StopRequest, browser: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,10 +87,9 @@ class _Graph:
     """A compiled graph that works on as many jobs at once as it has streams."""
 
     def __init__(self, compiled: ov.CompiledModel, streams: int, outputs: Sequence[str]) -> None:
+        self._outputs = outputs
         self._queue = ov.AsyncInferQueue(compiled, streams)
-        # Not a method of this object: the queue would hold what holds it, out of the garbage collector's sight, and a
-        # graph that has given way to another would never be freed.
-        self._queue.set_callback(partial(_collect, tuple(outputs)))
+        self._queue.set_callback(self._collect)
 
     def start(self, inputs: dict[Any, Array], index: int, results: dict[int, dict[str, Array]]) -> None:
         """Begin a job, as soon as a stream is free; what comes out goes to `results`."""
@@ -101,8 +99,6 @@ class _Graph:
         """Until all jobs are done."""
         self._queue.wait_all()
 
-
-def _collect(outputs: Sequence[str], request: ov.InferRequest, job: tuple[int, dict[int, dict[str, Array]]]) -> None:
-    """Keep what came out of a job, by its index."""
-    index, results = job
-    results[index] = {name: request.get_tensor(name).data.copy() for name in outputs}
+    def _collect(self, request: ov.InferRequest, job: tuple[int, dict[int, dict[str, Array]]]) -> None:
+        index, results = job
+        results[index] = {name: request.get_tensor(name).data.copy() for name in self._outputs}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,7 @@ class OpenVinoNetwork:
             self._config["ENABLE_CPU_PINNING"] = False
         self._streams = placement.streams
         self._outputs = list(outputs)
-        self._core = ov.Core()
-        self._model = self._core.read_model(path)
+        self._model = core().read_model(path)
         self._any_shape = self._compile(self._model)
         self._choice = GraphChoice(placement.graphs, self._compile_for)
 
@@ -80,16 +80,28 @@ class OpenVinoNetwork:
         return self._compile(model)
 
     def _compile(self, model: ov.Model) -> _Graph:
-        return _Graph(self._core.compile_model(model, "CPU", self._config), self._streams, self._outputs)
+        return _Graph(core().compile_model(model, "CPU", self._config), self._streams, self._outputs)
+
+
+@cache
+def core() -> ov.Core:
+    """OpenVINO's entry, the one of this process, never freed.
+
+    OpenVINO's CPU plugin (seen in 2026.4) gives the thread that loads it an alternate stack for signals. A plugin freed
+    before a later one takes its stack away, and the later one, when freed, puts the thread back on it: the next signal
+    ends the process.
+    """
+    return ov.Core()
 
 
 class _Graph:
     """A compiled graph that works on as many jobs at once as it has streams."""
 
     def __init__(self, compiled: ov.CompiledModel, streams: int, outputs: Sequence[str]) -> None:
-        self._outputs = outputs
         self._queue = ov.AsyncInferQueue(compiled, streams)
-        self._queue.set_callback(self._collect)
+        # Not a method of this object: the queue would hold what holds it, out of the garbage collector's sight, and a
+        # graph that has given way to another would never be freed.
+        self._queue.set_callback(partial(_collect, tuple(outputs)))
 
     def start(self, inputs: dict[Any, Array], index: int, results: dict[int, dict[str, Array]]) -> None:
         """Begin a job, as soon as a stream is free; what comes out goes to `results`."""
@@ -99,6 +111,8 @@ class _Graph:
         """Until all jobs are done."""
         self._queue.wait_all()
 
-    def _collect(self, request: ov.InferRequest, job: tuple[int, dict[int, dict[str, Array]]]) -> None:
-        index, results = job
-        results[index] = {name: request.get_tensor(name).data.copy() for name in self._outputs}
+
+def _collect(outputs: Sequence[str], request: ov.InferRequest, job: tuple[int, dict[int, dict[str, Array]]]) -> None:
+    """Keep what came out of a job, by its index."""
+    index, results = job
+    results[index] = {name: request.get_tensor(name).data.copy() for name in outputs}

@@ -1,12 +1,16 @@
 """Both engines behind `open_network`, with a network of one multiplication."""
 
+import subprocess
+import sys
+import weakref
+
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from ocdrnet_triton.graph_choice import GraphChoice
+from ocdrnet_triton.graph_choice import OFTEN, GraphChoice
 from ocdrnet_triton.network import Placement, open_network
 from ocdrnet_triton.onnxruntime_network import CUDA, OnnxRuntimeNetwork, session_options
 from ocdrnet_triton.openvino_network import OpenVinoNetwork
@@ -75,6 +79,37 @@ def test_only_inputs_up_to_a_size_have_a_graph_of_their_own(doubling, monkeypatc
     answers = network.run([np.ones((1, 4, width, 3), np.uint8) for width in (7, 8, 9)])
     assert asked == [(1, 4, 7, 3), (1, 4, 8, 3)]
     assert [answer["pred"].shape[2] for answer in answers] == [7, 8, 9]
+
+
+def test_a_graph_that_has_given_way_is_freed(doubling):
+    network = OpenVinoNetwork(doubling, ["pred"], Placement(1, 1, graphs=1))
+    rare, frequent = (np.zeros((1, 32, width, 3), np.uint8) for width in (32, 64))
+    network.run([rare])
+    graph = weakref.ref(network._choice._graphs[rare.shape])
+    network.run([frequent] * OFTEN)
+    assert list(network._choice._graphs) == [frequent.shape]
+    assert graph() is None
+
+
+TWO_FREED_THEN_A_SIGNAL = """
+import gc, signal, sys
+from pathlib import Path
+from ocdrnet_triton.network import Placement
+from ocdrnet_triton.openvino_network import OpenVinoNetwork
+
+networks = [OpenVinoNetwork(Path(sys.argv[1]), ["pred"], Placement(1, 1)) for _ in range(2)]
+while networks:
+    del networks[0]
+    gc.collect()
+signal.signal(signal.SIGHUP, lambda *_: print("taken"))
+signal.raise_signal(signal.SIGHUP)
+"""
+
+
+def test_process_that_has_freed_networks_takes_a_signal(doubling):
+    command = [sys.executable, "-X", "faulthandler", "-c", TWO_FREED_THEN_A_SIGNAL, doubling]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "taken\n"), done.stderr
 
 
 @pytest.fixture(scope="module")

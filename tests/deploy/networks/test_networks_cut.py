@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import onnx
 import onnxruntime as ort
-import openvino as ov
 import pytest
 from nvidia_graphs import ocrnet
 from onnx import TensorProto, helper, numpy_helper
@@ -19,6 +18,7 @@ from ocdrnet_deploy.networks.description import NORMALIZATIONS, NetworkDescripti
 from ocdrnet_deploy.networks.prepare import prepare_recognizer
 from ocdrnet_deploy.tensorrt.half import half_precision
 from ocdrnet_ops.charset import Charsets
+from ocdrnet_triton.openvino_network import core
 
 NORMALIZATION = Normalization("rgb", (100.0, 120.0, 140.0), (1 / 50, 1 / 60, 1 / 80))
 SCORES = NetworkDescription("recognizer", "class-scores", NORMALIZATION, 0, {"height": 6, "decoder": "ctc"})
@@ -287,8 +287,8 @@ def latin():
 
 
 def openvino(model):
-    core = ov.Core()
-    return core.compile_model(core.read_model(model.SerializeToString()), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    settings = {"INFERENCE_PRECISION_HINT": "f32"}
+    return core().compile_model(core().read_model(model.SerializeToString()), "CPU", settings)
 
 
 CROPS = np.kron(

@@ -1,10 +1,10 @@
 import numpy as np
 import onnx
-import openvino as ov
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from ocdrnet_deploy.networks.upsampling import upsample_last
+from ocdrnet_triton.openvino_network import core
 
 RNG = np.random.default_rng(7)
 PICTURES = RNG.normal(size=(2, 3, 5, 7)).astype(np.float32)
@@ -73,9 +73,8 @@ def tao_head():
 
 
 def run(model, pictures=PICTURES):
-    core = ov.Core()
     settings = {"INFERENCE_PRECISION_HINT": "f32"}
-    return core.compile_model(core.read_model(model.SerializeToString()), "CPU", settings)(pictures)[0].astype(int)
+    return core().compile_model(core().read_model(model.SerializeToString()), "CPU", settings)(pictures)[0].astype(int)
 
 
 def operators(model):

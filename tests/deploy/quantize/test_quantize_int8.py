@@ -3,7 +3,6 @@ import dataclasses
 import cv2
 import numpy as np
 import onnx
-import openvino as ov
 import pytest
 from small_networks import small_model
 
@@ -11,6 +10,7 @@ from ocdrnet_deploy.errors import BuildError
 from ocdrnet_deploy.networks.prepare import prepare_detector, prepare_recognizer
 from ocdrnet_deploy.quantize.calibration import calibration_images, network_inputs
 from ocdrnet_deploy.quantize.int8 import quantize_pair, quantized
+from ocdrnet_triton.openvino_network import core
 
 pytest.importorskip("nncf", reason="NNCF, for --precision int8, needs Python 3.11: pip install 'ocdrnet[int8]'")
 
@@ -25,8 +25,7 @@ def model():
 
 
 def run(model, image):
-    core = ov.Core()
-    return core.compile_model(core.read_model(model.SerializeToString()), "CPU")(image)[0]
+    return core().compile_model(core().read_model(model.SerializeToString()), "CPU")(image)[0]
 
 
 def test_convolution_is_between_8_bits(model):

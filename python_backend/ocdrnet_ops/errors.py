@@ -2,7 +2,8 @@
 
 OcrInputError
 ├── ImageError      the bytes are not a readable picture, or the picture is over a limit
-└── OptionError     an unknown request parameter, or a value outside its range
+├── OptionError     an unknown request parameter, or a value outside its range
+└── TensorError     a network asked directly, with an input of a size that it does not take
 """
 
 
@@ -16,3 +17,7 @@ class ImageError(OcrInputError):
 
 class OptionError(OcrInputError):
     """A request parameter is unknown or out of range; the text names it, its value and the range."""
+
+
+class TensorError(OcrInputError):
+    """A network's input has a size that it does not take; the text names the size and what it takes."""

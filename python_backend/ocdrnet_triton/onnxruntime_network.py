@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from ocdrnet_triton.network import Placement
+from ocdrnet_triton.streams import Streams
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
@@ -42,7 +42,7 @@ class OnnxRuntimeNetwork:
             raise RuntimeError(f"ONNX Runtime has no {providers[0]} here, only {self._session.get_providers()}")
         self._input = self._session.get_inputs()[0].name
         self._outputs = list(outputs)
-        self._streams = ThreadPoolExecutor(placement.streams, thread_name_prefix="onnxruntime")
+        self._streams = Streams(placement.streams, "onnxruntime")
 
     def run(
         self, inputs: Iterable[npt.NDArray[np.uint8]], more: Mapping[str, npt.NDArray[Any]] | None = None
@@ -52,8 +52,11 @@ class OnnxRuntimeNetwork:
         Args:
             inputs: uint8 [n, h, w, 3] each; shapes may differ.
             more: other inputs by name, the same for all.
+
+        Raises:
+            Exception: ONNX Runtime's own; the network cannot take one of them.
         """
-        return list(self._streams.map(partial(self._run_one, dict(more or {})), inputs))
+        return self._streams.map(partial(self._run_one, dict(more or {})), inputs)
 
     def _run_one(self, more: dict[str, npt.NDArray[Any]], array: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
         answers = self._session.run(self._outputs, {self._input: np.ascontiguousarray(array), **more})

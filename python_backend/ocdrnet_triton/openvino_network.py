@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import openvino as ov
 
 from ocdrnet_triton.graph_choice import GraphChoice, Shape
 from ocdrnet_triton.network import Placement
+from ocdrnet_triton.streams import Streams
 
 Array = npt.NDArray[Any]
 LARGEST_GRAPH = 2_000_000  # pixels of an input that gets a graph of its own: 80 MB for one million in the detector
@@ -41,9 +43,10 @@ class OpenVinoNetwork:
             self._config["INFERENCE_PRECISION_HINT"] = precision
         if placement.graphs:  # pinned, the first streams of two graphs would share a core and leave another idle
             self._config["ENABLE_CPU_PINNING"] = False
-        self._streams = placement.streams
         self._outputs = list(outputs)
         self._model = core().read_model(path)
+        self._placement = placement
+        self._streams = Streams(placement.streams, "openvino")
         self._any_shape = self._compile(self._model)
         self._choice = GraphChoice(placement.graphs, self._compile_for)
 
@@ -55,20 +58,12 @@ class OpenVinoNetwork:
         Args:
             inputs: uint8 [n, h, w, 3] each; shapes may differ.
             more: other inputs by name, the same for all.
+
+        Raises:
+            RuntimeError: the network cannot take one of them.
         """
         others: dict[Any, Array] = dict(more or {})
-        results: dict[int, dict[str, Array]] = {}
-        in_use = []  # shared with OpenVINO, not copied: they must live until the last job is done
-        at_work = self._any_shape
-        for index, array in enumerate(inputs):
-            graph = self._graph_of(array)
-            if graph is not at_work:  # two graphs at once would have twice as many threads as cores
-                at_work.wait()
-                at_work = graph
-            in_use.append(array)
-            graph.start({0: array, **others}, index, results)
-        at_work.wait()
-        return [results[index] for index in range(len(results))]
+        return self._streams.map(_run, ((self._graph_of(array), {0: array, **others}) for array in inputs))
 
     def _graph_of(self, array: npt.NDArray[np.uint8]) -> _Graph:
         own = None if array.size > 3 * LARGEST_GRAPH else self._choice.graph_of(array.shape)
@@ -80,7 +75,7 @@ class OpenVinoNetwork:
         return self._compile(model)
 
     def _compile(self, model: ov.Model) -> _Graph:
-        return _Graph(core().compile_model(model, "CPU", self._config), self._streams, self._outputs)
+        return _Graph(core().compile_model(model, "CPU", self._config), self._placement.streams, self._outputs)
 
 
 @cache
@@ -95,24 +90,26 @@ def core() -> ov.Core:
 
 
 class _Graph:
-    """A compiled graph that works on as many jobs at once as it has streams."""
+    """A compiled graph with a request for each stream.
+
+    Not OpenVINO's own queue of requests: one input that the network cannot take, and all later ones fail there.
+    """
 
     def __init__(self, compiled: ov.CompiledModel, streams: int, outputs: Sequence[str]) -> None:
-        self._queue = ov.AsyncInferQueue(compiled, streams)
-        # Not a method of this object: the queue would hold what holds it, out of the garbage collector's sight, and a
-        # graph that has given way to another would never be freed.
-        self._queue.set_callback(partial(_collect, tuple(outputs)))
+        self._outputs = outputs
+        self._idle: SimpleQueue[ov.InferRequest] = SimpleQueue()
+        for _ in range(streams):
+            self._idle.put(compiled.create_infer_request())
 
-    def start(self, inputs: dict[Any, Array], index: int, results: dict[int, dict[str, Array]]) -> None:
-        """Begin a job, as soon as a stream is free; what comes out goes to `results`."""
-        self._queue.start_async(inputs, (index, results), share_inputs=True)
+    def run(self, inputs: dict[int | str, Array]) -> dict[str, Array]:
+        request = self._idle.get()
+        try:
+            request.infer(inputs, share_inputs=True)
+            return {name: request.get_tensor(name).data.copy() for name in self._outputs}
+        finally:
+            self._idle.put(request)
 
-    def wait(self) -> None:
-        """Until all jobs are done."""
-        self._queue.wait_all()
 
-
-def _collect(outputs: Sequence[str], request: ov.InferRequest, job: tuple[int, dict[int, dict[str, Array]]]) -> None:
-    """Keep what came out of a job, by its index."""
-    index, results = job
-    results[index] = {name: request.get_tensor(name).data.copy() for name in outputs}
+def _run(job: tuple[_Graph, dict[int | str, Array]]) -> dict[str, Array]:
+    graph, inputs = job
+    return graph.run(inputs)

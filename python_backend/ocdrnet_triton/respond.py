@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from ocdrnet_ops.options import parse_request_parameters
 Request = Any  # pb_utils.InferenceRequest: Triton ships no types
 Response = Any  # pb_utils.InferenceResponse
 Arrays = dict[str, npt.NDArray[Any]]
+Taken = TypeVar("Taken")
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 
 
 def respond_each(requests: Sequence[Request], answer: Callable[[Request], Arrays]) -> list[Response]:
@@ -26,16 +29,23 @@ def respond_each(requests: Sequence[Request], answer: Callable[[Request], Arrays
         requests: of one `execute` call.
         answer: output arrays by tensor name for one request; what it raises becomes that request's error.
     """
-    return [_respond(request, answer) for request in requests]
+    return [_response(_attempt(answer, request)) for request in requests]
 
 
-def respond_all(requests: Sequence[Request], answer: Callable[[Sequence[Request]], list[Arrays]]) -> list[Response]:
-    """Answer requests together, for a network that batches across them; one failure fails them all."""
-    try:
-        answers = answer(requests)
-    except Exception as error:
-        return [_error(error) for _ in requests]
-    return [_success(arrays) for arrays in answers]
+def respond_all(
+    requests: Sequence[Request], take: Callable[[Request], Taken], answer: Callable[[list[Taken]], list[Arrays]]
+) -> list[Response]:
+    """Answer requests together, for a network that batches across them.
+
+    Args:
+        requests: of one `execute` call.
+        take: what `answer` needs of one request; what it raises becomes that request's error.
+        answer: output arrays by tensor name for each of what was taken. Where it fails for several together, it is
+            asked for each alone, so that one request's failure is not another's.
+    """
+    taken = [_attempt(take, request) for request in requests]
+    answers = iter(_answer_all([one for one in taken if not isinstance(one, Exception)], answer))
+    return [_response(one if isinstance(one, Exception) else next(answers)) for one in taken]
 
 
 def tensor(request: Request, name: str) -> npt.NDArray[Any]:
@@ -62,11 +72,24 @@ def text_tensor(texts: Sequence[str]) -> npt.NDArray[np.object_]:
     return np.array([text.encode() for text in texts], dtype=np.object_)
 
 
-def _respond(request: Request, answer: Callable[[Request], Arrays]) -> Response:
+def _answer_all(taken: list[Taken], answer: Callable[[list[Taken]], list[Arrays]]) -> list[Arrays | Exception]:
+    together = _attempt(answer, taken) if taken else []
+    if not isinstance(together, Exception):
+        return [*together]
+    if len(taken) == 1:
+        return [together]
+    return [_attempt(lambda one: answer([one])[0], one) for one in taken]
+
+
+def _attempt(work: Callable[[Job], Result], job: Job) -> Result | Exception:
     try:
-        return _success(answer(request))
+        return work(job)
     except Exception as error:
-        return _error(error)
+        return error
+
+
+def _response(answer: Arrays | Exception) -> Response:
+    return _error(answer) if isinstance(answer, Exception) else _success(answer)
 
 
 def _success(arrays: Arrays) -> Response:

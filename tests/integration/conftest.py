@@ -59,6 +59,12 @@ def served(tmp_path_factory, own_cache):
         yield server
 
 
+@pytest.fixture(scope="session")
+def serve_folder(own_cache):
+    """Serves a repository that a test wrote itself."""
+    return served_repository
+
+
 @pytest.fixture
 def serve_built(tmp_path):
     """Serves a repository built with options of its own, beside the common one."""

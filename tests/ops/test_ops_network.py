@@ -81,6 +81,17 @@ def test_only_inputs_up_to_a_size_have_a_graph_of_their_own(doubling, monkeypatc
     assert [answer["pred"].shape[2] for answer in answers] == [7, 8, 9]
 
 
+@pytest.mark.parametrize("runtime", ENGINES)
+@pytest.mark.parametrize("streams", [1, 2])
+def test_an_input_that_the_network_cannot_take_fails_that_run_alone(doubling, runtime, streams):
+    network = open_network(doubling, ["pred"], {"threads": "2", "streams": str(streams), "runtime": runtime})
+    good, bad = np.ones((1, 4, 8, 3), np.uint8), np.zeros((1, 4, 8, 4), np.uint8)
+    for _ in range(3):  # what failed is used again
+        with pytest.raises(Exception, match=r"\b4\b"):
+            network.run([good, bad, good])
+        assert [answer["pred"].max() for answer in network.run([good] * 4)] == [2] * 4
+
+
 def test_a_graph_that_has_given_way_is_freed(doubling):
     network = OpenVinoNetwork(doubling, ["pred"], Placement(1, 1, graphs=1))
     rare, frequent = (np.zeros((1, 32, width, 3), np.uint8) for width in (32, 64))

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ocdrnet_ops.cards import read_detector_card
+from ocdrnet_ops.network_inputs import check_detector_input
 from ocdrnet_triton.network import open_network
 from ocdrnet_triton.respond import respond_all, tensor
 from ocdrnet_triton.settings import parameters, prepare_process, version_folder
@@ -13,14 +14,19 @@ class TritonPythonModel:
     def initialize(self, args):
         prepare_process()
         folder = version_folder(args)
+        self._card = read_detector_card(folder / "card.json")
         self._network = open_network(folder / "model.onnx", ["pred"], parameters(args))
-        warm_detector(self._network, read_detector_card(folder / "card.json"))
+        warm_detector(self._network, self._card)
 
     def execute(self, requests):
-        return respond_all(requests, self._answer)
+        return respond_all(requests, self._take, self._answer)
 
-    def _answer(self, requests):
-        batches = [tensor(request, "input") for request in requests]
+    def _take(self, request):
+        images = tensor(request, "input")
+        check_detector_input(images, self._card)
+        return images
+
+    def _answer(self, batches):
         # One image a job: a CPU gains nothing from a larger batch, and memory stays that of one image a stream.
         maps = iter(self._network.run(image[None] for batch in batches for image in batch))
         return [{"pred": np.concatenate([next(maps)["pred"] for _ in batch])} for batch in batches]

@@ -3,10 +3,11 @@
 from functools import partial
 
 from ocdrnet_ops.charset import ALL, Charsets
+from ocdrnet_ops.network_inputs import check_crops
 from ocdrnet_ops.options import CHARSET
 from ocdrnet_triton.network import open_network
 from ocdrnet_triton.recognize import CharsetRecognizer
-from ocdrnet_triton.respond import options, respond_all, respond_each, tensor
+from ocdrnet_triton.respond import options, respond_all, tensor
 from ocdrnet_triton.settings import parameters, prepare_process, recognizer_card, version_folder
 from ocdrnet_triton.warm_up import warm_recognizer
 
@@ -22,29 +23,15 @@ class TritonPythonModel:
         network, columns = open_network(folder / "model.onnx", OUTPUTS, settings), int(settings["max_columns"])
         warm_recognizer(network, card, columns)
         self._read = CharsetRecognizer(network, open_restricted, card, columns)
-        self._charsets = Charsets(card)
+        self._card, self._charsets = card, Charsets(card)
 
     def execute(self, requests):
-        charsets = [self._charset(request) for request in requests]
-        pairs = list(zip(requests, charsets, strict=True))
-        read = iter(respond_all([pair for pair in pairs if not isinstance(pair[1], Exception)], self._answer))
-        return [_refused(*pair) if isinstance(pair[1], Exception) else next(read) for pair in pairs]
+        return respond_all(requests, self._take, self._answer)
 
-    def _charset(self, request):
-        """What the request allows, or the error that it is answered with."""
-        try:
-            return self._charsets.find(options(request).get(CHARSET.name, ALL))
-        except Exception as error:
-            return error
+    def _take(self, request):
+        crops, widths = tensor(request, "input"), tensor(request, "CROP_WIDTHS")[:, 0]
+        check_crops(crops, widths, self._card)
+        return crops, widths, self._charsets.find(options(request).get(CHARSET.name, ALL))
 
-    def _answer(self, pairs):
-        crops = [tensor(request, "input") for request, _ in pairs]
-        widths = [tensor(request, "CROP_WIDTHS")[:, 0] for request, _ in pairs]
-        return self._read(crops, widths, [charset for _, charset in pairs])
-
-
-def _refused(request, error):
-    def refuse(_):
-        raise error
-
-    return respond_each([request], refuse)[0]
+    def _answer(self, taken):
+        return self._read(*zip(*taken, strict=True))

@@ -85,7 +85,11 @@ def core() -> ov.Core:
     OpenVINO's CPU plugin (seen in 2026.4) gives the thread that loads it an alternate stack for signals. A plugin freed
     before a later one takes its stack away, and the later one, when freed, puts the thread back on it: the next signal
     ends the process.
+
+    Its table of NumPy's types is made at its first use (seen in 2026.4): two threads that are the first to use it wait
+    for each other forever, one with the interpreter's lock. So it is made here, before there are threads.
     """
+    ov.Type.u8.to_dtype()
     return ov.Core()
 
 

@@ -123,6 +123,28 @@ def test_process_that_has_freed_networks_takes_a_signal(doubling):
     assert (done.returncode, done.stdout) == (0, "taken\n"), done.stderr
 
 
+FIRST_RUN_ON_MANY_THREADS = """
+import sys
+from pathlib import Path
+import numpy as np
+from ocdrnet_triton.network import open_network
+
+settings = {"threads": "2", "streams": "8", "runtime": sys.argv[2]}
+network = open_network(Path(sys.argv[1]), ["pred"], settings)
+sys.setswitchinterval(1e-6)
+answers = network.run([np.ones((1, 4, 8, 3), np.uint8)] * 8)
+print(sum(answer["pred"].max() for answer in answers))
+"""
+
+
+@pytest.mark.parametrize("runtime", ENGINES)
+def test_the_first_run_of_a_process_may_be_on_many_threads_at_once(doubling, runtime):
+    command = [sys.executable, "-c", FIRST_RUN_ON_MANY_THREADS, doubling, runtime]
+    for _ in range(3):  # a race
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stdout) == (0, "16\n"), done.stderr
+
+
 @pytest.fixture(scope="module")
 def adding(tmp_path_factory):
     """`input` uint8, and `summands` int32 [K] whose sum is added -> `sum` int32."""

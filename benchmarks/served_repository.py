@@ -10,13 +10,15 @@ from pathlib import Path
 
 from ocdrnet_deploy.networks.catalog import DEFAULT
 from ocdrnet_deploy.repository.build import BuildOptions, build_repository
+from ocdrnet_deploy.repository.profile import PROFILES
 from ocdrnet_ops.charset import ALL
 
 
 def add_repository_options(parser: argparse.ArgumentParser) -> None:
-    """The options `--repository` and `--charset`."""
+    """The options `--repository`, `--charset` and `--profile`."""
     parser.add_argument("--repository", type=Path, help="a served repository for the CPU; one is built where left out")
     parser.add_argument("--charset", default=ALL, help="cut the built repository's recognizer to these, e.g. latin")
+    parser.add_argument("--profile", choices=PROFILES, default=PROFILES[0], help="of the built repository")
 
 
 @contextmanager
@@ -26,5 +28,6 @@ def repository_of(arguments: argparse.Namespace) -> Iterator[Path]:
         yield arguments.repository
         return
     with tempfile.TemporaryDirectory(prefix="ocdrnet-benchmark-") as folder:
-        build_repository(Path(folder), DEFAULT, DEFAULT, BuildOptions(charset=arguments.charset))
+        options = BuildOptions(charset=arguments.charset, profile=arguments.profile)
+        build_repository(Path(folder), DEFAULT, DEFAULT, options)
         yield Path(folder)

@@ -6,7 +6,7 @@ import pytest
 from benchmarks.box_matching import match_boxes
 from benchmarks.cpu_time import model_of, python_share, used_between
 from benchmarks.limit import rebatched
-from benchmarks.pipeline import summary_rows
+from benchmarks.pipeline import passes_of, summary_rows
 from benchmarks.readers import Round
 from benchmarks.report import Conditions, Table, shown, write_report
 from benchmarks.scaling import with_instances
@@ -75,6 +75,13 @@ def test_summary_rows_hold_readers_against_one_client_and_the_limit():
     assert ours == ("ours", 1.0, 1000.0, 3000.0, 9, 1.0, 0.5)
     assert theirs == ("theirs", 0.5, None, None, 8, 2.0, 0.25)
     assert limit[-1] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("in_flight", "pictures", "passes"), [(1, 4, 1), (2, 60, 1), (8, 60, 2), (16, 60, 3), (16, 4, 32)]
+)
+def test_a_round_keeps_the_server_busy(in_flight, pictures, passes):
+    assert passes_of(in_flight, pictures) == passes
 
 
 def test_a_report_says_everything_and_marks_what_was_not_measured(tmp_path):

@@ -82,8 +82,13 @@ def cpu_profile(kind: Profile, recognizer_batch: int) -> PythonProfile:
     if kind == "latency":
         return replace(balanced, detector_batch=1)
     if kind == "throughput":
-        batch = max(PythonProfile.detector_batch, cores)
-        return replace(balanced, detector_streams=cores, detector_graphs=1, detector_batch=batch)
+        return replace(
+            balanced,
+            detector_streams=cores,
+            detector_graphs=1,
+            recognizer_columns=1024,
+            detector_batch=max(8, cores),
+        )
     if kind == "small":
         return PythonProfile(
             detector_batch=1,

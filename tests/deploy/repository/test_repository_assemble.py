@@ -181,13 +181,19 @@ def test_config_text_is_parseable():
     ("kind", "expected"),
     [
         ("latency", PythonProfile(0, 2, 4, 8, 1, 64, 256, 99)),
-        ("throughput", PythonProfile(0, 8, 1, 8, 8, 64, 256, 99)),
+        ("throughput", PythonProfile(0, 8, 1, 8, 8, 64, 1024, 99)),
         ("small", PythonProfile(0, 1, 0, 1, 1, 16, 256, 99)),
     ],
 )
 def test_profiles_of_eight_cores(monkeypatch, kind, expected):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
     assert cpu_profile(kind, 99) == expected
+
+
+@pytest.mark.parametrize(("cores", "batch"), [(2, 8), (64, 64)])
+def test_throughput_has_at_least_a_picture_for_each_core(monkeypatch, cores, batch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+    assert cpu_profile("throughput", 99) == PythonProfile(0, cores, 1, cores, batch, 64, 1024, 99)
 
 
 def test_profiles_of_tensorrt_differ_in_what_they_are_for():

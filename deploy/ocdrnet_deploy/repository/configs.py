@@ -25,22 +25,24 @@ def config_text(config: ModelConfig) -> str:
 
 
 def place_detector(config: ModelConfig, detector: PreparedDetector, profile: PythonProfile) -> None:
-    """Fill in the runtime, threads and batch of a detector in the Python backend.
+    """Fill in the runtime, processes, threads and batch of a detector in the Python backend.
 
     There an image is a run of its own, whatever the network takes at once. The batch is thus as large as an image may
     have tiles; what is preferred keeps a queue of small images from being answered as late as its last.
     """
     config.max_batch_size = max(profile.max_tiles, profile.detector_batch)
     config.dynamic_batching.preferred_batch_size[:] = [profile.detector_batch]
-    _set(config, threads=profile.threads, streams=profile.detector_streams, graphs=profile.detector_graphs)
+    if profile.detector_processes > 1:
+        config.instance_group.add(kind=model_config_pb2.ModelInstanceGroup.KIND_CPU, count=profile.detector_processes)
+    _set(config, threads=profile.detector_threads, streams=profile.detector_streams, graphs=profile.detector_graphs)
     _set_runtime(config, detector.runtime, profile.provider)
 
 
 def place_recognizer(config: ModelConfig, recognizer: PreparedRecognizer, profile: PythonProfile) -> None:
-    """Fill in the crop height, runtime, threads and batch of a recognizer in the Python backend."""
+    """Fill in the crop height, runtime, streams and batch of a recognizer in the Python backend."""
     config.max_batch_size = profile.recognizer_batch
     config.input[0].dims[:2] = [recognizer.card.height, recognizer.card.width or -1]
-    _set(config, threads=profile.threads, streams=profile.recognizer_streams, max_columns=profile.recognizer_columns)
+    _set(config, streams=profile.recognizer_streams, max_columns=profile.recognizer_columns)
     _set_runtime(config, recognizer.runtime, profile.provider)
 
 

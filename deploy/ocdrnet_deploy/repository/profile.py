@@ -16,12 +16,13 @@ class PythonProfile:
     """The two networks inside Triton's Python backend: on the CPU, or through ONNX Runtime on a GPU.
 
     Attributes:
-        threads: cores for each network; 0 means all that the server may use.
-        detector_streams: images the detector works on at the same time.
+        detector_threads: cores for each of the detector's processes; 0 means all that the server may use.
+        detector_processes: of the detector; while one takes its images and hands out its maps, another works.
+        detector_streams: images that each of them works on at the same time.
         detector_graphs: sizes of image for which the detector has a graph of its own, a seventh faster; each takes 80
             MB for each stream. Those that come most often have it.
         recognizer_streams: batches of crops the recognizer works on at the same time.
-        detector_batch: images of different requests that are detected together; those who ask meanwhile wait.
+        detector_batch: images of different requests that a process detects together; those who ask meanwhile wait.
         max_tiles: of one image; they are one batch, which the detector works off one by one.
         recognizer_columns: crops share a job up to so many pixels of width together.
         recognizer_batch: crops that one run of the recognizer takes at most; one image's crops are one batch, so it
@@ -29,7 +30,8 @@ class PythonProfile:
         provider: ONNX Runtime's, for a network that it runs; its CPU's when empty.
     """
 
-    threads: int = 0
+    detector_threads: int = 0
+    detector_processes: int = 1
     detector_streams: int = 1
     detector_graphs: int = 0
     recognizer_streams: int = 1
@@ -65,8 +67,8 @@ def cpu_profile(kind: Profile, recognizer_batch: int) -> PythonProfile:
 
     Args:
         kind: `balanced`: an image alone is fast, and a queue is worked off together. `latency`: no image waits for
-            another of its batch. `throughput`: a core for each image, always; with two cores
-            `balanced` is as fast. `small`: one image at a time, for 4 GiB.
+            another of its batch. `throughput`: a core for each image, always, for a server that is kept busy: an image
+            alone takes longer. `small`: one image at a time, for 4 GiB.
         recognizer_batch: as in `PythonProfile`.
     """
     cores = len(os.sched_getaffinity(0))
@@ -82,12 +84,16 @@ def cpu_profile(kind: Profile, recognizer_batch: int) -> PythonProfile:
     if kind == "latency":
         return replace(balanced, detector_batch=1)
     if kind == "throughput":
+        processes = min(2, cores)
+        streams = cores // processes
         return replace(
             balanced,
-            detector_streams=cores,
+            detector_threads=streams,
+            detector_processes=processes,
+            detector_streams=streams,
             detector_graphs=1,
             recognizer_columns=1024,
-            detector_batch=max(8, cores),
+            detector_batch=max(PythonProfile.detector_batch, 2 * streams),
         )
     if kind == "small":
         return PythonProfile(

@@ -24,6 +24,7 @@ MODELS = {
     "text_turn",
     "text_decode",
 }
+KIND_CPU = model_config_pb2.ModelInstanceGroup.KIND_CPU
 DETECTOR = PreparedDetector(
     onnx.ModelProto(producer_name="detector"), DetectorCard("d", "s", "MIT", "0", "multiple-of-32", max_candidates=70)
 )
@@ -31,7 +32,8 @@ RECOGNIZER = PreparedRecognizer(
     onnx.ModelProto(producer_name="recognizer"), RecognizerCard("r", "s", "MIT", "0", 32, "ctc", ("a", "漢"))
 )
 PROFILE = PythonProfile(
-    threads=3,
+    detector_threads=3,
+    detector_processes=2,
     detector_streams=2,
     detector_graphs=4,
     recognizer_streams=5,
@@ -84,7 +86,9 @@ def test_profile_is_in_the_configs(built):
     assert (detector.max_batch_size, recognizer.max_batch_size) == (9, 70)
     assert list(detector.dynamic_batching.preferred_batch_size) == [6]
     assert values(detector) == {"threads": "3", "streams": "2", "graphs": "4"}
-    assert values(recognizer) == {"threads": "3", "streams": "5", "max_columns": "77", "recognizer": "ocrnet"}
+    assert [(group.kind, group.count) for group in detector.instance_group] == [(KIND_CPU, 2)]
+    assert values(recognizer) == {"threads": "0", "streams": "5", "max_columns": "77", "recognizer": "ocrnet"}
+    assert not recognizer.instance_group
 
 
 def test_crop_height_is_the_cards(built):
@@ -167,6 +171,7 @@ def test_placing_leaves_other_fields_as_they_were():
         for message in (template, placed):
             message.ClearField("parameters")
             message.max_batch_size = 0
+            message.ClearField("instance_group")
             message.dynamic_batching.ClearField("preferred_batch_size")
             message.input[0].dims[0] = 0
         assert placed == template
@@ -180,9 +185,9 @@ def test_config_text_is_parseable():
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [
-        ("latency", PythonProfile(0, 2, 4, 8, 1, 64, 256, 99)),
-        ("throughput", PythonProfile(0, 8, 1, 8, 8, 64, 1024, 99)),
-        ("small", PythonProfile(0, 1, 0, 1, 1, 16, 256, 99)),
+        ("latency", PythonProfile(0, 1, 2, 4, 8, 1, 64, 256, 99)),
+        ("throughput", PythonProfile(4, 2, 4, 1, 8, 8, 64, 1024, 99)),
+        ("small", PythonProfile(0, 1, 1, 0, 1, 1, 16, 256, 99)),
     ],
 )
 def test_profiles_of_eight_cores(monkeypatch, kind, expected):
@@ -190,10 +195,13 @@ def test_profiles_of_eight_cores(monkeypatch, kind, expected):
     assert cpu_profile(kind, 99) == expected
 
 
-@pytest.mark.parametrize(("cores", "batch"), [(2, 8), (64, 64)])
-def test_throughput_has_at_least_a_picture_for_each_core(monkeypatch, cores, batch):
+@pytest.mark.parametrize(
+    ("cores", "processes", "streams", "batch"), [(1, 1, 1, 4), (2, 2, 1, 4), (15, 2, 7, 14), (64, 2, 32, 64)]
+)
+def test_throughput_has_a_core_for_each_picture(monkeypatch, cores, processes, streams, batch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
-    assert cpu_profile("throughput", 99) == PythonProfile(0, cores, 1, cores, batch, 64, 1024, 99)
+    expected = PythonProfile(streams, processes, streams, 1, cores, batch, 64, 1024, 99)
+    assert cpu_profile("throughput", 99) == expected
 
 
 def test_profiles_of_tensorrt_differ_in_what_they_are_for():
@@ -211,7 +219,7 @@ def test_profiles_of_tensorrt_differ_in_what_they_are_for():
 def test_profile_follows_the_cores_that_may_be_used(monkeypatch, cores, streams, graphs, batch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
     profile = cpu_profile("balanced", 123)
-    assert profile == PythonProfile(0, streams, graphs, cores, batch, 64, 256, 123)
+    assert profile == PythonProfile(0, 1, streams, graphs, cores, batch, 64, 256, 123)
 
 
 def test_onnxruntime_and_its_provider_are_in_the_configs(tmp_path):

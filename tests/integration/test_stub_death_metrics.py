@@ -44,6 +44,18 @@ def kill_stub(server, step):
     eventually(lambda: not stub.is_running() or stub.status() == psutil.STATUS_ZOMBIE, PATIENCE_S)
 
 
+def counted_when(server, *expected):
+    """The counts once all of (model, what, at least) hold: Triton counts a step after it has handed its answer on."""
+    seen = []
+
+    def hold():
+        seen.append(counted(server))
+        return all(seen[-1][model, what] >= least for model, what, least in expected)
+
+    eventually(hold, PATIENCE_S)
+    return seen[-1]
+
+
 def step_failures(counts):
     return {key: count for key, count in counts.items() if count and key[0] != "ocdrnet" and key[1] != "success"}
 
@@ -52,9 +64,10 @@ def test_a_bad_picture_fails_no_step(server):
     before = counted(server)
     with Client(server.addresses.grpc_url) as client, pytest.raises(InvalidRequestError):
         client.read(b"not a picture")
-    after = counted(server)
+    read = before["image_preprocess", "success"] + 1
+    after = counted_when(server, ("image_preprocess", "success", read))
     assert step_failures(after) == {}
-    assert after["image_preprocess", "success"] == before["image_preprocess", "success"] + 1
+    assert after["image_preprocess", "success"] == read
     assert after["ocdrnet", "success"] == before["ocdrnet", "success"]
 
 
@@ -66,14 +79,17 @@ def test_a_caller_who_left_is_counted_apart(server):
 
 
 def test_a_dead_stub_fails_its_step_and_nothing_else(server):
+    start = counted(server)
     with Client(server.addresses.grpc_url) as client:
         client.read(SAMPLES / "storefront.jpg")
-        before = counted(server)
+        last = ("text_decode", "ocdrnet")
+        before = counted_when(server, *((model, "success", start[model, "success"] + 1) for model in last))
         kill_stub(server, "text_crop")
         for _ in range(3):
             with pytest.raises(ServerError):
                 client.read(SAMPLES / "storefront.jpg")
-    after = counted(server)
+    failures = (("text_crop", "BACKEND"), ("ocdrnet", "OTHER"))
+    after = counted_when(server, *((model, why, before[model, why] + 3) for model, why in failures))
     grown = {key: after[key] - before[key] for key in after if after[key] > before[key]}
     assert grown.pop(("text_crop", "BACKEND")) == 3
     assert grown.pop(("ocdrnet", "OTHER")) >= 3

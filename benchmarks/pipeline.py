@@ -6,7 +6,8 @@
 
 Each reader reads all images once to warm up, then the readers take turns for `--rounds` rounds, so that a slow minute
 of the machine falls on all of them. A ratio is the median of the rounds' ratios. With several requests in flight a
-round is several passes, so that it measures a server that is kept busy, not how its queue fills and runs empty.
+round is several passes, so that it measures a server that is kept busy, not how its queue fills and runs empty. The
+limit has a round as long as the longest of these.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 from benchmarks.image_sets import SETS, ImageSet, load_set
 from benchmarks.peers import PEERS, networks_alone, peer, served
 from benchmarks.plots import bars
-from benchmarks.readers import ReaderError, ReaderProcess, Round
+from benchmarks.readers import ReaderError, ReaderProcess, Round, mean_round
 from benchmarks.report import Cell, Conditions, Table, command_line, positive, write_report
 from benchmarks.served_repository import add_repository_options, repository_of
 from ocdrnet_client.evaluation.figures import percentile
@@ -68,7 +69,9 @@ def main() -> None:
 
 
 @dataclass(frozen=True)
-class _Contender:
+class Contender:
+    """A reader, and how many requests it keeps in flight."""
+
     reader: ReaderProcess
     in_flight: int = 1
 
@@ -78,24 +81,24 @@ def passes_of(in_flight: int, pictures: int) -> int:
     return 1 if in_flight == 1 else math.ceil(SUSTAINED * in_flight / pictures)
 
 
-def _contenders(url: str, repository: Path, concurrency: Sequence[int], names: Sequence[str]) -> list[_Contender]:
+def _contenders(url: str, repository: Path, concurrency: Sequence[int], names: Sequence[str]) -> list[Contender]:
     """The ensemble with one request in flight first: the others are held against it."""
     counts = [1, *(count for count in concurrency if count != 1)]
-    ours = [_Contender(ReaderProcess(f"ocdrnet, {count} in flight", served, url, count), count) for count in counts]
+    ours = [Contender(ReaderProcess(f"ocdrnet, {count} in flight", served, url, count), count) for count in counts]
     theirs = [ReaderProcess(name, peer, name) for name in names if name != LIMIT]
     if LIMIT in names:
         theirs.append(ReaderProcess(LIMIT, networks_alone, repository))
-    return [*ours, *map(_Contender, theirs)]
+    return [*ours, *map(Contender, theirs)]
 
 
-def _measured(images: ImageSet, contenders: Sequence[_Contender], rounds: int) -> Table:
+def _measured(images: ImageSet, contenders: Sequence[Contender], rounds: int) -> Table:
     with ExitStack() as stack:
         for contender in contenders:
             stack.callback(contender.reader.stop)
         readers = [contender.reader for contender in contenders]
         missing = {reader.name: reason for reader in readers if (reason := _warm_up(reader, images.images))}
         able = [contender for contender in contenders if contender.reader.name not in missing]
-        taken = _take_turns(able, images, rounds)
+        taken = take_turns(able, images, rounds)
     title = f"{images.name}: {len(images.images)} pictures of {images.source}"
     rows = summary_rows(taken, len(images.images))
     not_measured = [(f"{name} (not measured: {reason})", *[None] * 6) for name, reason in missing.items()]
@@ -111,12 +114,17 @@ def _warm_up(reader: ReaderProcess, images: Sequence[bytes]) -> str | None:
     return None
 
 
-def _take_turns(contenders: Sequence[_Contender], images: ImageSet, rounds: int) -> dict[str, list[Round]]:
+def take_turns(contenders: Sequence[Contender], images: ImageSet, rounds: int) -> dict[str, list[Round]]:
+    """Rounds of each reader by its name; they take turns."""
     measured: dict[str, list[Round]] = {contender.reader.name: [] for contender in contenders}
+    passes = [passes_of(contender.in_flight, len(images.images)) for contender in contenders]
     for number in range(rounds):
-        for contender in contenders:
-            name, passes = contender.reader.name, passes_of(contender.in_flight, len(images.images))
-            taken = contender.reader.read(images.images, passes)
+        for contender, own in zip(contenders, passes, strict=True):
+            name = contender.reader.name
+            if name == LIMIT:  # it prepares the jobs of the list of pictures that it is asked to read
+                taken = mean_round([contender.reader.read(images.images) for _ in range(max(passes))])
+            else:
+                taken = contender.reader.read(images.images, own)
             measured[name].append(taken)
             said = f"{images.name}, round {number + 1} of {rounds}: {name}: {taken.seconds:.2f} s for all pictures"
             print(said, file=sys.stderr, flush=True)

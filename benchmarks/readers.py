@@ -23,7 +23,7 @@ class ReaderError(RuntimeError):
 
 @dataclass(frozen=True)
 class Round:
-    """One pass over all images.
+    """One pass over all images, or several.
 
     Attributes:
         seconds: from the first byte handed in to the last text returned; the mean where several passes were one round.
@@ -61,6 +61,16 @@ def timed_round(read_all: ReadAll, images: Sequence[bytes]) -> Round:
     start = time.perf_counter()
     lines, latencies = read_all(images)
     return Round(time.perf_counter() - start, lines, tuple(latencies))
+
+
+def mean_round(rounds: Sequence[Round]) -> Round:
+    """Several rounds as one: seconds and lines of one of them on average."""
+    count = len(rounds)
+    return Round(
+        sum(taken.seconds for taken in rounds) / count,
+        round(sum(taken.lines for taken in rounds) / count),
+        tuple(seconds for taken in rounds for seconds in taken.latencies),
+    )
 
 
 class ReaderProcess:

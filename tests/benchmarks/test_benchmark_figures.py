@@ -5,8 +5,9 @@ import pytest
 
 from benchmarks.box_matching import match_boxes
 from benchmarks.cpu_time import model_of, python_share, used_between
+from benchmarks.image_sets import ImageSet
 from benchmarks.limit import rebatched
-from benchmarks.pipeline import passes_of, summary_rows
+from benchmarks.pipeline import LIMIT, Contender, passes_of, summary_rows, take_turns
 from benchmarks.readers import Round
 from benchmarks.report import Conditions, Table, shown, write_report
 from benchmarks.scaling import with_instances
@@ -82,6 +83,24 @@ def test_summary_rows_hold_readers_against_one_client_and_the_limit():
 )
 def test_a_round_keeps_the_server_busy(in_flight, pictures, passes):
     assert passes_of(in_flight, pictures) == passes
+
+
+def test_the_limit_reads_as_much_in_a_round_as_the_busiest():
+    readers = [FakeReader("one"), FakeReader("eight"), FakeReader(LIMIT)]
+    contenders = [Contender(readers[0]), Contender(readers[1], 8), Contender(readers[2])]
+    taken = take_turns(contenders, ImageSet("own", "a folder", (b"a",) * 20), 2)
+    assert [reader.asked for reader in readers] == [[1, 1], [4, 4], [1] * 8]
+    assert [[found.seconds for found in taken[reader.name]] for reader in readers] == [[1, 2], [1, 2], [2.5, 6.5]]
+    assert [found.lines for found in taken[LIMIT]] == [5, 13]
+
+
+class FakeReader:
+    def __init__(self, name):
+        self.name, self.asked = name, []
+
+    def read(self, images, passes=1):
+        self.asked.append(passes)
+        return Round(len(self.asked), 2 * len(self.asked), ())
 
 
 def test_a_report_says_everything_and_marks_what_was_not_measured(tmp_path):

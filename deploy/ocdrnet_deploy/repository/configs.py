@@ -12,6 +12,8 @@ from ocdrnet_deploy.networks.prepare import PreparedDetector, PreparedRecognizer
 from ocdrnet_deploy.repository.profile import PythonProfile
 
 ModelConfig: TypeAlias = "model_config_pb2.ModelConfig"
+GRAPHS_MEMORY = 2 << 30  # bytes, of all graphs that the shapes of a recognizer's batches have of their own
+GRAPH_PER_WEIGHTS = 2.5  # bytes of a graph for each of the network's file: 50 MB for 21 with the default recognizer
 
 
 def read_config(path: Path) -> ModelConfig:
@@ -42,7 +44,8 @@ def place_recognizer(config: ModelConfig, recognizer: PreparedRecognizer, profil
     """Fill in the crop height, runtime, streams and batch of a recognizer in the Python backend."""
     config.max_batch_size = profile.recognizer_batch
     config.input[0].dims[:2] = [recognizer.card.height, recognizer.card.width or -1]
-    _set(config, streams=profile.recognizer_streams, max_columns=profile.recognizer_columns)
+    graphs = min(profile.recognizer_graphs, GRAPHS_MEMORY // int(GRAPH_PER_WEIGHTS * recognizer.model.ByteSize() + 1))
+    _set(config, streams=profile.recognizer_streams, graphs=graphs, max_columns=profile.recognizer_columns)
     _set_runtime(config, recognizer.runtime, profile.provider)
 
 

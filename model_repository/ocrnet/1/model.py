@@ -19,7 +19,8 @@ class TritonPythonModel:
         prepare_process()
         card, folder, settings = recognizer_card(args), version_folder(args), parameters(args)
         restricted = folder / "charset.onnx"
-        open_restricted = partial(open_network, restricted, OUTPUTS, settings) if restricted.exists() else None
+        once = {**settings, "graphs": "0"}  # a second network's graphs would take the memory of the first's again
+        open_restricted = partial(open_network, restricted, OUTPUTS, once) if restricted.exists() else None
         network, columns = open_network(folder / "model.onnx", OUTPUTS, settings), int(settings["max_columns"])
         warm_recognizer(network, card, columns)
         self._read = CharsetRecognizer(network, open_restricted, card, columns)

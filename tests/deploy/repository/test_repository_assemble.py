@@ -1,5 +1,6 @@
 import dataclasses
 import os
+from types import SimpleNamespace
 
 import onnx
 import pytest
@@ -37,6 +38,7 @@ PROFILE = PythonProfile(
     detector_streams=2,
     detector_graphs=4,
     recognizer_streams=5,
+    recognizer_graphs=11,
     recognizer_columns=77,
     detector_batch=6,
     max_tiles=9,
@@ -87,8 +89,22 @@ def test_profile_is_in_the_configs(built):
     assert list(detector.dynamic_batching.preferred_batch_size) == [6]
     assert values(detector) == {"threads": "3", "streams": "2", "graphs": "4"}
     assert [(group.kind, group.count) for group in detector.instance_group] == [(KIND_CPU, 2)]
-    assert values(recognizer) == {"threads": "0", "streams": "5", "max_columns": "77", "recognizer": "ocrnet"}
+    assert values(recognizer) == {
+        "threads": "0",
+        "streams": "5",
+        "graphs": "11",
+        "max_columns": "77",
+        "recognizer": "ocrnet",
+    }
     assert not recognizer.instance_group
+
+
+@pytest.mark.parametrize(("megabytes", "graphs"), [(10, 11), (100, 8), (1000, 0)])
+def test_graphs_of_a_large_recognizer_are_fewer(megabytes, graphs):
+    sized = SimpleNamespace(ByteSize=lambda: megabytes << 20)
+    place = read_config(model_repository() / "ocrnet" / "config.pbtxt")
+    place_recognizer(place, dataclasses.replace(RECOGNIZER, model=sized), PROFILE)
+    assert values(place)["graphs"] == str(graphs)
 
 
 def test_crop_height_is_the_cards(built):
@@ -185,9 +201,9 @@ def test_config_text_is_parseable():
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [
-        ("latency", PythonProfile(0, 1, 2, 4, 8, 1, 64, 256, 99)),
-        ("throughput", PythonProfile(4, 2, 4, 1, 8, 8, 64, 1024, 99)),
-        ("small", PythonProfile(0, 1, 1, 0, 1, 1, 16, 256, 99)),
+        ("latency", PythonProfile(0, 1, 2, 4, 8, 0, 1, 64, 256, 99)),
+        ("throughput", PythonProfile(4, 2, 4, 1, 8, 10, 8, 64, 1024, 99)),
+        ("small", PythonProfile(0, 1, 1, 0, 1, 0, 1, 16, 256, 99)),
     ],
 )
 def test_profiles_of_eight_cores(monkeypatch, kind, expected):
@@ -196,11 +212,12 @@ def test_profiles_of_eight_cores(monkeypatch, kind, expected):
 
 
 @pytest.mark.parametrize(
-    ("cores", "processes", "streams", "batch"), [(1, 1, 1, 4), (2, 2, 1, 4), (15, 2, 7, 14), (64, 2, 32, 64)]
+    ("cores", "processes", "streams", "graphs", "batch"),
+    [(1, 1, 1, 40, 4), (2, 2, 1, 40, 4), (15, 2, 7, 5, 14), (64, 2, 32, 1, 64), (96, 2, 48, 0, 96)],
 )
-def test_throughput_has_a_core_for_each_picture(monkeypatch, cores, processes, streams, batch):
+def test_throughput_has_a_core_for_each_picture(monkeypatch, cores, processes, streams, graphs, batch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
-    expected = PythonProfile(streams, processes, streams, 1, cores, batch, 64, 1024, 99)
+    expected = PythonProfile(streams, processes, streams, 1, cores, graphs, batch, 64, 1024, 99)
     assert cpu_profile("throughput", 99) == expected
 
 
@@ -219,7 +236,7 @@ def test_profiles_of_tensorrt_differ_in_what_they_are_for():
 def test_profile_follows_the_cores_that_may_be_used(monkeypatch, cores, streams, graphs, batch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
     profile = cpu_profile("balanced", 123)
-    assert profile == PythonProfile(0, 1, streams, graphs, cores, batch, 64, 256, 123)
+    assert profile == PythonProfile(0, 1, streams, graphs, cores, 0, batch, 64, 256, 123)
 
 
 def test_onnxruntime_and_its_provider_are_in_the_configs(tmp_path):

@@ -1,4 +1,5 @@
 import json
+import os
 import re
 
 import onnx
@@ -11,6 +12,7 @@ from ocdrnet_deploy.networks import weights
 from ocdrnet_deploy.networks.catalog import catalog
 from ocdrnet_deploy.networks.presets import presets
 from ocdrnet_deploy.repository.configs import read_config
+from ocdrnet_deploy.repository.step_processes import STEP_SHARES
 from ocdrnet_ops.cards import read_detector_card, read_recognizer_card
 
 
@@ -124,6 +126,7 @@ def test_output_that_cannot_be_written_ends_with_2_and_no_traceback(tmp_path):
         ["--max-candidates", "many"],
         ["--precision", "fp8"],
         ["--detector-batch", "0"],
+        ["--cores", "0"],
         ["--detector-card", "no-such-file.json"],
         ["--calibration", "no-such-folder"],
         ["--preset", "ppocrv6-small", "--detector", "ppocrv6-small"],
@@ -174,6 +177,36 @@ def test_batches_reach_the_plans(tmp_path, gpu_machine):
     result = run("build", "--engine", "tensorrt", *sizes, "--output", tmp_path / "served")
     assert result.exit_code == 0, result.output
     assert [command["maxShapes"] for command in gpu_machine.commands] == ["input:2x2016x2016x3", "input:64x48x1600x3"]
+
+
+@pytest.mark.usefixtures("gpu_machine")
+@pytest.mark.parametrize("engine", ["cpu", "tensorrt"])
+def test_cores_and_processes_reach_the_steps(tmp_path, monkeypatch, engine):
+    monkeypatch.setenv("OCDRNET_CORES", "16")
+    options = ("--engine", engine, "--processes", "text_turn=5", "--processes", "text_crop=1")
+    result = run("build", *options, "--output", tmp_path / "served")
+    assert result.exit_code == 0, result.output
+    found = {}
+    for name in STEP_SHARES:
+        groups = read_config(tmp_path / "served" / name / "config.pbtxt").instance_group
+        found[name] = sum(group.count for group in groups) or 1
+    many = {"image_preprocess": 8, "text_decode": 4, "dbnet_postprocess": 3}
+    few = {"image_preprocess": 2, "text_decode": 1, "dbnet_postprocess": 1}
+    assert found == {**(few if engine == "cpu" else many), "text_crop": 1, "text_turn": 5}
+
+
+def test_cores_are_told_to_the_networks(tmp_path):
+    few = len(os.sched_getaffinity(0)) + 3
+    assert run("build", "--cores", few, "--output", tmp_path / "served").exit_code == 0
+    parameters = read_config(tmp_path / "served" / "ocrnet" / "config.pbtxt").parameters
+    assert parameters["streams"].string_value == str(few)
+
+
+def test_processes_of_no_step_end_with_2_and_the_steps(tmp_path):
+    result = run("build", "--processes", "ocdnet=2", "--output", tmp_path / "served")
+    assert result.exit_code == 2
+    assert "Error: no Python step is called 'ocdnet'; they are image_preprocess, " in result.stderr
+    assert not (tmp_path / "served").exists()
 
 
 def test_failed_plan_ends_with_2_and_the_reason(tmp_path, gpu_machine):

@@ -82,7 +82,15 @@ class ChartPod:
 
     def _variables(self, container):
         image = {name: value.replace("$PATH", _BASE_PATH) for name, value in self._stage.environment().items()}
-        return {**image, **{each["name"]: each["value"] for each in container["env"]}}
+        return {**image, **{each["name"]: self._value(each) for each in container["env"]}}
+
+    def _value(self, variable):
+        if "value" in variable:
+            return variable["value"]
+        asked = variable["valueFrom"]["resourceFieldRef"]
+        (limits,) = [c["resources"]["limits"] for c in self.spec["containers"] if c["name"] == asked["containerName"]]
+        assert (asked["resource"], asked["divisor"]) == ("limits.cpu", "1")
+        return str(int(limits["cpu"]))
 
     def _is_memory(self, mount):
         (volume,) = [each for each in self.spec["volumes"] if each["name"] == mount["name"]]

@@ -21,6 +21,7 @@ _BY_DEFINITION = {
     "quantity": "3Gi",
     "quantities": {"cpu": "3", "memory": "3Gi"},
     "limits": {"cpu": "7", "memory": "7Gi"},
+    "stepProcesses": {"text_crop": 7},
     "promDuration": "7m",
     "countOrPercent": "34%",
     "extraPairs": {"other": {}},

@@ -74,13 +74,18 @@ def test_loading_may_take_as_long_as_it_is_told():
 @pytest.mark.parametrize(
     ("values", "mebibytes"),
     [
-        ({}, 5 * 320),
-        ({"mode": "cpu"}, 7 * 320),
-        ({"models": {"engine": "cuda"}}, 7 * 320),
-        ({"server": {"sharedMemory": {"instancesPerStep": 3, "mebibytesPerInstance": 100}}}, 5 * 3 * 100),
+        ({}, (4 + 2 + 2 + 2 + 1) * 320),
+        ({"mode": "cpu"}, (5 + 2) * 320),
+        ({"mode": "cpu", "models": {"profile": "throughput"}}, (6 + 3) * 320),
+        ({"models": {"engine": "cuda"}}, (11 + 2) * 320),
+        ({"models": {"profile": "throughput"}}, 11 * 320),
+        (
+            {"server": {"stepProcesses": {"image_preprocess": 7}, "sharedMemory": {"mebibytesPerInstance": 100}}},
+            (7 + 7) * 100,
+        ),
     ],
 )
-def test_shared_memory_grows_with_the_python_instances(values, mebibytes):
+def test_shared_memory_grows_with_the_python_processes(values, mebibytes):
     spec = the(values, "Deployment")["spec"]["template"]["spec"]
     assert {v["name"]: v["emptyDir"] for v in spec["volumes"] if "emptyDir" in v}["shared-memory"] == {
         "medium": "Memory",

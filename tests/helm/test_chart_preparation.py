@@ -3,9 +3,12 @@
 import shlex
 
 import pytest
+import yaml
 from chart_matrix import merged
 from chart_pods import NVIDIA, builder, containers, job_spec, jobs, script, server, triton, variable
-from chart_render import objects, of_kind, the
+from chart_render import CHART, objects, of_kind, the
+
+from ocdrnet_deploy.repository.profile import cpu_profile, tensorrt_profile
 
 JOB = {"models": NVIDIA}
 AHEAD = {"models": {**NVIDIA, "prepareJob": {"buildPlans": True}}}
@@ -21,6 +24,57 @@ KEY = {"secretKeyRef": {"name": "ngc-key", "key": "NGC_API_KEY"}}
 def test_default_networks_need_no_job():
     assert jobs({}) == []
     assert script(builder({})).startswith("ocdrnet models build --output /repository --engine tensorrt")
+
+
+def build_options(values):
+    return shlex.split(script(builder(values)).splitlines()[-1])
+
+
+def processes(values):
+    words = build_options(values)
+    return dict(words[at + 1].split("=") for at, word in enumerate(words) if word == "--processes")
+
+
+def test_steps_have_the_processes_that_the_default_cores_can_use():
+    cores = int(triton({})["resources"]["limits"]["cpu"])
+    planned = tensorrt_profile("balanced", 1000, cores).step_processes
+    assert processes({}) == {name: str(count) for name, count in planned.items()}
+
+
+@pytest.mark.parametrize("pool", ["a100", "h100"])
+def test_steps_have_the_processes_that_the_cores_of_a_pool_can_use(pool):
+    values = yaml.safe_load((CHART / "ci" / f"{pool}-values.yaml").read_text())
+    planned = tensorrt_profile("balanced", 1000, int(values["server"]["resources"]["requests"]["cpu"])).step_processes
+    assert processes(values) == {name: str(count) for name, count in planned.items()}
+
+
+@pytest.mark.parametrize(("profile", "waiting"), [("balanced", "1"), ("throughput", "2")])
+def test_on_the_cpu_the_networks_have_the_cores(profile, waiting):
+    found = processes({"mode": "cpu", "models": {"profile": profile}})
+    planned = cpu_profile(profile, 1000, 8).step_processes
+    assert found == {name: str(count) for name, count in planned.items()}
+    assert found.pop("dbnet_postprocess") == waiting
+    assert set(found.values()) == {"1"}
+
+
+def test_processes_of_a_step_can_be_said():
+    values = {"server": {"stepProcesses": {"text_crop": 3}}}
+    assert processes(values) == {**processes({}), "text_crop": "3"}
+
+
+def test_profile_reaches_the_build():
+    assert "--profile" not in build_options({})
+    words = build_options({"models": {"profile": "latency"}})
+    assert words[words.index("--profile") + 1] == "latency"
+
+
+def test_networks_are_placed_on_the_cores_that_the_server_may_use():
+    """Not on the node's, which a thread each would have to share the limit of; nor on the build's own."""
+    limit = {"resourceFieldRef": {"containerName": "triton", "resource": "limits.cpu", "divisor": "1"}}
+    for values in ({}, INIT, JOB):
+        assert variable(builder(values), "OCDRNET_CORES") == limit
+    (job,) = jobs(AHEAD)
+    assert variable(job_spec(job)["containers"][0], "OCDRNET_CORES") is None
 
 
 def test_job_downloads_and_pods_wait_for_its_mark_then_build():

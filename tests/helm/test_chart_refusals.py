@@ -18,6 +18,9 @@ BY_SCHEMA = [
     ({"server": {"tls": {"secret": "x"}}}, "secret"),
     ({"mode": "tpu"}, "mode"),
     ({"models": {"engine": "onnx"}}, "models/engine"),
+    ({"models": {"profile": "fast"}}, "models/profile"),
+    ({"server": {"stepProcesses": {"ocdnet": 2}}}, "server/stepProcesses"),
+    ({"server": {"stepProcesses": {"text_crop": 0}}}, "server/stepProcesses/text_crop"),
     ({"models": {"detector": "Not A Network"}}, "models/detector"),
     ({"models": {"maxCandidates": -1}}, "models/maxCandidates"),
     (
@@ -55,6 +58,7 @@ BY_TEMPLATE = [
     ({"extraPairs": {"street": NVIDIA}}, "extraPairs.street.models.acceptNvidiaEula"),
     ({"models": {"prepare": "none"}}, "models.servedRepository"),
     ({"models": {"servedRepository": "/opt/x"}}, "models.prepare"),
+    ({"models": {"engine": "cuda", "profile": "latency"}}, "models.profile"),
     ({"models": {"prepareJob": {"buildPlans": True}}, "cache": {"persistent": False}}, "cache.persistent"),
     ({"models": {"offline": {"image": "x:1"}}}, "models.offline.path"),
     ({"models": {"offline": {"image": "x:1", "path": "/x", "existingClaim": "y"}}}, "models.offline.existingClaim"),

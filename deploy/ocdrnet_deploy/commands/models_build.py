@@ -14,6 +14,7 @@ from ocdrnet_deploy.networks.prepare import Engine
 from ocdrnet_deploy.networks.presets import find_preset
 from ocdrnet_deploy.repository.build import PRECISIONS, BuildOptions, Precision, build_repository
 from ocdrnet_deploy.repository.profile import PROFILES
+from ocdrnet_deploy.repository.step_processes import parse_processes
 from ocdrnet_ops.charset import ALL
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
@@ -64,6 +65,19 @@ _WHERE = {"cpu": "the CPU", "cuda": "a GPU without TensorRT", "tensorrt": "Tenso
     "--detector-batch", type=click.IntRange(1, 256), help="Images per batch at most.  [default: 8 for tensorrt, else 4]"
 )
 @click.option(
+    "--cores",
+    type=click.IntRange(1, 1024),
+    envvar="OCDRNET_CORES",
+    show_envvar=True,
+    help="That the server may use.  [default: those of this machine, or its container's limit]",
+)
+@click.option(
+    "--processes",
+    multiple=True,
+    metavar="STEP=COUNT",
+    help="Of a Python step, as image_preprocess=4; may be repeated.  [default: by the cores]",
+)
+@click.option(
     "--calibration",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Folder of pictures for int8, like those that will be read.  [default: the checkout's samples]",
@@ -85,6 +99,7 @@ def build(
     engine: str,
     precision: str | None,
     output: Path,
+    processes: tuple[str, ...],
     **options: Any,  # noqa: ANN401 - those that go to BuildOptions as they are
 ) -> None:
     """Assemble a served repository: adapt the networks, render the configs, place everything.
@@ -97,7 +112,9 @@ def build(
             _refuse_both(context)
             pair = find_preset(preset)
             detector, recognizer = pair.detector, pair.recognizer
-        chosen = BuildOptions(engine=cast(Engine, engine), precision=cast("Precision | None", precision), **options)
+        kind, numbers = cast(Engine, engine), cast("Precision | None", precision)
+        counts = parse_processes(processes)
+        chosen = BuildOptions(engine=kind, precision=numbers, step_processes=counts, **options)
         build_repository(output, detector, recognizer, chosen)
     except DeployError as error:
         click.echo(f"Error: {error}", err=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from ocdrnet_deploy.repository.configs import (
     drop_crop_widths,
     limit_tiles,
     place_detector,
+    place_processes,
     place_recognizer,
     read_config,
 )
@@ -47,7 +48,7 @@ def assemble_repository(
         output: folder of the served repository; files of an earlier build are replaced one by one.
         detector: adapted network and its card.
         recognizer: adapted network and its card.
-        profile: threads and batches.
+        profile: threads, processes and batches.
 
     Raises:
         BuildError: the recognizer's batch is below the detector's candidate cap, or a file cannot be written.
@@ -62,7 +63,7 @@ def assemble_repository(
         ),
         "ocrnet": _Model(lambda config: place_recognizer(config, recognizer, profile), _recognizer_files(recognizer)),
     }
-    _write(output, networks)
+    _write(output, networks, profile.step_processes)
 
 
 def assemble_plans(
@@ -77,7 +78,7 @@ def assemble_plans(
         output: as of `assemble_repository`.
         detector: its card and plan.
         recognizer: its card and plan.
-        profile: instances and queues.
+        profile: instances, queues, and processes of the Python steps.
 
     Raises:
         BuildError: as of `assemble_repository`.
@@ -91,7 +92,7 @@ def assemble_plans(
         "ocrnet": _plan_model(*recognizer, profile),
         "ocdrnet": _Model(drop_crop_widths, {}),
     }
-    _write(output, networks)
+    _write(output, networks, profile.step_processes)
 
 
 def check_batch(card: DetectorCard, recognizer_batch: int) -> None:
@@ -128,15 +129,16 @@ def _plan_model(card: DetectorCard | RecognizerCard, plan: NetworkPlan, profile:
     return _Model(lambda config: place_plan(config, plan, profile), files, has_code=False)
 
 
-def _write(output: Path, edited: dict[str, _Model]) -> None:
+def _write(output: Path, edited: Mapping[str, _Model], processes: Mapping[str, int]) -> None:
     try:
         for source in sorted(path for path in model_repository().iterdir() if path.is_dir()):
-            _write_model(source, output / source.name, edited.get(source.name, _Model(lambda _: None, {})))
+            model = edited.get(source.name, _Model(lambda _: None, {}))
+            _write_model(source, output / source.name, model, processes.get(source.name, 1))
     except OSError as error:
         raise BuildError(f"{output} was not assembled: {error.filename}: {error.strerror}") from None
 
 
-def _write_model(source: Path, target: Path, model: _Model) -> None:
+def _write_model(source: Path, target: Path, model: _Model, processes: int) -> None:
     version = target / "1"
     version.mkdir(parents=True, exist_ok=True)  # Triton wants a version folder, also of an ensemble
     code = source / "1" / "model.py"
@@ -147,4 +149,5 @@ def _write_model(source: Path, target: Path, model: _Model) -> None:
         (version / old).unlink(missing_ok=True)
     config = read_config(source / "config.pbtxt")
     model.edit(config)
+    place_processes(config, processes)
     write_file(target / "config.pbtxt", config_text(config))

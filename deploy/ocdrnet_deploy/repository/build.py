@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, TypeVar, cast
 
 from ocdrnet_deploy.errors import BuildError, NoGpuError
 from ocdrnet_deploy.networks.cuda import cuda_refusal
@@ -17,13 +18,22 @@ from ocdrnet_deploy.networks.prepare import (
 )
 from ocdrnet_deploy.quantize.int8 import quantize_pair
 from ocdrnet_deploy.repository.assemble import assemble_plans, assemble_repository, check_batch
-from ocdrnet_deploy.repository.profile import PROFILES, Profile, cpu_profile, cuda_profile, tensorrt_profile
+from ocdrnet_deploy.repository.profile import (
+    PROFILES,
+    Profile,
+    PythonProfile,
+    TensorRtProfile,
+    cpu_profile,
+    cuda_profile,
+    tensorrt_profile,
+)
 from ocdrnet_deploy.tensorrt.command import PlanPrecision
 from ocdrnet_deploy.tensorrt.half import half_precision
 from ocdrnet_deploy.tensorrt.network_plan import detector_plan, recognizer_plan
 from ocdrnet_ops.charset import ALL
 
 Precision = Literal["fp32", "fp16", "int8"]
+AnyProfile = TypeVar("AnyProfile", PythonProfile, TensorRtProfile)
 
 # What each engine can serve, its default first. A CPU engine picks FP32 or bfloat16 itself.
 PRECISIONS: dict[Engine, tuple[Precision, ...]] = {
@@ -49,6 +59,8 @@ class BuildOptions:
         max_candidates: boxes per image at most, instead of the detector's card's.
         recognizer_batch: crops per batch at most; as many as candidates when left out.
         detector_batch: images per run of the detector at most.
+        cores: that the server may use; those that this process may when left out.
+        step_processes: of Python steps by name, instead of the profile's.
         calibration: folder of images that INT8 is calibrated on; some that are drawn when left out.
         charset: characters that the recognizer is cut to, as the request option of that name.
     """
@@ -61,6 +73,8 @@ class BuildOptions:
     max_candidates: int | None = None
     recognizer_batch: int | None = None
     detector_batch: int | None = None
+    cores: int | None = None
+    step_processes: Mapping[str, int] = field(default_factory=dict)
     calibration: Path | None = None
     charset: str = ALL
 
@@ -100,10 +114,9 @@ def build_repository(output: Path, detector: str, recognizer: str, options: Buil
         found = replace(found, model=half_precision(found.model))
         with_charset = half_precision(read_by.charset_model) if read_by.charset_model else None
         read_by = replace(read_by, model=half_precision(read_by.model), charset_model=with_charset)
-    profile = cpu_profile(chosen.profile, batch) if chosen.engine == "cpu" else cuda_profile(batch)
-    if chosen.detector_batch:
-        profile = replace(profile, detector_batch=chosen.detector_batch)
-    assemble_repository(output, found, read_by, profile)
+    cores = chosen.cores
+    profile = cpu_profile(chosen.profile, batch, cores) if chosen.engine == "cpu" else cuda_profile(batch, cores)
+    assemble_repository(output, found, read_by, _overridden(profile, chosen))
 
 
 def _precision(options: BuildOptions) -> Precision:
@@ -127,6 +140,13 @@ def _limited(
     return replace(detector, card=replace(detector.card, max_candidates=candidates)), recognizer
 
 
+def _overridden(profile: AnyProfile, options: BuildOptions) -> AnyProfile:
+    """The profile with what the options name themselves."""
+    processes = {**profile.step_processes, **options.step_processes}
+    batch = options.detector_batch or profile.detector_batch
+    return replace(profile, detector_batch=batch, step_processes=processes)
+
+
 def _assemble_plans(
     output: Path,
     detector: PreparedDetector,
@@ -135,9 +155,7 @@ def _assemble_plans(
     options: BuildOptions,
     precision: PlanPrecision,
 ) -> None:
-    profile = tensorrt_profile(options.profile, batch)
-    if options.detector_batch:
-        profile = replace(profile, detector_batch=options.detector_batch)
+    profile = _overridden(tensorrt_profile(options.profile, batch, options.cores), options)
     plans = (
         detector_plan(detector, profile.detector_batch, precision),
         recognizer_plan(recognizer, profile.recognizer_batch, precision),

@@ -34,8 +34,7 @@ def place_detector(config: ModelConfig, detector: PreparedDetector, profile: Pyt
     """
     config.max_batch_size = max(profile.max_tiles, profile.detector_batch)
     config.dynamic_batching.preferred_batch_size[:] = [profile.detector_batch]
-    if profile.detector_processes > 1:
-        config.instance_group.add(kind=model_config_pb2.ModelInstanceGroup.KIND_CPU, count=profile.detector_processes)
+    place_processes(config, profile.detector_processes)
     _set(config, threads=profile.detector_threads, streams=profile.detector_streams, graphs=profile.detector_graphs)
     _set_runtime(config, detector.runtime, profile.provider)
 
@@ -45,8 +44,15 @@ def place_recognizer(config: ModelConfig, recognizer: PreparedRecognizer, profil
     config.max_batch_size = profile.recognizer_batch
     config.input[0].dims[:2] = [recognizer.card.height, recognizer.card.width or -1]
     graphs = min(profile.recognizer_graphs, GRAPHS_MEMORY // int(GRAPH_PER_WEIGHTS * recognizer.model.ByteSize() + 1))
-    _set(config, streams=profile.recognizer_streams, graphs=graphs, max_columns=profile.recognizer_columns)
+    _set(config, threads=profile.recognizer_threads, streams=profile.recognizer_streams, graphs=graphs)
+    _set(config, max_columns=profile.recognizer_columns)
     _set_runtime(config, recognizer.runtime, profile.provider)
+
+
+def place_processes(config: ModelConfig, count: int) -> None:
+    """Give a model in the Python backend so many processes; without a word it has one."""
+    if count > 1:
+        config.instance_group.add(kind=model_config_pb2.ModelInstanceGroup.KIND_CPU, count=count)
 
 
 def limit_tiles(preprocess: ModelConfig, max_tiles: int) -> None:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
+
+from ocdrnet_deploy.cores import usable_cores
+from ocdrnet_deploy.repository.step_processes import processes_for
 
 Profile = Literal["balanced", "latency", "throughput", "small"]
 PROFILES: tuple[Profile, ...] = ("balanced", "latency", "throughput", "small")
 CUDA_PROVIDER = "CUDAExecutionProvider"
+# What the Python steps keep busy. Beside networks on the same cores they take 5 to 9 % of a photo's time; beside a GPU
+# all cores are theirs but for the 30 % that Triton itself needs to hand their tensors on. By `benchmarks.stages`.
+_STEPS_BESIDE_NETWORKS = 0.1
+_STEPS_BESIDE_A_GPU = 0.7
 
 
 @dataclass(frozen=True)
@@ -21,6 +29,7 @@ class PythonProfile:
         detector_streams: images that each of them works on at the same time.
         detector_graphs: sizes of image for which the detector has a graph of its own, a seventh faster; each takes 80
             MB for each stream. Those that come most often have it.
+        recognizer_threads: cores for the recognizer; 0 means all, as above.
         recognizer_streams: batches of crops the recognizer works on at the same time.
         recognizer_graphs: shapes of batches for which the recognizer has a graph of its own, an eighth faster while the
             detector works beside it; each takes 50 MB with the default one. Fewer where they would take over 2 GiB.
@@ -29,6 +38,7 @@ class PythonProfile:
         recognizer_columns: crops share a job up to so many pixels of width together.
         recognizer_batch: crops that one run of the recognizer takes at most; one image's crops are one batch, so it
             must not be below the detector's candidate cap.
+        step_processes: of each Python step by its model's name; one of those that are left out.
         provider: ONNX Runtime's, for a network that it runs; its CPU's when empty.
     """
 
@@ -36,12 +46,14 @@ class PythonProfile:
     detector_processes: int = 1
     detector_streams: int = 1
     detector_graphs: int = 0
+    recognizer_threads: int = 0
     recognizer_streams: int = 1
     recognizer_graphs: int = 0
     detector_batch: int = 4
     max_tiles: int = 64
     recognizer_columns: int = 4096
     recognizer_batch: int = 1000
+    step_processes: Mapping[str, int] = field(default_factory=dict)
     provider: str = ""
 
 
@@ -54,15 +66,17 @@ class TensorRtProfile:
         detector_batch: images that one run of the detector takes at most, across requests; and tiles of one image.
         recognizer_batch: as in `PythonProfile`, across requests.
         queue_delay_us: microseconds that a request may wait for others to fill a batch.
+        step_processes: as in `PythonProfile`.
     """
 
     instances: int = 1
     detector_batch: int = 8
     recognizer_batch: int = 1000
     queue_delay_us: int = 500
+    step_processes: Mapping[str, int] = field(default_factory=dict)
 
 
-def cpu_profile(kind: Profile, recognizer_batch: int) -> PythonProfile:
+def cpu_profile(kind: Profile, recognizer_batch: int, cores: int | None = None) -> PythonProfile:
     """A profile for this machine's CPU.
 
     The detector's work is one large image, which several cores share well up to about four. Crops are small and many:
@@ -73,16 +87,22 @@ def cpu_profile(kind: Profile, recognizer_batch: int) -> PythonProfile:
             another of its batch. `throughput`: a core for each image, always, for a server that is kept busy: an image
             alone takes longer. `small`: one image at a time, for 4 GiB.
         recognizer_batch: as in `PythonProfile`.
+        cores: that the server may use; those that this process may when left out.
     """
-    cores = len(os.sched_getaffinity(0))
+    cores = cores or usable_cores()
+    threads = cores if cores < len(os.sched_getaffinity(0)) else 0
     streams = max(1, cores // 4)
+    steps = processes_for(_STEPS_BESIDE_NETWORKS * cores)
     balanced = PythonProfile(
+        detector_threads=threads,
         detector_streams=streams,
         detector_graphs=max(1, min(4, 8 // streams)),
+        recognizer_threads=threads,
         recognizer_streams=cores,
         recognizer_columns=256,
         detector_batch=max(PythonProfile.detector_batch, streams),
         recognizer_batch=recognizer_batch,
+        step_processes=steps,
     )
     if kind == "latency":
         return replace(balanced, detector_batch=1)
@@ -97,40 +117,51 @@ def cpu_profile(kind: Profile, recognizer_batch: int) -> PythonProfile:
             detector_graphs=1,
             recognizer_graphs=min(40, 80 // cores),
             recognizer_columns=1024,
-            detector_batch=max(PythonProfile.detector_batch, 2 * streams),
+            detector_batch=max(8, 2 * streams),
+            # It waits for the detector where a picture may lie on its side: another goes on with those behind.
+            step_processes=steps | {"dbnet_postprocess": max(2, steps["dbnet_postprocess"])},
         )
     if kind == "small":
         return PythonProfile(
+            detector_threads=threads,
             detector_batch=1,
             max_tiles=16,
+            recognizer_threads=threads,
             recognizer_columns=balanced.recognizer_columns,
             recognizer_batch=recognizer_batch,
         )
     return balanced
 
 
-def cuda_profile(recognizer_batch: int) -> PythonProfile:
+def cuda_profile(recognizer_batch: int, cores: int | None = None) -> PythonProfile:
     """The profile for a GPU without TensorRT: one stream each, for the GPU runs one at a time.
 
     Args:
         recognizer_batch: as in `PythonProfile`.
+        cores: as of `cpu_profile`.
     """
-    return PythonProfile(recognizer_batch=recognizer_batch, provider=CUDA_PROVIDER)
+    steps = _beside_a_gpu(cores)
+    return PythonProfile(recognizer_batch=recognizer_batch, step_processes=steps, provider=CUDA_PROVIDER)
 
 
-def tensorrt_profile(kind: Profile, recognizer_batch: int) -> TensorRtProfile:
+def tensorrt_profile(kind: Profile, recognizer_batch: int, cores: int | None = None) -> TensorRtProfile:
     """A profile for TensorRT plans: where to start from; what is best on a GPU is for `ocdrnet loadtest` to say.
 
     Args:
         kind: `balanced`; `latency`: no waiting for others, small batches; `throughput`: large batches, two instances of
             each network; `small`: little GPU memory.
         recognizer_batch: as in `TensorRtProfile`.
+        cores: as of `cpu_profile`.
     """
-    balanced = TensorRtProfile(recognizer_batch=recognizer_batch)
+    balanced = TensorRtProfile(recognizer_batch=recognizer_batch, step_processes=_beside_a_gpu(cores))
     if kind == "latency":
         return replace(balanced, detector_batch=4, queue_delay_us=0)
     if kind == "throughput":
         return replace(balanced, instances=2, detector_batch=16, queue_delay_us=2000)
     if kind == "small":
-        return replace(balanced, detector_batch=2)
+        return replace(balanced, detector_batch=2, step_processes={})
     return balanced
+
+
+def _beside_a_gpu(cores: int | None) -> dict[str, int]:
+    return processes_for(_STEPS_BESIDE_A_GPU * (cores or usable_cores()))

@@ -22,10 +22,12 @@ ocdrnet models download {{ $network }} --accept-eula{{ with $from }} --from {{ .
 ocdrnet models build --output /repository --engine {{ $engine }} --detector {{ $models.detector }} --recognizer {{ $models.recognizer }} --charset '{{ $models.charset | replace "'" `'\''` }}'
 {{- with $models.detectorCard }} --detector-card {{ . }}{{ end }}
 {{- with $models.recognizerCard }} --recognizer-card {{ . }}{{ end }}
+{{- if ne $models.profile "balanced" }} --profile {{ $models.profile }}{{ end }}
 {{- with $models.precision }} --precision {{ . }}{{ end }}
 {{- with $models.maxCandidates }} --max-candidates {{ int . }}{{ end }}
 {{- with $models.recognizerBatch }} --recognizer-batch {{ int . }}{{ end }}
 {{- with $models.detectorBatch }} --detector-batch {{ int . }}{{ end }}
+{{- range $step, $count := include "ocdrnet.stepProcesses" . | fromJson }} --processes {{ $step }}={{ int $count }}{{ end }}
 {{- end }}
 
 {{- /* What the Job does, one command a line; empty where there is nothing for it to do, and no Job then. */}}
@@ -53,7 +55,8 @@ ocdrnet models build --output /repository --engine {{ $engine }} --detector {{ $
 {{- end }}
 {{- end }}
 
-{{- /* The container that prepares. Takes root, pair, name, script, and whether it downloads and builds. */}}
+{{- /* The container that prepares. Takes root, pair, name, script, whether it downloads and builds, and whether Triton
+       stands beside it, whose cores it then places the networks on. */}}
 {{- define "ocdrnet.preparingContainer" -}}
 - name: {{ .name }}
   image: {{ include "ocdrnet.serverImage" .root }}
@@ -66,6 +69,11 @@ ocdrnet models build --output /repository --engine {{ $engine }} --detector {{ $
     - {name: OCDRNET_CACHE, value: /cache}
     {{- if .downloads }}
     {{- include "ocdrnet.downloadEnvironment" . | trim | nindent 4 }}
+    {{- end }}
+    {{- if .serves }}
+    - name: OCDRNET_CORES
+      valueFrom:
+        resourceFieldRef: {containerName: triton, resource: limits.cpu, divisor: "1"}
     {{- end }}
   {{- if .builds }}
   {{- include "ocdrnet.gpuResources" (merge (dict "requests" .pair.models.prepareResources.requests "limits" .pair.models.prepareResources.limits) .) | nindent 2 }}

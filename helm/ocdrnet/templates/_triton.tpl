@@ -13,11 +13,27 @@
 {{- add .pair.server.preStopSeconds (include "ocdrnet.exitSeconds" . | int) .pair.server.graceMarginSeconds }}
 {{- end }}
 
-{{- /* Mebibytes of /dev/shm: five steps in Python, and the two networks unless they are plans. */}}
+{{- /* Processes of each Python step, as JSON. The networks leave a CPU's cores to one of each; dbnet_postprocess waits
+       for the detector where a picture may lie on its side, and with many in flight another goes on meanwhile. */}}
+{{- define "ocdrnet.stepProcesses" -}}
+{{- $gpu := eq .root.Values.mode "gpu" }}
+{{- $few := $gpu | ternary 2 1 }}
+{{- $waiting := or $gpu (eq .pair.models.profile "throughput") | ternary 2 1 }}
+{{- $usual := dict "image_preprocess" ($gpu | ternary 4 1) "dbnet_postprocess" $waiting "text_crop" $few "text_turn" 1 "text_decode" $few }}
+{{- merge (deepCopy .pair.server.stepProcesses) $usual | toJson }}
+{{- end }}
+
+{{- /* Mebibytes of /dev/shm: the Python steps, and the networks unless they are plans: of a CPU's detector two processes
+       in the profile `throughput`. */}}
 {{- define "ocdrnet.sharedMemory" -}}
-{{- $plans := and (eq .root.Values.mode "gpu") (eq .pair.models.engine "tensorrt") }}
-{{- $memory := .pair.server.sharedMemory }}
-{{- mul ($plans | ternary 5 7) $memory.instancesPerStep $memory.mebibytesPerInstance }}
+{{- $gpu := eq .root.Values.mode "gpu" }}
+{{- $networks := and $gpu (eq .pair.models.engine "tensorrt") | ternary 0 2 }}
+{{- if and (not $gpu) (eq .pair.models.profile "throughput") }}{{ $networks = 3 }}{{ end }}
+{{- $processes := $networks }}
+{{- range include "ocdrnet.stepProcesses" . | fromJson }}
+{{- $processes = add $processes (int .) }}
+{{- end }}
+{{- mul $processes .pair.server.sharedMemory.mebibytesPerInstance }}
 {{- end }}
 
 {{- define "ocdrnet.command" -}}

@@ -13,6 +13,7 @@ from ocdrnet_deploy.paths import model_repository
 from ocdrnet_deploy.repository.assemble import assemble_repository
 from ocdrnet_deploy.repository.configs import config_text, place_detector, place_recognizer, read_config
 from ocdrnet_deploy.repository.profile import PROFILES, PythonProfile, cpu_profile, cuda_profile, tensorrt_profile
+from ocdrnet_deploy.repository.step_processes import STEP_SHARES, processes_for
 from ocdrnet_ops.cards import DetectorCard, RecognizerCard, read_detector_card, read_recognizer_card
 
 MODELS = {
@@ -25,6 +26,7 @@ MODELS = {
     "text_turn",
     "text_decode",
 }
+ONE_EACH = dict.fromkeys(STEP_SHARES, 1)
 KIND_CPU = model_config_pb2.ModelInstanceGroup.KIND_CPU
 DETECTOR = PreparedDetector(
     onnx.ModelProto(producer_name="detector"), DetectorCard("d", "s", "MIT", "0", "multiple-of-32", max_candidates=70)
@@ -37,12 +39,14 @@ PROFILE = PythonProfile(
     detector_processes=2,
     detector_streams=2,
     detector_graphs=4,
+    recognizer_threads=6,
     recognizer_streams=5,
     recognizer_graphs=11,
     recognizer_columns=77,
     detector_batch=6,
     max_tiles=9,
     recognizer_batch=70,
+    step_processes={"text_crop": 3, "text_turn": 1, "image_preprocess": 4},
 )
 
 
@@ -90,13 +94,23 @@ def test_profile_is_in_the_configs(built):
     assert values(detector) == {"threads": "3", "streams": "2", "graphs": "4"}
     assert [(group.kind, group.count) for group in detector.instance_group] == [(KIND_CPU, 2)]
     assert values(recognizer) == {
-        "threads": "0",
+        "threads": "6",
         "streams": "5",
         "graphs": "11",
         "max_columns": "77",
         "recognizer": "ocrnet",
     }
     assert not recognizer.instance_group
+
+
+def test_steps_have_the_profiles_processes(built):
+    found = {name: [(group.kind, group.count) for group in config(built, name).instance_group] for name in MODELS}
+    assert found == {
+        "text_crop": [(KIND_CPU, 3)],
+        "image_preprocess": [(KIND_CPU, 4)],
+        "ocdnet": [(KIND_CPU, 2)],
+        **{name: [] for name in ("ocdrnet", "dbnet_postprocess", "ocrnet", "text_turn", "text_decode")},
+    }
 
 
 @pytest.mark.parametrize(("megabytes", "graphs"), [(10, 11), (100, 8), (1000, 0)])
@@ -113,7 +127,7 @@ def test_crop_height_is_the_cards(built):
 
 
 def test_other_configs_are_the_templates(built):
-    for name in MODELS - {"ocdnet", "ocrnet", "image_preprocess"}:
+    for name in MODELS - {"ocdnet", "ocrnet", "image_preprocess", "text_crop"}:
         assert config(built, name) == read_config(model_repository() / name / "config.pbtxt")
 
 
@@ -201,32 +215,59 @@ def test_config_text_is_parseable():
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [
-        ("latency", PythonProfile(0, 1, 2, 4, 8, 0, 1, 64, 256, 99)),
-        ("throughput", PythonProfile(4, 2, 4, 1, 8, 10, 8, 64, 1024, 99)),
-        ("small", PythonProfile(0, 1, 1, 0, 1, 0, 1, 16, 256, 99)),
+        ("latency", PythonProfile(0, 1, 2, 4, 0, 8, 0, 1, 64, 256, 99, ONE_EACH)),
+        ("throughput", PythonProfile(4, 2, 4, 1, 0, 8, 10, 8, 64, 1024, 99, {**ONE_EACH, "dbnet_postprocess": 2})),
+        ("small", PythonProfile(0, 1, 1, 0, 0, 1, 0, 1, 16, 256, 99)),
     ],
 )
 def test_profiles_of_eight_cores(monkeypatch, kind, expected):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
-    assert cpu_profile(kind, 99) == expected
+    assert cpu_profile(kind, 99, 8) == expected
+
+
+@pytest.mark.parametrize("kind", ["balanced", "latency", "small"])
+def test_networks_keep_to_the_cores_that_the_server_may_use(monkeypatch, kind):
+    """Where it may use fewer than there are, as a container with a limit may."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+    here, limited = cpu_profile(kind, 99, 64), cpu_profile(kind, 99, 6)
+    assert (here.detector_threads, here.recognizer_threads) == (0, 0), "all that are found when it is served"
+    assert (limited.detector_threads, limited.recognizer_threads) == (6, 6)
+    assert limited.recognizer_streams <= 6
+
+
+def test_throughput_shares_a_limit_among_its_processes(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+    limited = cpu_profile("throughput", 99, 6)
+    assert (limited.detector_threads, limited.detector_processes, limited.recognizer_threads) == (3, 2, 6)
+
+
+def test_cores_are_those_of_the_container_where_none_are_said(monkeypatch):
+    monkeypatch.setattr("ocdrnet_deploy.repository.profile.usable_cores", lambda: 3)
+    assert cpu_profile("balanced", 99).recognizer_streams == 3
+    for profile in (cuda_profile(99), tensorrt_profile("balanced", 99)):
+        assert profile.step_processes == processes_for(0.7 * 3)
 
 
 @pytest.mark.parametrize(
     ("cores", "processes", "streams", "graphs", "batch"),
-    [(1, 1, 1, 40, 4), (2, 2, 1, 40, 4), (15, 2, 7, 5, 14), (64, 2, 32, 1, 64), (96, 2, 48, 0, 96)],
+    [(1, 1, 1, 40, 8), (2, 2, 1, 40, 8), (15, 2, 7, 5, 14), (64, 2, 32, 1, 64), (96, 2, 48, 0, 96)],
 )
 def test_throughput_has_a_core_for_each_picture(monkeypatch, cores, processes, streams, graphs, batch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
-    expected = PythonProfile(streams, processes, streams, 1, cores, graphs, batch, 64, 1024, 99)
-    assert cpu_profile("throughput", 99) == expected
+    steps = {**processes_for(0.1 * cores), "dbnet_postprocess": 2}
+    expected = PythonProfile(streams, processes, streams, 1, 0, cores, graphs, batch, 64, 1024, 99, steps)
+    assert cpu_profile("throughput", 99, cores) == expected
 
 
 def test_profiles_of_tensorrt_differ_in_what_they_are_for():
-    balanced, latency, throughput, small = (tensorrt_profile(kind, 99) for kind in PROFILES)
+    balanced, latency, throughput, small = (tensorrt_profile(kind, 99, 8) for kind in PROFILES)
     assert latency.queue_delay_us == 0 < balanced.queue_delay_us < throughput.queue_delay_us
     assert small.detector_batch < latency.detector_batch < balanced.detector_batch < throughput.detector_batch
     assert [profile.instances for profile in (balanced, latency, throughput, small)] == [1, 1, 2, 1]
     assert {profile.recognizer_batch for profile in (balanced, latency, throughput, small)} == {99}
+    beside_eight_cores = {**ONE_EACH, "image_preprocess": 4, "text_decode": 2, "dbnet_postprocess": 2, "text_crop": 2}
+    assert [profile.step_processes for profile in (balanced, latency, throughput)] == [beside_eight_cores] * 3
+    assert small.step_processes == {}
 
 
 @pytest.mark.parametrize(
@@ -235,8 +276,9 @@ def test_profiles_of_tensorrt_differ_in_what_they_are_for():
 )
 def test_profile_follows_the_cores_that_may_be_used(monkeypatch, cores, streams, graphs, batch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
-    profile = cpu_profile("balanced", 123)
-    assert profile == PythonProfile(0, 1, streams, graphs, cores, 0, batch, 64, 256, 123)
+    profile = cpu_profile("balanced", 123, cores)
+    steps = processes_for(0.1 * cores)
+    assert profile == PythonProfile(0, 1, streams, graphs, 0, cores, 0, batch, 64, 256, 123, steps)
 
 
 def test_onnxruntime_and_its_provider_are_in_the_configs(tmp_path):

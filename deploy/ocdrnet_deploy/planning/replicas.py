@@ -10,9 +10,9 @@ from ocdrnet_deploy.planning.gpu_speed import GpuSpeed
 from ocdrnet_deploy.planning.low_load import DETECTOR, NETWORKS, RECOGNIZER
 from ocdrnet_deploy.planning.pipeline import CPU, Pipeline, Station, Task, Visit
 from ocdrnet_deploy.repository.profile import TensorRtProfile
+from ocdrnet_deploy.repository.step_processes import BUSY
 
 GPU = 1
-_BUSY = 0.7  # of an instance's time, when instances are counted out for a GPU
 _FULL_CORES = 0.8
 _GROWING = ("dbnet_postprocess", "text_crop", "text_turn", "text_decode")
 
@@ -100,6 +100,6 @@ def _with_instances(pipeline: Pipeline, rate: float) -> Pipeline:
     stations = list(pipeline.stations)
     for index, station in enumerate(stations):
         if station.resource == CPU:
-            needed = math.ceil(rate * pipeline.station_load(index) / _BUSY)
+            needed = math.ceil(rate * pipeline.station_load(index) / BUSY)
             stations[index] = replace(station, instances=max(station.instances, needed))
     return replace(pipeline, stations=tuple(stations))

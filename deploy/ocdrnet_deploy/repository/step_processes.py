@@ -13,7 +13,7 @@ STEP_SHARES: Mapping[str, float] = MappingProxyType(
     {"image_preprocess": 0.45, "text_decode": 0.22, "dbnet_postprocess": 0.14, "text_crop": 0.13, "text_turn": 0.06}
 )
 MOST_PROCESSES = 64  # of a step: each takes 70 MB, and a region of shared memory
-_BUSY = 0.7  # of a process's time at the most, or pictures queue for it
+BUSY = 0.7  # of a process's time at the most, or pictures queue for it
 
 
 def processes_for(cores: float) -> dict[str, int]:
@@ -22,7 +22,7 @@ def processes_for(cores: float) -> dict[str, int]:
     Args:
         cores: over 0; those that the networks leave to the Python steps.
     """
-    return {name: min(MOST_PROCESSES, math.ceil(cores * share / _BUSY)) for name, share in STEP_SHARES.items()}
+    return {name: min(MOST_PROCESSES, math.ceil(cores * share / BUSY)) for name, share in STEP_SHARES.items()}
 
 
 def parse_processes(values: Iterable[str]) -> dict[str, int]:

@@ -250,12 +250,19 @@ def test_cores_are_those_of_the_container_where_none_are_said(monkeypatch):
 
 @pytest.mark.parametrize(
     ("cores", "processes", "streams", "graphs", "batch"),
-    [(1, 1, 1, 40, 8), (2, 2, 1, 40, 8), (15, 2, 7, 5, 14), (64, 2, 32, 1, 64), (96, 2, 48, 0, 96)],
+    [
+        (1, 1, 1, (4, 40), 8),
+        (2, 2, 1, (4, 40), 8),
+        (4, 2, 2, (2, 20), 8),
+        (15, 2, 7, (1, 5), 14),
+        (64, 2, 32, (1, 1), 64),
+        (96, 2, 48, (1, 0), 96),
+    ],
 )
 def test_throughput_has_a_core_for_each_picture(monkeypatch, cores, processes, streams, graphs, batch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
     steps = {**processes_for(0.1 * cores), "dbnet_postprocess": 2}
-    expected = PythonProfile(streams, processes, streams, 1, 0, cores, graphs, batch, 64, 1024, 99, steps)
+    expected = PythonProfile(streams, processes, streams, graphs[0], 0, cores, graphs[1], batch, 64, 1024, 99, steps)
     assert cpu_profile("throughput", 99, cores) == expected
 
 

@@ -28,7 +28,7 @@ class PythonProfile:
         detector_processes: of the detector; while one takes its images and hands out its maps, another works.
         detector_streams: images that each of them works on at the same time.
         detector_graphs: sizes of image for which the detector has a graph of its own, a seventh faster; each takes 80
-            MB for each stream. Those that come most often have it.
+            MB a million pixels for each stream. Those that come most often have it.
         recognizer_threads: cores for the recognizer; 0 means all, as above.
         recognizer_streams: batches of crops the recognizer works on at the same time.
         recognizer_graphs: shapes of batches for which the recognizer has a graph of its own, an eighth faster while the
@@ -114,7 +114,7 @@ def cpu_profile(kind: Profile, recognizer_batch: int, cores: int | None = None) 
             detector_threads=streams,
             detector_processes=processes,
             detector_streams=streams,
-            detector_graphs=max(1, min(4, 8 // cores)),  # of two cores those that the warm-up shows
+            detector_graphs=max(1, min(4, 8 // cores)),
             recognizer_graphs=min(40, 80 // cores),
             recognizer_columns=1024,
             detector_batch=max(8, 2 * streams),

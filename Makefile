@@ -1,35 +1,46 @@
-# Every target installs first if it has to; PYTHON picks the interpreter of the virtual environment.
-PYTHON ?= python3
+# Every target installs first if it has to. PYTHON=/path/to/python picks the interpreter of the virtual environment.
 BIN := .venv/bin
 
-.PHONY: install demo test check serve bench docs clean
+.PHONY: help demo serve test test-all check bench docs doctor clean
 
-install: .venv/installed
+help:
+	@echo "make demo [PICTURE=photo.jpg]   reads a picture through a real Triton, and draws what was read"
+	@echo "make serve                      serves on 127.0.0.1 until Ctrl-C"
+	@echo "make test                       the tests that take minutes; make test-all: every one"
+	@echo "make check                      formatting, lints, types"
+	@echo "make doctor                     what this machine has and lacks"
+	@echo "make bench, make docs, make clean"
 
-.venv/installed: pyproject.toml constraints.txt
-	@echo "Installing into .venv, about a minute ..."
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	touch $@
+# To read pictures: 0.9 GB. To test and develop: 2.1 GB, and all of the former.
+.venv/serve: pyproject.toml constraints.txt
+	@sh deploy/install/install.sh serve
+	@touch $@
 
-demo: install
+.venv/dev: pyproject.toml constraints.txt
+	@sh deploy/install/install.sh dev
+	@touch .venv/serve $@
+
+demo: .venv/serve
 	$(BIN)/python -m samples.demo $(PICTURE)
 
-test: install
+test: .venv/dev
 	$(BIN)/python -m pytest
 
-check: install
+check: .venv/dev
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
 
-serve: install
+serve: .venv/serve
 	$(BIN)/ocdrnet models build && $(BIN)/ocdrnet serve
 
-bench: install
+bench: .venv/dev
 	$(BIN)/python -m benchmarks.pipeline
 
-docs: install
+docs: .venv/dev
 	$(BIN)/python -m docs.write_options && $(BIN)/python -m docs.write_networks && $(BIN)/python -m docs.write_gateway
 	$(BIN)/python -m helm.write_chart_documents && $(BIN)/python -m deploy.monitoring.write_monitoring
+
+doctor:
+	@sh deploy/install/install.sh doctor
 
 clean:
 	rm -rf build .venv

@@ -41,6 +41,9 @@ COMMANDS = {
     "bulk": LazyCommand(
         "ocdrnet_client.commands.bulk:bulk", "bulk", "Read millions of pictures, resumable, in shards."
     ),
+    "doctor": LazyCommand(
+        "ocdrnet_deploy.commands.doctor:doctor", "serve", "Say whether this machine can serve, and what to do if not."
+    ),
     "eval": LazyCommand(
         "ocdrnet_client.commands.eval:evaluate", "eval", "Measure how well a server reads pictures with known text."
     ),

@@ -22,9 +22,10 @@ DeployError
 ├── planning.errors.PlanningError   a capacity plan that cannot be made from what was given
 └── ServerError                     the local Triton server
     ├── RefusalError                nothing was started; the user has to change something first (exit code 2)
-    │   ├── UnsupportedPlatformError    not Linux on x86-64
-    │   ├── UnsupportedPythonError      no Python stub for this interpreter's minor version
+    │   ├── UnsupportedPlatformError    not Linux on x86-64 with glibc 2.35 or later
+    │   ├── UnsupportedPythonError      the Python backend cannot run this interpreter's version
     │   ├── LibpythonNotFoundError      no shared libpython for the stub
+    │   ├── SharedMemoryError           /dev/shm is missing or too small
     │   ├── TritonNotInstalledError     nvidia-pytriton is missing or incomplete
     │   ├── UnsupportedNumpyError       NumPy is missing, or 2.x
     │   ├── RepositoryNotBuiltError     no served repository in the folder
@@ -35,7 +36,6 @@ DeployError
     └── StartTimeoutError           the models were not ready in time (exit code 1)
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -142,34 +142,19 @@ class RefusalError(ServerError):
 
 
 class UnsupportedPlatformError(RefusalError):
-    """The pip package's Triton is a Linux x86-64 binary; this is another machine."""
-
-    def __init__(self, system: str, machine: str) -> None:
-        super().__init__(
-            f"Triton from pip runs on Linux x86-64 only; this is {system} {machine}. "
-            "Use the container instead (deploy/docker), and point the client at it with --url."
-        )
+    """The pip package's Triton is a Linux x86-64 binary for glibc 2.35; this is another machine."""
 
 
 class UnsupportedPythonError(RefusalError):
-    """Triton's package carries no Python stub for this interpreter."""
-
-    def __init__(self, version: str, available: Sequence[str]) -> None:
-        super().__init__(
-            f"Triton's Python backend has no stub for Python {version}, only for {', '.join(available)}. "
-            "Make the virtual environment with one of those, 3.10 or later."
-        )
+    """Triton's Python backend cannot run this interpreter's version."""
 
 
 class LibpythonNotFoundError(RefusalError):
-    """The stub embeds Python and needs its shared library."""
+    """The stub embeds Python and needs its shared library, which this Python does not have."""
 
-    def __init__(self, library: str, package: str) -> None:
-        super().__init__(
-            f"Triton's Python backend needs {library}, which this Python does not have. On Debian or Ubuntu "
-            f"install the package {package}; or use a Python built with --enable-shared, such as uv's "
-            "(uv python install)."
-        )
+
+class SharedMemoryError(RefusalError):
+    """/dev/shm, in which Triton's steps pass pictures to each other, is missing or too small."""
 
 
 class TritonNotInstalledError(RefusalError):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from ocdrnet_deploy.errors import DownloadError
+from ocdrnet_deploy.machine.cache import cache_folder
 from ocdrnet_deploy.networks.catalog import NgcFile
 from ocdrnet_deploy.ngc.checksums import recorded_sha256
 from ocdrnet_deploy.repository.files import write_file
-from ocdrnet_deploy.server.backends import cache_folder
 
 CHARACTER_LIST = "character_list"
 

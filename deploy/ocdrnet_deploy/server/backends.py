@@ -17,20 +17,6 @@ _BACKEND_FILES = ("libtriton_python.so", "triton_python_backend_utils.py")
 _STUB = "triton_python_backend_stub"
 
 
-def cache_folder() -> Path:
-    """Where this project keeps files that it can make again.
-
-    Returns:
-        `$OCDRNET_CACHE`, else `ocdrnet` in `$XDG_CACHE_HOME`, else `~/.cache/ocdrnet`.
-    """
-    own = os.environ.get("OCDRNET_CACHE")
-    if own:
-        return Path(own).expanduser().absolute()
-    # The XDG base directory specification: a relative path in the variable is to be ignored.
-    shared = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (shared if shared.is_absolute() else Path.home() / ".cache") / "ocdrnet"
-
-
 def lay_out_backends(install: TritonInstall, cache: Path) -> Path:
     """Makes sure that the cache holds a complete backend folder.
 

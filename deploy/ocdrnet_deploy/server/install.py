@@ -9,6 +9,7 @@ from importlib import metadata, util
 from pathlib import Path
 
 from ocdrnet_deploy.errors import TritonNotInstalledError, UnsupportedPythonError
+from ocdrnet_deploy.machine.interpreter import span
 
 DISTRIBUTION = "nvidia-pytriton"
 
@@ -75,8 +76,11 @@ def find_stub(install: TritonInstall) -> Path:
     stub = install.stubs / python_version() / "triton_python_backend_stub"
     if stub.is_file():
         return stub
-    available = (folder.name for folder in install.stubs.iterdir())
-    raise UnsupportedPythonError(python_version(), sorted(available, key=_minor))
+    available = sorted((folder.name for folder in install.stubs.iterdir()), key=_minor)
+    raise UnsupportedPythonError(
+        f"Triton's Python backend has no stub for Python {python_version()}, only for {', '.join(available)}. "
+        f"Use Python {span()}."
+    )
 
 
 def _package_folder() -> Path:

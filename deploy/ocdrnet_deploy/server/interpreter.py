@@ -1,28 +1,52 @@
-"""What this machine and this Python must offer before Triton's Python backend can work."""
+"""Refuses what Triton's Python backend cannot work with, before Triton is started."""
 
-import ctypes.util
-import platform
 import sys
-import sysconfig
 from importlib import metadata
 from pathlib import Path
 
-from ocdrnet_deploy.errors import LibpythonNotFoundError, UnsupportedNumpyError, UnsupportedPlatformError
-from ocdrnet_deploy.server.install import python_version
+from ocdrnet_deploy.errors import (
+    LibpythonNotFoundError,
+    SharedMemoryError,
+    UnsupportedNumpyError,
+    UnsupportedPlatformError,
+    UnsupportedPythonError,
+)
+from ocdrnet_deploy.machine import checks
+from ocdrnet_deploy.machine.cache import kept_libraries
+from ocdrnet_deploy.machine.interpreter import NEWEST, describe, dotted, span
 
-# NumPy 1.26, the last 1.x, has wheels for Python 3.9 to 3.12 (its files on PyPI).
-_LAST_PYTHON_OF_NUMPY_1 = (3, 12)
 
-
-def check_platform() -> None:
-    """Makes sure that the wheel's binaries can run here.
+def check_machine() -> None:
+    """Makes sure that the wheel's binaries can run here, and that Triton's steps have memory to share.
 
     Raises:
-        UnsupportedPlatformError: This is not Linux on x86-64.
+        UnsupportedPlatformError: This is not Linux on x86-64 with a recent glibc.
+        SharedMemoryError: /dev/shm is missing or too small.
     """
-    system, machine = platform.system(), platform.machine()
-    if (system, machine.lower()) not in {("Linux", "x86_64"), ("Linux", "amd64")}:
-        raise UnsupportedPlatformError(system, machine)
+    for finding, error in (
+        (checks.check_platform(), UnsupportedPlatformError),
+        (checks.check_shared_memory(), SharedMemoryError),
+    ):
+        if finding.state == "no":
+            raise error(f"{finding.text} {finding.advice}")
+
+
+def libpython_folders() -> tuple[Path, ...]:
+    """The folders that Triton must search for the shared libpython.
+
+    Returns:
+        One folder, or none when the system's loader finds the library by itself.
+
+    Raises:
+        UnsupportedPythonError: Triton's Python backend cannot run this version.
+        LibpythonNotFoundError: This Python has no shared library.
+    """
+    interpreter = describe(kept_libraries())
+    if interpreter.can_serve:
+        return (Path(interpreter.libpython),) if interpreter.libpython else ()
+    finding = checks.check_interpreter(interpreter)
+    error = LibpythonNotFoundError if interpreter.has_stub else UnsupportedPythonError
+    raise error(f"{finding.text} {finding.advice}")
 
 
 def check_numpy() -> None:
@@ -42,37 +66,7 @@ def check_numpy() -> None:
         )
 
 
-def libpython_folders() -> tuple[Path, ...]:
-    """The folders that Triton must search for the shared libpython.
-
-    Returns:
-        One folder, or none when the system's loader finds the library by itself.
-
-    Raises:
-        LibpythonNotFoundError: This Python has no shared library.
-    """
-    # Not sysconfig's INSTSONAME: a statically built Python names its archive there.
-    library = f"libpython{python_version()}.so.1.0"
-    for folder in _candidate_folders():
-        if (folder / library).exists():
-            return (folder,)
-    if ctypes.util.find_library(f"python{python_version()}") == library:
-        return ()
-    raise LibpythonNotFoundError(library, f"libpython{python_version()}")
-
-
-def _candidate_folders() -> list[Path]:
-    folders = [Path(sys.base_prefix, "lib")]
-    library_folder = sysconfig.get_config_var("LIBDIR")
-    if library_folder:
-        folders.insert(0, Path(library_folder))
-    multiarch = sysconfig.get_config_var("MULTIARCH")
-    if multiarch:
-        folders += [folder / multiarch for folder in folders]
-    return folders
-
-
 def _numpy_advice() -> str:
-    if sys.version_info[:2] > _LAST_PYTHON_OF_NUMPY_1:
-        return "NumPy 1.26 has no wheel for this Python: use Python 3.10 to 3.12, or the container."
+    if sys.version_info[:2] > NEWEST:
+        return f"NumPy 1 ends with Python {dotted(NEWEST)}: use Python {span()}, or the container."
     return "Run: pip install 'numpy<2'"

@@ -71,22 +71,20 @@ def triton_command(
     ]
 
 
-def triton_environment(install: TritonInstall, libpython: Sequence[Path], base: Mapping[str, str]) -> dict[str, str]:
+def triton_environment(libraries: Sequence[Path], base: Mapping[str, str]) -> dict[str, str]:
     """Triton's environment: the given one, with what the stubs need put first.
 
     The stub's interpreter is isolated and ignores PYTHONPATH. It takes the packages of the `python` that it
     finds first in PATH.
 
     Args:
-        install: The installed Triton.
-        libpython: Folders to search for the shared libpython.
+        libraries: Folders to search for the wheel's shared libraries and for libpython.
         base: The environment to extend, as a rule this process's own.
     """
-    libraries = [str(install.libraries), *map(str, libpython)]
     return {
         **base,
         "PATH": _before(base.get("PATH", os.defpath), [str(Path(sys.prefix, "bin"))]),
-        "LD_LIBRARY_PATH": _before(base.get("LD_LIBRARY_PATH", ""), libraries),
+        "LD_LIBRARY_PATH": _before(base.get("LD_LIBRARY_PATH", ""), [str(folder) for folder in libraries]),
     }
 
 

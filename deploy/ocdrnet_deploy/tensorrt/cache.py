@@ -21,7 +21,7 @@ import onnx
 
 from ocdrnet_deploy.errors import BuildError, PlanError
 from ocdrnet_deploy.file_lock import file_lock
-from ocdrnet_deploy.server.backends import cache_folder
+from ocdrnet_deploy.machine.cache import cache_folder
 from ocdrnet_deploy.tensorrt.command import PlanFiles, PlanPrecision, build_command, graph_for, precision_flags
 from ocdrnet_deploy.tensorrt.machine import Machine, find_gpu, find_trtexec
 from ocdrnet_deploy.tensorrt.plan import PlanIngredients, check_plan, sidecar, write_sidecar

@@ -1,6 +1,5 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -70,21 +69,3 @@ def test_a_cache_where_programs_cannot_run_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(backends.os, "access", lambda path, mode: False)
     with pytest.raises(BackendCacheError, match="cannot be run"):
         backends.lay_out_backends(find_install(), tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("own", "shared", "expected"),
-    [
-        ("/own", "/shared", "/own"),
-        (None, "/shared", "/shared/ocdrnet"),
-        (None, "relative", "~/.cache/ocdrnet"),
-        ("", None, "~/.cache/ocdrnet"),
-    ],
-)
-def test_the_cache_folder_follows_the_environment(monkeypatch, own, shared, expected):
-    for name, value in {"OCDRNET_CACHE": own, "XDG_CACHE_HOME": shared}.items():
-        if value is None:
-            monkeypatch.delenv(name, raising=False)
-        else:
-            monkeypatch.setenv(name, value)
-    assert backends.cache_folder() == Path(expected).expanduser()

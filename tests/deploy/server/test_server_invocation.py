@@ -47,7 +47,7 @@ def test_gpu_metrics_are_asked_for_where_there_is_a_driver(monkeypatch, tmp_path
 
 def test_the_virtual_environment_comes_first_and_the_rest_is_kept():
     base = {"PATH": "/usr/bin::/bin", "LD_LIBRARY_PATH": "/opt/lib", "HOME": "/home/me"}
-    environment = invocation.triton_environment(INSTALL, (Path("/python/lib"),), base)
+    environment = invocation.triton_environment([INSTALL.libraries, Path("/python/lib")], base)
     assert environment == {
         "PATH": os.pathsep.join([f"{sys.prefix}/bin", "/usr/bin", "/bin"]),
         "LD_LIBRARY_PATH": "/package/libs:/python/lib:/opt/lib",
@@ -56,7 +56,7 @@ def test_the_virtual_environment_comes_first_and_the_rest_is_kept():
 
 
 def test_an_empty_environment_gets_a_search_path():
-    environment = invocation.triton_environment(INSTALL, (), {})
+    environment = invocation.triton_environment([INSTALL.libraries], {})
     assert environment["PATH"].endswith(os.defpath)
     assert environment["LD_LIBRARY_PATH"] == "/package/libs"
 

@@ -170,7 +170,7 @@ def debian(number: int) -> Path:
 
 
 def serve_pythons(work: Path) -> str:
-    """Serve what uv takes its Pythons from, with one in it: Debian 12's 3.11 and its shared library; returns the URL."""
+    """Serve what uv takes its Pythons from, with Debian 12's 3.11 and its shared library in it; returns the URL."""
     folder = work / "pythons"
     folder.mkdir()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder)))

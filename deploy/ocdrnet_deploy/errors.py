@@ -33,6 +33,7 @@ DeployError
     │   ├── HostError                   the address cannot be listened on
     │   └── PortTakenError              a port is in use, reserved or named twice
     ├── TritonDiedError             Triton ended by itself (exit code 1)
+    ├── StepLostError               a step's process died or stood still, and Triton was ended for that (exit code 1)
     └── StartTimeoutError           the models were not ready in time (exit code 1)
 """
 
@@ -199,6 +200,10 @@ class PortTakenError(RefusalError):
 
 class TritonDiedError(ServerError):
     """Triton ended without being asked to; the text carries its last log lines."""
+
+
+class StepLostError(ServerError):
+    """A step's process died, or stood still so long that its answers could reach another caller; the text says so."""
 
 
 class StartTimeoutError(ServerError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,6 +14,7 @@ import triton_python_backend_utils as pb_utils
 from ocdrnet_ops.errors import OcrInputError, OptionError
 from ocdrnet_ops.option_kinds import OptionValue
 from ocdrnet_ops.options import parse_request_parameters
+from ocdrnet_triton.stall_guard import StallGuard
 
 Request = Any  # pb_utils.InferenceRequest: Triton ships no types
 Response = Any  # pb_utils.InferenceResponse
@@ -29,7 +31,8 @@ def respond_each(requests: Sequence[Request], answer: Callable[[Request], Arrays
         requests: of one `execute` call.
         answer: output arrays by tensor name for one request; what it raises becomes that request's error.
     """
-    return [_response(_attempt(answer, request)) for request in requests]
+    with _guard().working():
+        return [_response(_attempt(answer, request)) for request in requests]
 
 
 def respond_all(
@@ -43,9 +46,10 @@ def respond_all(
         answer: output arrays by tensor name for each of what was taken. Where it fails for several together, it is
             asked for each alone, so that one request's failure is not another's.
     """
-    taken = [_attempt(take, request) for request in requests]
-    answers = iter(_answer_all([one for one in taken if not isinstance(one, Exception)], answer))
-    return [_response(one if isinstance(one, Exception) else next(answers)) for one in taken]
+    with _guard().working():
+        taken = [_attempt(take, request) for request in requests]
+        answers = iter(_answer_all([one for one in taken if not isinstance(one, Exception)], answer))
+        return [_response(one if isinstance(one, Exception) else next(answers)) for one in taken]
 
 
 def tensor(request: Request, name: str) -> npt.NDArray[Any]:
@@ -70,6 +74,13 @@ def options(request: Request) -> dict[str, OptionValue]:
 def text_tensor(texts: Sequence[str]) -> npt.NDArray[np.object_]:
     """Texts as a BYTES tensor, UTF-8."""
     return np.array([text.encode() for text in texts], dtype=np.object_)
+
+
+@cache
+def _guard() -> StallGuard:
+    guard = StallGuard()
+    guard.watch()
+    return guard
 
 
 def _answer_all(taken: list[Taken], answer: Callable[[list[Taken]], list[Arrays]]) -> list[Arrays | Exception]:

@@ -8,10 +8,8 @@ from ocdrnet_deploy.errors import DeployError
 from ocdrnet_deploy.server import TritonServer
 from ocdrnet_deploy.server.console import Console
 from ocdrnet_deploy.server.invocation import LogLevel
+from ocdrnet_deploy.server.keeping import keep_up
 from ocdrnet_deploy.server.stop_signals import StopRequest, StopRequestedError, stop_signals
-
-# How soon a signal is acted on.
-_POLL_S = 0.2
 
 _PORT = click.IntRange(0, 65535)
 
@@ -51,6 +49,13 @@ _PORT = click.IntRange(0, 65535)
     show_default=True,
     help="Seconds that accepted requests may take after a signal to stop.",
 )
+@click.option(
+    "--restarts",
+    type=click.IntRange(min=0),
+    default=3,
+    show_default=True,
+    help="How often in a row Triton is started again when it or one of its steps dies within a minute.",
+)
 def serve(
     *,
     repository: Path,
@@ -61,10 +66,11 @@ def serve(
     log: LogLevel,
     timeout_s: float,
     exit_timeout_s: int,
+    restarts: int,
 ) -> None:
     """Serve a repository with Triton on this machine's CPU; Ctrl-C stops it.
 
-    Exit codes: 0 stopped by a signal, 1 Triton ended or was not ready in time, 2 it could not be started.
+    Exit codes: 0 stopped by a signal, 1 Triton died too often or was not ready in time, 2 it could not be started.
     """
     console = Console(hold=log == "warning")
     try:
@@ -80,29 +86,34 @@ def serve(
             exit_timeout_s=exit_timeout_s,
         )
         console.show_start(repository, server.addresses)
-        _run(server, console)
+        _run(server, console, restarts)
     except DeployError as error:
         console.show_error(str(error))
         raise SystemExit(error.exit_code) from error
 
 
-def _run(server: TritonServer, console: Console) -> None:
+def _run(server: TritonServer, console: Console, restarts: int) -> None:
     with stop_signals() as stop:
         try:
             server.start()
-            _serve_until_stopped(server, console, stop)
+            _serve_until_stopped(server, console, stop, restarts)
         except StopRequestedError:
             console.show_stopping()
         finally:
             server.stop()
 
 
-def _serve_until_stopped(server: TritonServer, console: Console, stop: StopRequest) -> None:
+def _serve_until_stopped(server: TritonServer, console: Console, stop: StopRequest, restarts: int) -> None:
     def on_wait(waited_s: float) -> None:
         stop.check()
         console.show_waiting(waited_s)
 
     console.show_ready(server.addresses, server.wait_ready(on_wait=on_wait))
-    while not server.wait_end(_POLL_S):
-        stop.check()
-    server.check_running()
+    keep_up(
+        server,
+        restarts=restarts,
+        check=stop.check,
+        on_restart=console.show_restart,
+        on_ready=console.show_ready_again,
+        on_wait=lambda _: stop.check(),
+    )

@@ -67,6 +67,14 @@ class Console:
                 click.echo(line, err=True)
             self._held = None
 
+    def show_restart(self, error: Exception) -> None:
+        """Says why Triton is started again."""
+        click.echo(f"{error}\nStarting Triton again ...", err=True)
+
+    def show_ready_again(self, waited_s: float) -> None:
+        """Says that it reads again."""
+        click.echo(f"Ready again after {waited_s:.1f} s.", err=True)
+
     def show_stopping(self) -> None:
         """Says that a signal came."""
         self._clear()

@@ -73,6 +73,10 @@ class GroupProcess:
             self._signal(os.killpg, signal.SIGKILL)
             self.ended.wait()
 
+    def kill(self) -> None:
+        """Kills the child and its group at once."""
+        self._signal(os.killpg, signal.SIGKILL)
+
     def _own(self) -> None:
         try:
             self._child = self._spawn()

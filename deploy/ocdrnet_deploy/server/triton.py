@@ -3,19 +3,22 @@
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
+from ocdrnet_deploy.errors import StepLostError
 from ocdrnet_deploy.server import shared_memory
 from ocdrnet_deploy.server.addresses import Addresses
 from ocdrnet_deploy.server.draining import drain
 from ocdrnet_deploy.server.failure import died, not_ready
 from ocdrnet_deploy.server.first_picture import read_first_picture
 from ocdrnet_deploy.server.invocation import LogLevel
-from ocdrnet_deploy.server.launch import prepare_launch
+from ocdrnet_deploy.server.launch import Launch, prepare_launch
 from ocdrnet_deploy.server.log import Log
 from ocdrnet_deploy.server.process import GroupProcess
 from ocdrnet_deploy.server.readiness import MODEL, is_model_ready
+from ocdrnet_deploy.server.stub_watch import StubWatch
 
 _POLL_S = 0.1
 # What Triton may take after its own exit timeout before it is killed.
@@ -62,21 +65,18 @@ class TritonServer:
         Raises:
             RefusalError: Something has to change first; a subclass and its text say what.
         """
-        launch = prepare_launch(
-            repository,
-            host=host,
-            http_port=http_port,
-            grpc_port=grpc_port,
-            metrics_port=metrics_port,
-            log=log,
-            exit_timeout_s=exit_timeout_s,
-        )
+        self._prepare = partial(prepare_launch, repository, host=host, log=log, exit_timeout_s=exit_timeout_s)
         self._log = Log(on_log or _to_stderr)
         self._exit_timeout_s = exit_timeout_s
         self._ready_timeout_s = ready_timeout_s
+        self._take(self._prepare(http_port=http_port, grpc_port=grpc_port, metrics_port=metrics_port))
+
+    def _take(self, launch: Launch) -> None:
         self._prefix = launch.shared_memory_prefix
         self._repository_key = launch.repository_key
         self._process = GroupProcess(launch.command, launch.environment, self._log.take)
+        self._watch: StubWatch | None = None
+        self._lost = ""
         self.addresses: Addresses = launch.addresses
 
     @property
@@ -112,7 +112,20 @@ class TritonServer:
                 on_wait(waited)
             self._process.ended.wait(_POLL_S)
         read_first_picture(self.addresses.http_url)
+        self._watch_steps()
         return time.monotonic() - begin
+
+    def restart(self) -> None:
+        """Stops what is left of Triton and starts it again at the same addresses; then call `wait_ready`.
+
+        Raises:
+            RefusalError: As of the constructor, such as a port that somebody else has taken.
+        """
+        self.stop()
+        ports = self.addresses
+        launch = self._prepare(http_port=ports.http_port, grpc_port=ports.grpc_port, metrics_port=ports.metrics_port)
+        self._take(launch)
+        self.start()
 
     def wait_end(self, timeout_s: float) -> bool:
         """Waits for Triton to end by itself; returns whether it has within `timeout_s` seconds."""
@@ -122,8 +135,11 @@ class TritonServer:
         """Does nothing while Triton runs.
 
         Raises:
+            StepLostError: One of its steps had died or stood still, and it was ended for that.
             TritonDiedError: It has ended.
         """
+        if self._lost:
+            raise StepLostError(self._lost)
         if self._process.ended.is_set():
             raise died(self._process.exit_code, self._log)
 
@@ -131,6 +147,8 @@ class TritonServer:
         """Answers what was accepted, stops Triton and its stubs, removes their memory; safe to call more than once."""
         if self._process.pid is None:
             return
+        if self._watch is not None:
+            self._watch.stop()
         end = time.monotonic() + self._exit_timeout_s
         if not self._process.ended.is_set():
             drain(self.addresses.http_url, self._repository_key, self._exit_timeout_s)
@@ -150,6 +168,16 @@ class TritonServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _watch_steps(self) -> None:
+        assert self._process.pid is not None
+        self._watch = StubWatch(self._process.pid, self._end_without)
+        self._watch.start()
+
+    def _end_without(self, lost: str) -> None:
+        """Ends Triton at once: without one of its steps it answers nobody, though it says that it is ready."""
+        self._lost = lost
+        self._process.kill()
 
     def _check_waiting(self, waited: float, limit: float) -> None:
         self.check_running()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import webbrowser
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ from ocdrnet_deploy.errors import DeployError
 from ocdrnet_deploy.networks.catalog import DEFAULT
 from ocdrnet_deploy.repository.build import build_repository
 from ocdrnet_deploy.server import TritonServer
+from ocdrnet_deploy.server.keeping import keep_up
 from ocdrnet_deploy.server.stop_signals import StopRequest, StopRequestedError, stop_signals
 from ocdrnet_gateway.errors import StartError
 from ocdrnet_gateway.load_settings import load_settings
@@ -18,7 +20,8 @@ from ocdrnet_gateway.logs import configure_logs
 from ocdrnet_gateway.server import GatewayServer
 from ocdrnet_gateway.settings import GatewaySettings
 
-_POLL_S = 0.2
+# As of `ocdrnet serve`.
+_RESTARTS = 3
 
 
 @click.command()
@@ -75,7 +78,22 @@ def _serve(triton: TritonServer, settings: GatewaySettings, stop: StopRequest, b
             triton.stop()
 
 
+class _GatewayEndedError(Exception):
+    """The gateway ended by itself; its log says why."""
+
+
 def _watch(triton: TritonServer, server: GatewayServer, stop: StopRequest) -> None:
-    while server.is_running and not triton.wait_end(_POLL_S):
+    def check() -> None:
         stop.check()
-    triton.check_running()
+        if not server.is_running:
+            raise _GatewayEndedError
+
+    with suppress(_GatewayEndedError):
+        keep_up(
+            triton,
+            restarts=_RESTARTS,
+            check=check,
+            on_restart=lambda error: click.echo(f"{error}\nStarting Triton again ...", err=True),
+            on_ready=lambda waited_s: click.echo(f"Ready again after {waited_s:.1f} s.", err=True),
+            on_wait=lambda _: stop.check(),
+        )

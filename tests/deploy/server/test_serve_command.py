@@ -54,7 +54,7 @@ def test_a_model_that_cannot_load_ends_it_with_the_last_log_lines(run_serve, mak
 
 
 def test_a_killed_triton_is_noticed(run_serve, repository, all_gone, shared_memory_of):
-    command = run_serve("--repository", repository)
+    command = run_serve("--repository", repository, "--restarts", "0")
     command.wait_ready()
     family = command.descendants()
 
@@ -65,6 +65,20 @@ def test_a_killed_triton_is_noticed(run_serve, repository, all_gone, shared_memo
     assert "SIGKILL" in error
     all_gone(family)
     assert not shared_memory_of(command.pid)
+
+
+def test_a_killed_triton_is_started_again_with_a_word(run_serve, repository, all_gone):
+    command = run_serve("--repository", repository)
+    command.wait_ready()
+    family = command.descendants()
+
+    os.kill(command.triton(), signal.SIGKILL)
+
+    lines = iter(command.child.stderr.readline, "")
+    assert any("Triton ended by itself: SIGKILL" in line for line in lines)
+    assert any("Starting Triton again" in line for line in lines)
+    assert any("Ready again after" in line for line in lines)
+    all_gone(family)
 
 
 def test_killing_it_takes_triton_along(run_serve, repository, all_gone):

@@ -1,0 +1,52 @@
+"""Keeps a server up: one that died, or lost a step, is started again at the same addresses."""
+
+import time
+from collections.abc import Callable
+
+from ocdrnet_deploy.errors import ServerError
+from ocdrnet_deploy.server.triton import TritonServer
+
+# How soon a death is noticed, and a signal acted on.
+_POLL_S = 0.2
+# A server that lasts so long after a start counts as one that works.
+_WORKS_AFTER_S = 60.0
+
+
+def keep_up(
+    server: TritonServer,
+    *,
+    restarts: int,
+    check: Callable[[], None],
+    on_restart: Callable[[ServerError], None],
+    on_ready: Callable[[float], None],
+    on_wait: Callable[[float], None] | None = None,
+) -> None:
+    """Waits until something ends the waiting, and starts the server again whenever it has died.
+
+    Args:
+        server: Ready.
+        restarts: How often in a row it may die within a minute of its start; 0: it is not started again.
+        check: Called five times a second; what it raises ends the waiting.
+        on_restart: Called with why, before each start.
+        on_ready: Called with the seconds that a start took.
+        on_wait: As of `TritonServer.wait_ready`.
+
+    Raises:
+        ServerError: It died once too often, or was not ready in time.
+    """
+    left, begin = restarts, time.monotonic()
+    while True:
+        while not server.wait_end(_POLL_S):
+            check()
+        try:
+            server.check_running()
+        except ServerError as error:
+            if time.monotonic() - begin > _WORKS_AFTER_S:
+                left = restarts
+            if not left:
+                raise
+            left -= 1
+            on_restart(error)
+        server.restart()
+        on_ready(server.wait_ready(on_wait=on_wait))
+        begin = time.monotonic()

@@ -1,0 +1,132 @@
+"""Ends a step's process that stood still while it had requests, before it can answer them.
+
+Triton's Python backend gives a process up that does not show for a second that it lives. Its requests fail then; but
+the process still writes its answer when it goes on, and Triton takes that for the answer to the *next* request: another
+caller's (triton-inference-server/server#8882, open; seen with 2.51, and its main branch of July 2026 waits in the same
+way). So a process that stood still must not answer any more. A new one comes with the server: `ocdrnet serve` starts it
+again, and so does the pod's liveness probe.
+
+A process stands still when it is stopped or frozen, starved of its CPU, or waits for memory. The backend also counts by
+the system's clock: where that is set forward, or the machine slept, a process is given up that did not stand still.
+
+That a process lives is shown by a thread of Triton's stub, which wakes every 300 ms (pb_stub.cc). It needs no Python,
+so its wakes tell a process that stands still from one whose Python thread is held up by a long computation.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+# Triton gives up after 1 s. A stub's thread that wakes every 0.3 s has then missed at least two wakes.
+GIVEN_UP_AFTER_S = 0.7
+_WAKE_S = 0.3
+_LOOK_S = 0.2
+
+
+class StallGuard:
+    """Looks at this process five times a second, and after each batch of requests."""
+
+    def __init__(self, thread: int | None = None) -> None:
+        """Take the first look.
+
+        Args:
+            thread: id of the stub's thread that wakes every 300 ms; found by its age when left out.
+        """
+        thread = find_health_thread(os.getpid()) if thread is None else thread
+        # Kept open: reading it again from the start takes 5 us.
+        self._file = os.open(f"/proc/self/task/{thread}/schedstat", os.O_RDONLY)
+        self._busy = 0
+        # What it did since its start tells whether it is the right one; else the looks to come tell.
+        wakes, age_s = self._wakes(), _age_s(thread)
+        self._wakes_seen = wakes if wakes >= age_s / _WAKE_S / 2 else 0
+        self._last = (time.monotonic(), self._wakes(), time.time())
+
+    def watch(self) -> None:
+        """Go on looking, in a thread, as long as the process lives."""
+        threading.Thread(target=self._watch, name="stall-guard", daemon=True).start()
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Around the work on requests; does not return to its caller if the process stood still."""
+        self._busy += 1
+        try:
+            yield
+            reason = self.reason()
+            if reason:
+                end_process(reason)
+        finally:
+            self._busy -= 1
+
+    def reason(self) -> str:
+        """Why Triton may have given this process up since the last look; "" if it may not."""
+        at, wakes, clock = self._last
+        elapsed = time.monotonic() - at
+        # A thread that was not seen to wake while all went well is another one, and says nothing.
+        if elapsed > GIVEN_UP_AFTER_S and self._wakes_seen and self._wakes() - wakes < elapsed / _WAKE_S / 2:
+            return f"it stood still for {elapsed:.1f} s"
+        set_forward = time.time() - clock - elapsed
+        if set_forward > GIVEN_UP_AFTER_S:
+            return f"the system's clock was set forward by {set_forward:.1f} s"
+        return ""
+
+    def _watch(self) -> None:
+        with suppress(OSError):  # the stub's thread has ended: the process is being stopped
+            while True:
+                time.sleep(_LOOK_S)
+                if self._busy and (reason := self.reason()):
+                    end_process(reason)
+                self._look()
+
+    def _look(self) -> None:
+        wakes = self._wakes()
+        self._wakes_seen += wakes - self._last[1]
+        # One assignment: the thread that works reads it at any time.
+        self._last = (time.monotonic(), wakes, time.time())
+
+    def _wakes(self) -> int:
+        # Third number: how often the thread was given a CPU (Documentation/scheduler/sched-stats.rst of Linux).
+        return int(os.pread(self._file, 64, 0).split()[2])
+
+
+def _age_s(thread: int) -> float:
+    """Seconds since the start of one of this process's threads."""
+    fields = Path(f"/proc/self/task/{thread}/stat").read_text().rpartition(")")[2].split()
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+
+
+def find_health_thread(pid: int) -> int:
+    """The stub's thread that shows that it lives: the first that the stub starts, so the oldest but the main thread.
+
+    Args:
+        pid: of a stub's process.
+
+    Raises:
+        OSError: there is no such process.
+        ValueError: it has one thread only.
+    """
+    tasks = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        fields = (task / "stat").read_text().rpartition(")")[2].split()
+        tasks.append((int(fields[19]), int(task.name)))  # field 22 of proc(5): clock ticks from boot to its start
+    others = sorted(each for each in tasks if each[1] != pid)
+    if not others:
+        raise ValueError(f"process {pid} has one thread only")
+    return others[0][1]
+
+
+def end_process(reason: str) -> None:
+    """Say why, and end this process as it stands: no answer may leave it."""
+    print(
+        f"ocdrnet: process {os.getpid()} ends itself: {reason} while it had requests. Triton may have given them up, "
+        "and would take the answer for another caller's",
+        file=sys.stderr,
+        flush=True,
+    )
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,160 @@
+"""A step that stands still or dies: nobody gets what belongs to another, and the server comes back.
+
+A small model stands for a step; it answers as every step does, by `respond_each`.
+"""
+
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+from ensemble_calls import GrpcCall, RefusedError
+
+from ocdrnet_deploy.errors import StepLostError
+from ocdrnet_deploy.server import TritonServer
+from ocdrnet_deploy.server.keeping import keep_up
+
+CONFIG = """
+name: "ocdrnet"
+backend: "python"
+max_batch_size: 0
+input { name: "IN" data_type: TYPE_INT32 dims: [ 3 ] }
+output { name: "OUT" data_type: TYPE_INT32 dims: [ 1 ] }
+"""
+MODEL = """
+import ctypes
+import time
+
+from ocdrnet_triton.respond import respond_each, tensor
+
+
+class TritonPythonModel:
+    def execute(self, requests):
+        return respond_each(requests, self._answer)
+
+    def _answer(self, request):
+        value, sleep_ms, hold_ms = map(int, tensor(request, "IN"))
+        time.sleep(sleep_ms / 1000)
+        ctypes.PyDLL(None).usleep(hold_ms * 1000)  # PyDLL keeps Python's lock, as a long computation may
+        return {"OUT": tensor(request, "IN")[:1].copy()}
+"""
+STALL_S = 1.4  # Triton gives a step up after 1 s
+
+
+class Step:
+    """A running server whose one step can be asked and disturbed."""
+
+    def __init__(self, server, log):
+        self.server, self.log = server, log
+        self.call = GrpcCall(server.addresses)
+
+    @property
+    def pid(self):
+        return self.server._watch.stubs[0].pid
+
+    def ask(self, value, sleep_ms=0, hold_ms=0):
+        """What came back: the value, or "error"."""
+        tensor = self.call.input_class("IN", [3], "INT32")
+        tensor.set_data_from_numpy(np.array([value, sleep_ms, hold_ms], np.int32))
+        try:
+            return int(self.call.infer([tensor]).as_numpy("OUT")[0])
+        except RefusedError:
+            return "error"
+
+    def stand_still(self, after_s):
+        """Stop the step's process in the middle of a request for 1.4 s; returns what that request's caller got."""
+        answers = []
+        caller = threading.Thread(target=lambda: answers.append(self.ask(1, sleep_ms=300)))
+        caller.start()
+        time.sleep(after_s)
+        self.signal(signal.SIGSTOP)
+        time.sleep(STALL_S)
+        self.signal(signal.SIGCONT)
+        caller.join(timeout=30)
+        return answers[0]
+
+    def signal(self, number):
+        if self.server._watch.stubs[0].lives():
+            os.kill(self.pid, number)
+
+
+@pytest.fixture
+def step(tmp_path):
+    version = tmp_path / "repository" / "ocdrnet" / "1"
+    version.mkdir(parents=True)
+    (version.parent / "config.pbtxt").write_text(CONFIG)
+    (version / "model.py").write_text(MODEL)
+    log = []
+    with TritonServer(tmp_path / "repository", on_log=log.append) as server:
+        made = Step(server, log)
+        assert made.ask(7) == 7
+        yield made
+        made.call.close()
+
+
+def ended(step, limit_s=5):
+    assert step.server.wait_end(limit_s), "the loss was not noticed"
+    with pytest.raises(StepLostError) as caught:
+        step.server.check_running()
+    return str(caught.value)
+
+
+def test_a_step_that_stood_still_ends_itself_before_it_answers(step):
+    step.server._watch.stop()  # as in a pod, where nobody watches from outside
+    assert step.stand_still(after_s=0.1) == "error"
+    assert [step.ask(2), step.ask(3)] == ["error", "error"], "the answer of another request"
+    assert any("ends itself: it stood still for" in line for line in step.log)
+
+
+def test_a_step_that_stands_still_is_ended_from_outside_before_triton_gives_it_up(step):
+    begin = time.monotonic()
+    assert step.stand_still(after_s=0.1) == "error"
+    assert "ocdrnet (process" in ended(step)
+    assert step.ask(2) == "error"
+    assert not any("ends itself" in line for line in step.log)
+    assert time.monotonic() - begin < 10
+
+
+def test_a_step_that_dies_ends_the_server(step):
+    os.kill(step.pid, signal.SIGKILL)
+    assert "has died" in ended(step)
+
+
+def test_a_long_computation_is_no_standing_still(step):
+    """It holds Python's lock for longer than Triton's limit; the stub's own thread goes on."""
+    assert step.ask(4, hold_ms=1500) == 4
+    assert step.ask(5, sleep_ms=1500) == 5
+
+
+def test_a_server_that_lost_a_step_comes_back_at_the_same_address(step):
+    class Enough(Exception):
+        pass
+
+    lost, ready = [], []
+
+    def check():
+        if ready:
+            raise Enough
+
+    before = step.server.addresses
+    os.kill(step.pid, signal.SIGKILL)
+    with pytest.raises(Enough):
+        keep_up(step.server, restarts=1, check=check, on_restart=lost.append, on_ready=ready.append)
+    assert len(lost) == 1
+    assert step.server.addresses == before
+    assert step.ask(6) == 6
+
+
+def test_a_server_that_dies_again_and_again_is_given_up(step):
+    lost = []
+    with pytest.raises(StepLostError):
+        keep_up(
+            step.server,
+            restarts=2,
+            check=lambda: step.signal(signal.SIGKILL),
+            on_restart=lost.append,
+            on_ready=lambda waited_s: None,
+        )
+    assert len(lost) == 2

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test check serve bench docs clean
+.PHONY: install demo test test-all check serve bench docs clean
 
 install: .venv/installed
 
@@ -15,8 +15,14 @@ install: .venv/installed
 demo: install
 	$(BIN)/python -m samples.demo $(PICTURE)
 
+# Two processes: one on the tests that share a Triton, the other on the rest.
+TEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+
 test: install
-	$(BIN)/python -m pytest
+	$(TEST) -m 'not (full or program or images)'
+
+test-all: install
+	$(TEST)
 
 check: install
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy

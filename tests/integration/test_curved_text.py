@@ -5,10 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from samples.drawing import fonts
 from samples.drawing.curved import draw
-
-pytestmark = pytest.mark.skipif(bool(fonts.missing()), reason="fonts not installed")
 
 READ_SHARE = 0.9
 

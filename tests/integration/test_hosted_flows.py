@@ -4,7 +4,6 @@ import asyncio
 import base64
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -24,11 +23,11 @@ from ocdrnet_gateway.server import GatewayServer
 
 SCRIPTS = Path(__file__).parent / "hosted_clients"
 PICTURE = SAMPLES / "receipt.jpg"
-CLIENTS = {
-    "curl": (["bash", str(SCRIPTS / "ocdrnet_curl.sh")], ["bash", "curl", "jq"]),
-    "requests": ([sys.executable, str(SCRIPTS / "ocdrnet_requests.py")], []),
-    "fetch": (["node", str(SCRIPTS / "ocdrnet_fetch.mjs")], ["node"]),
-}
+CLIENTS = [
+    pytest.param(["bash", SCRIPTS / "ocdrnet_curl.sh"], id="curl", marks=pytest.mark.program("bash", "curl", "jq")),
+    pytest.param([sys.executable, SCRIPTS / "ocdrnet_requests.py"], id="requests"),
+    pytest.param(["node", SCRIPTS / "ocdrnet_fetch.mjs"], id="fetch", marks=pytest.mark.program("node")),
+]
 
 
 class SlowReader(TritonReader):
@@ -46,10 +45,6 @@ class SlowReader(TritonReader):
 @pytest.fixture(params=CLIENTS)
 def script(request, tmp_path):
     """Runs the script of one language; without a key of the test's own it sends one that means nothing."""
-    command, programs = CLIENTS[request.param]
-    for program in programs:
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
 
     def run(url, picture=PICTURE, **variables):
         environment = {
@@ -63,7 +58,7 @@ def script(request, tmp_path):
         }
         answer = tmp_path / f"{uuid.uuid4()}.zip"
         done = subprocess.run(
-            [*command, str(picture), str(answer)],
+            [*request.param, picture, answer],
             env=environment,
             capture_output=True,
             text=True,

@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 import pytest
 from PIL import Image, ImageDraw, ImageFont
-from test_eval_floors import EVAL, needs_images
+from test_eval_floors import EVAL
 
 from ocdrnet_client import Client
 from ocdrnet_ops.cards import read_detector_card
@@ -128,7 +128,7 @@ def words_of(page):
     return sum((words(line.text) for line in page.lines), Counter())
 
 
-@needs_images
+@pytest.mark.images
 def test_words_of_photos_are_read_in_their_mosaic(patient):
     count = COLUMNS * ROWS
     groups = [range(first, first + count) for first in range(1, 60, count)]
@@ -171,7 +171,7 @@ class PeakMemory:
         return sum(process.memory_full_info().pss for process in family)
 
 
-@pytest.mark.parametrize("kind", ["page", pytest.param("mosaic", marks=needs_images)])
+@pytest.mark.parametrize("kind", ["page", pytest.param("mosaic", marks=pytest.mark.images)])
 def test_memory_is_bounded(serve_built, page_and_lines, kind):
     image = page_and_lines[0] if kind == "page" else mosaic(1)
     with (

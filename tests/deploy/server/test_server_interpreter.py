@@ -88,6 +88,7 @@ def test_a_missing_libpython_names_the_package(monkeypatch, no_libpython_folder)
         interpreter.libpython_folders()
 
 
+@pytest.mark.triton
 def test_triton_is_found_without_importing_its_package():
     found = install.find_install()
     assert found.binary.is_file()
@@ -107,6 +108,7 @@ def test_an_incomplete_triton_names_the_missing_file(monkeypatch, tmp_path):
         install.find_install()
 
 
+@pytest.mark.triton
 def test_a_python_without_a_stub_is_told_which_have_one(python_3_14):
     with pytest.raises(errors.UnsupportedPythonError, match=r"Python 3\.14, only for 3\.8, 3\.9, 3\.10"):
         install.find_stub(install.TritonInstall("0", install.find_install().root, Path()))

@@ -92,6 +92,7 @@ def test_a_bad_charset_does_not_fail_those_who_share_its_batch(grpc_call):
     assert answers == [expected, "INVALID_ARGUMENT"] * 8
 
 
+@pytest.mark.full
 def test_recognizer_that_is_cut_to_a_set(serve_built):
     with serve_built("--charset", "digits") as server, server.client() as client:
         assert [line.text for line in client.read(SIGN, **QUICK).lines] == ["780 505"]

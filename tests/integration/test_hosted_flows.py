@@ -124,6 +124,7 @@ def test_a_picture_is_read(script, start, read_alone):
     check_zip(answer, read_alone["receipt.jpg"])
 
 
+@pytest.mark.full
 def test_with_keys(script, start, read_alone, tmp_path):
     key = make_key(tmp_path / "keys.json")
     done, answer = script(start(keys_file=tmp_path / "keys.json"), API_KEY=key)
@@ -131,6 +132,7 @@ def test_with_keys(script, start, read_alone, tmp_path):
     check_zip(answer, read_alone["receipt.jpg"])
 
 
+@pytest.mark.full
 def test_a_slow_picture_is_polled(script, start, read_alone):
     done, answer = script(start(seconds=2.5), POLL_SECONDS="1")
     assert done.returncode == 0, done.stderr
@@ -138,27 +140,33 @@ def test_a_slow_picture_is_polled(script, start, read_alone):
     check_zip(answer, read_alone["receipt.jpg"])
 
 
+@pytest.mark.full
 def test_401_without_a_valid_key(script, start, tmp_path):
     make_key(tmp_path / "keys.json")
     refused(script(start(keys_file=tmp_path / "keys.json")), 401, "a key is needed")
 
 
+@pytest.mark.full
 def test_404_for_an_unknown_asset(script, start):
     refused(script(start(), ASSET_ID=str(uuid.uuid4())), 404, "no such asset")
 
 
+@pytest.mark.full
 def test_413_for_too_many_bytes(script, start):
     refused(script(start(max_upload_bytes=PICTURE.stat().st_size - 1)), 413, "the limit")
 
 
+@pytest.mark.full
 def test_413_for_too_many_pixels(script, start):
     refused(script(start(max_pixels=1000)), 413, "the limit is 1,000")
 
 
+@pytest.mark.full
 def test_422_for_no_picture(script, start):
     refused(script(start(), picture=SAMPLES / "receipt.json"), 422, "cannot be read")
 
 
+@pytest.mark.full
 def test_429_over_the_quota(script, start, tmp_path):
     key = make_key(tmp_path / "keys.json", "--rate", "1")
     url = start(keys_file=tmp_path / "keys.json")
@@ -166,14 +174,17 @@ def test_429_over_the_quota(script, start, tmp_path):
     refused(script(url, API_KEY=key), 429, "1 pictures a minute")
 
 
+@pytest.mark.full
 def test_504_without_an_answer_in_time(script, start):
     refused(script(start(seconds=30, deadline_s=0.5)), 504, "0.5 s")
 
 
+@pytest.mark.full
 def test_504_while_polling(script, start):
     refused(script(start(seconds=30, deadline_s=2), POLL_SECONDS="1"), 504, "2 s")
 
 
+@pytest.mark.full
 def test_an_expired_location_is_403(start, served):
     requests = pytest.importorskip("requests")
     url = start(result_lifetime_s=1)

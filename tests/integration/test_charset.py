@@ -40,6 +40,7 @@ def test_characters_outside_ascii_travel(grpc_call):
     assert grpc_call(SIGN, charset="7BSé中", **QUICK).texts != [CONFUSABLE]
 
 
+@pytest.mark.full
 def test_requests_of_different_charsets_at_once_do_not_touch_each_other(client):
     charsets = [None, "digits", "uppercase", "latin"]
     jobs = [(name, {"charset": charset} if charset else {}) for name in ("storefront.jpg", "rotated.jpg")

@@ -23,8 +23,14 @@ help:
 demo: .venv/serve
 	$(BIN)/python -m samples.demo $(PICTURE)
 
+# Two processes: one on the tests that share a Triton, the other on the rest.
+TEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+
 test: .venv/dev
-	$(BIN)/python -m pytest
+	$(TEST) -m 'not (full or program or images)'
+
+test-all: .venv/dev
+	$(TEST)
 
 check: .venv/dev
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy

@@ -1,27 +1,131 @@
-"""Rules of the whole run."""
+"""Rules of the whole run: which tests `make test` leaves to `make test-all`, who runs beside whom, what was not run."""
 
 import os
+import shutil
+from collections import Counter
+from functools import cache
+from pathlib import Path
 
+import hypothesis
 import onnxruntime
 import pytest
 
+from ocdrnet_deploy.errors import RefusalError, RepositoryNotBuiltError
 from ocdrnet_deploy.networks.deform_conv import OLDEST_RUNTIME
+from ocdrnet_deploy.server import TritonServer
+
+ROOT = Path(__file__).parents[1]
+# Pictures with truth that are not part of the project.
+EVAL = Path(os.environ.get("OCDRNET_EVAL", ROOT.parent / "shared" / "eval"))
+# Fixtures behind which a Triton runs; a test that starts one by other means is marked `triton`.
+TRITON_FIXTURES = {"served", "serve_built", "serve_folder"}
+# Debian's packages of programs that have another name.
+PACKAGES = {"promtool": "prometheus", "node": "nodejs"}
+
+# A machine that is busy with something else is no failure.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
-def pytest_collection_modifyitems(items):
+@cache
+def why_no_triton():
+    """Why this machine or this Python cannot serve; empty where they can."""
+    try:
+        TritonServer(Path("no repository"))
+    except RepositoryNotBuiltError:
+        return ""
+    except RefusalError as error:
+        return f"no Triton here: {error}"
+    raise AssertionError("a folder without a repository was taken for one")
+
+
+def why_no_deformable():
     """Python 3.10 has no ONNX Runtime that runs OCDNet v1; what refuses it there is tested everywhere."""
     version = onnxruntime.__version__
     if tuple(int(part) for part in version.split(".")[:2]) >= OLDEST_RUNTIME:
-        return
-    skip = pytest.mark.skip(reason=f"ONNX Runtime {version} has no deformable convolution")
+        return ""
+    return f"ONNX Runtime {version} has no deformable convolution: use Python 3.11 or newer"
+
+
+def why_no_images():
+    return "" if (EVAL / "evaluate.py").is_file() else "no development images: OCDRNET_EVAL names their folder"
+
+
+def why_no_program(name):
+    return "" if shutil.which(name) else f"{name} is not installed: Debian's package {PACKAGES.get(name, name)}"
+
+
+def why_not(item):
+    """What this machine lacks for a test; empty if nothing."""
+    if not TRITON_FIXTURES.isdisjoint(item.fixturenames):
+        item.add_marker(pytest.mark.triton)
+    reasons = {"triton": why_no_triton, "deformable": why_no_deformable, "images": why_no_images}
+    lacking = [ask() for name, ask in reasons.items() if item.get_closest_marker(name)]
+    lacking += [why_no_program(name) for mark in item.iter_markers("program") for name in mark.args]
+    return "; ".join(filter(None, lacking))
+
+
+def group_of(item):
+    """Tests of one group run in one process, one after the other: those on the common Triton, or those of a file."""
+    return "triton" if "served" in item.fixturenames else item.nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups, and before pytest deselects
+def pytest_collection_modifyitems(config, items):
+    config.found = {"collected": len(items), "deselected": {}}
     for item in items:
-        if item.get_closest_marker("deformable"):
-            item.add_marker(skip)
+        item.add_marker(pytest.mark.xdist_group(group_of(item)))
+        if reason := why_not(item):
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
+def pytest_deselected(items):
+    """Counts by what stands in the way of running them as often as the others."""
+    for item in items:
+        programs = [name for mark in item.iter_markers("program") for name in mark.args]
+        wish = f"want {', '.join(programs)}" if programs else "want the development images"
+        kind = wish if programs or item.get_closest_marker("images") else "take long"
+        counts = item.config.found["deselected"]
+        counts[kind] = counts.get(kind, 0) + 1
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session):
     """With OCDRNET_NO_SKIPS, as CI sets it, a skipped test fails the run: CI has all that a test may want."""
+    if hasattr(session.config, "workeroutput"):  # a process of pytest-xdist tells the one that started it
+        session.config.workeroutput["found"] = session.config.found
+        return
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("OCDRNET_NO_SKIPS") and reporter.stats.get("skipped"):
-        reporter.write_line("skipped tests fail this run (OCDRNET_NO_SKIPS)", red=True)
         session.exitstatus = 1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    node.config.found = getattr(node, "workeroutput", {}).get("found")
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """What was not run, and what it would take; then the count of all, so that no test is lost unseen."""
+    found, stats = getattr(config, "found", None), terminalreporter.stats
+    if not found:  # the run ended before its tests were known
+        return
+    skipped = stats.get("skipped", [])
+    ran = sum(len(stats.get(outcome, [])) for outcome in ("passed", "failed", "error", "xfailed", "xpassed"))
+    deselected = sum(found["deselected"].values())
+    terminalreporter.section("not run")
+    for reason, count in Counter(map(reason_of, skipped)).most_common():
+        terminalreporter.write_line(f"{count} skipped: {reason}")
+    if deselected:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(found["deselected"].items()))
+        terminalreporter.write_line(f"{deselected} further tests run with `make test-all`: {kinds}")
+    if os.environ.get("OCDRNET_NO_SKIPS") and skipped:
+        terminalreporter.write_line("skipped tests fail this run (OCDRNET_NO_SKIPS)", red=True)
+    terminalreporter.write_line(
+        f"tests: {found['collected']} collected, {ran} run, {len(skipped)} skipped, {deselected} deselected"
+    )
+
+
+def reason_of(report):
+    """A skipped test's report has (file, line, "Skipped: reason")."""
+    return report.longrepr[2].removeprefix("Skipped: ") if isinstance(report.longrepr, tuple) else str(report.longrepr)

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import openvino as ov
 
 from ocdrnet_triton.graph_choice import GraphChoice, Shape
 from ocdrnet_triton.network import Placement
+from ocdrnet_triton.quiet_openvino import openvino as ov
 from ocdrnet_triton.streams import Streams
 
 Array = npt.NDArray[Any]

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from client_answers import box
-from PIL import Image, ImageDraw, ImageFont
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
+from PIL import Image, ImageDraw
 
 from ocdrnet_client import FontBook, InvalidRequestError, Line, MissingGlyphsWarning, Page, draw_overlay
 from ocdrnet_client.fonts import system_fonts
@@ -204,13 +206,31 @@ def test_english_needs_no_font_of_the_system():
     assert (asked, book.missing) == ([], frozenset())
 
 
+def font_with(characters, path):
+    """A font in which each of the characters is a black square, and every other one a stroke at the foot."""
+    glyphs = [".notdef", *(f"uni{ord(char):04X}" for char in characters)]
+    square, blank = TTGlyphPen(None), TTGlyphPen(None)
+    for pen, low, high in ((square, 100, 900), (blank, 0, 10)):
+        pen.moveTo((low, low))
+        for corner in ((low, high), (high, high), (high, low)):
+            pen.lineTo(corner)
+        pen.closePath()
+    made = FontBuilder(1000, isTTF=True)
+    made.setupGlyphOrder(glyphs)
+    made.setupCharacterMap({ord(char): glyph for char, glyph in zip(characters, glyphs[1:], strict=True)})
+    made.setupGlyf({glyph: (square if glyph != ".notdef" else blank).glyph() for glyph in glyphs})
+    made.setupHorizontalMetrics(dict.fromkeys(glyphs, (1000, 0)))
+    made.setupHorizontalHeader(ascent=900, descent=-100)
+    made.setupNameTable({"familyName": "Squares", "styleName": "Regular"})
+    made.setupOS2()
+    made.setupPost()
+    made.save(path)
+    return path
+
+
 @pytest.fixture
-def cjk_font():
-    for path in system_fonts("你好"):
-        font = ImageFont.truetype(str(path), 20)
-        if bytes(font.getmask("你")) != bytes(font.getmask("\U0010ffff")):
-            return path
-    pytest.skip("no font for Chinese is installed")
+def cjk_font(tmp_path):
+    return font_with("你好", tmp_path / "squares.ttf")
 
 
 def test_with_a_font_other_scripts_are_written(cjk_font):
@@ -225,8 +245,8 @@ def test_a_font_is_taken_only_if_it_has_the_characters(tmp_path):
     """A search may offer what cannot be opened, and fonts that lack the character after all."""
     no_font = tmp_path / "bad.ttf"
     no_font.write_bytes(b"no font")
-    latin_only = [path for path in system_fonts("a") if "Lato" in path.name or "Liberation" in path.name][:1]
-    book = FontBook(search=lambda text: [no_font, *latin_only])
+    latin_only = font_with("abc", tmp_path / "latin.ttf")
+    book = FontBook(search=lambda text: [no_font, latin_only])
     book.font_for("你")
     assert book.missing == {"你"}
 

@@ -1,7 +1,6 @@
 """Scraping, rules and the dashboard, as the files beside the templates have them."""
 
 import json
-import shutil
 import subprocess
 
 import pytest
@@ -68,7 +67,7 @@ def queries():
     )
 
 
-@pytest.mark.skipif(not shutil.which("promtool"), reason="needs promtool, of Debian's package prometheus")
+@pytest.mark.program("promtool")
 def test_queries_and_rules_are_promql(tmp_path):
     rules = [{"record": f"query:{number}", "expr": query} for number, query in enumerate(queries())]
     assert len(rules) == 3

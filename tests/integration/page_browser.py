@@ -104,10 +104,8 @@ class Visit:
 
 @contextmanager
 def browser():
-    """A Chromium; skips where there is none."""
+    """A Chromium; tests with it are marked `program("chromium")`."""
     sync_api = pytest.importorskip("playwright.sync_api")
-    if not CHROMIUM.exists():
-        pytest.skip("Debian's package chromium is not installed")
     camera = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
     with sync_api.sync_playwright() as playwright:
         # No sandbox: a container's root has none.

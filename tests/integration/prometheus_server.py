@@ -1,14 +1,12 @@
 """A real Prometheus of Debian's package that scrapes once a second, with its data in a folder of its own."""
 
 import os
-import shutil
 import socket
 import subprocess
 import time
 from contextlib import contextmanager
 
 import httpx
-import pytest
 import yaml
 
 STARTUP_S = 60
@@ -46,9 +44,7 @@ class Prometheus:
 
 @contextmanager
 def scraping(folder, addresses, labels, rules=()):
-    """Scrapes a Triton, its series labelled so."""
-    if not shutil.which("prometheus"):
-        pytest.skip("needs prometheus, of Debian's package of this name")
+    """Scrapes a Triton, its series labelled so; tests with it are marked `program("prometheus")`."""
     config = folder / "prometheus.yml"
     config.write_text(yaml.safe_dump(_config(addresses, labels, rules)), encoding="utf-8")
     port = _free_port()

@@ -13,6 +13,8 @@ WINDOW = "10s"
 PATIENCE_S = 120
 CALLERS = 8
 
+pytestmark = pytest.mark.program("prometheus")
+
 
 class Overload:
     """Eight callers, each of whom sends his next picture after his last answer, until it is left."""

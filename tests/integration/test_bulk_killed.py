@@ -4,6 +4,7 @@ import os
 import random
 import time
 
+import pytest
 from bulk_kills import QUICK, draw_words, images_of, results_of, run_killed, start_bulk
 
 # 2,000 in the acceptance run.
@@ -11,6 +12,7 @@ COUNT = int(os.environ.get("OCDRNET_BULK_PICTURES", "200"))
 SHARDS = 4
 
 
+@pytest.mark.full
 def test_killed_three_times_the_output_is_that_of_an_undisturbed_run(served, tmp_path, capsys):
     pictures = tmp_path / "pictures"
     draw_words(pictures, COUNT)

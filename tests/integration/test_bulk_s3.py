@@ -65,6 +65,7 @@ def lines(store, prefix):
     return [json.loads(line) for body in bodies for line in body.splitlines()]
 
 
+@pytest.mark.full
 def test_from_bucket_to_bucket_in_shards(served, store, environment, tmp_path):
     draw_words(tmp_path / "drawn", COUNT)
     for path in sorted((tmp_path / "drawn").rglob("*.png")):

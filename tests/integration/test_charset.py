@@ -40,6 +40,7 @@ def test_characters_outside_ascii_travel(grpc_call):
     assert grpc_call(SIGN, charset="7BSé中", **QUICK).texts != [CONFUSABLE]
 
 
+@pytest.mark.full
 def test_requests_of_different_charsets_at_once_do_not_touch_each_other(client):
     charsets = [None, "digits", "uppercase", "latin"]
     jobs = [(name, {"charset": charset} if charset else {}) for name in ("storefront.jpg", "rotated.jpg")
@@ -92,6 +93,7 @@ def test_a_bad_charset_does_not_fail_those_who_share_its_batch(grpc_call):
     assert answers == [expected, "INVALID_ARGUMENT"] * 8
 
 
+@pytest.mark.full
 def test_recognizer_that_is_cut_to_a_set(serve_built):
     with serve_built("--charset", "digits") as server, server.client() as client:
         assert [line.text for line in client.read(SIGN, **QUICK).lines] == ["780 505"]

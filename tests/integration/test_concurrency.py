@@ -4,6 +4,7 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 from itertools import zip_longest
 
+import pytest
 from sample_truth import SAMPLES, SMALL
 
 CLIENTS = 8
@@ -45,6 +46,7 @@ def statistics(grpc_call, model):
     return own.inference_stats.success.count, own.execution_count
 
 
+@pytest.mark.full
 def test_concurrent_answers_equal_those_of_one_client_and_share_executions(client, grpc_call, read_alone):
     before = {model: statistics(grpc_call, model) for model in ("ocdnet", "ocrnet")}
     # Every client begins with another sample, so that different pictures meet in one batch.

@@ -5,10 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from samples.drawing import fonts
 from samples.drawing.curved import draw
-
-pytestmark = pytest.mark.skipif(bool(fonts.missing()), reason="fonts not installed")
 
 READ_SHARE = 0.9
 
@@ -29,6 +26,7 @@ def true_words(sign):
     return [word.text for line in sign.lines for word in line.words]
 
 
+@pytest.mark.full
 def test_polygons_read_curved_text_and_quads_do_not(client, signs):
     counts = {sign.name: [count_read(client, sign, geometry) for geometry in ("quad", "polygon")] for sign in signs}
     print("words read as quad, as polygon, and drawn:")

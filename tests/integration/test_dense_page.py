@@ -29,6 +29,7 @@ def test_over_the_request_s_cap_the_answer_is_flagged(client):
     assert "max_candidates" in page.warnings[0]
 
 
+@pytest.mark.full
 def test_a_repository_with_a_lower_cap_flags_and_refuses(serve_built):
     with serve_built("--max-candidates", "50") as server, server.client() as client:
         page = client.read(PAGE)

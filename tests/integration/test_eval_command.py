@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from ocdrnet_command import run_ocdrnet
 from sample_truth import ROOT, overlap
 
@@ -26,6 +27,7 @@ def test_the_small_set_stays_above_its_floors(served):
     assert hmeans[-1] <= figures["detection"]["hmean"]
 
 
+@pytest.mark.full
 def test_a_floor_out_of_reach_ends_with_1(served, tmp_path):
     floors = tmp_path / "floors.json"
     floors.write_text('{"detection.hmean": 1.01}')
@@ -34,12 +36,14 @@ def test_a_floor_out_of_reach_ends_with_1(served, tmp_path):
     assert "under its floor 1.01" in run.stderr
 
 
+@pytest.mark.full
 def test_a_parameter_reaches_the_server(served):
     run = evaluate(served, "--json", "--param", "min_text_score=1")
     assert run.returncode == 0, run.stderr
     assert json.loads(run.stdout)["read"] < 20
 
 
+@pytest.mark.full
 def test_the_report_shows_what_was_read(served, tmp_path):
     run = evaluate(served, "--report", tmp_path / "report.html", "--predictions", tmp_path / "read.jsonl")
     assert run.returncode == 0, run.stderr
@@ -49,6 +53,7 @@ def test_the_report_shows_what_was_read(served, tmp_path):
     assert [page["image"] for page in pages] == sorted(path.name for path in SET.glob("*.jpg"))
 
 
+@pytest.mark.full
 def test_matches_are_those_of_a_count_by_hand(served, tmp_path):
     """One to one by overlap, written anew for a set whose words do not overlap."""
     run = evaluate(served, "--json", "--predictions", tmp_path / "read.jsonl")

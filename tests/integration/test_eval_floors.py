@@ -33,10 +33,6 @@ SAME = {
     "bag_of_words.f1": "word_f1",
 }
 
-needs_images = pytest.mark.skipif(
-    not (EVAL / "evaluate.py").is_file(), reason="no development images; OCDRNET_EVAL names their folder"
-)
-
 
 def evaluate(served, kind, images, truth, *options):
     places = ["--images", images, "--truth", truth, "--url", served.addresses.grpc_url]
@@ -69,7 +65,7 @@ def assert_same(figures, independent):
     assert {key: at(figures, key) for key in SAME} == {key: independent[other] for key, other in SAME.items()}
 
 
-@needs_images
+@pytest.mark.images
 @pytest.mark.parametrize("name", KINDS)
 def test_scores_stay_above_their_floors_and_are_those_of_an_independent_program(served, tmp_path, name):
     kind, other, _ = KINDS[name]
@@ -80,7 +76,7 @@ def test_scores_stay_above_their_floors_and_are_those_of_an_independent_program(
     assert_same(figures, independent_figures(other, truth, predictions))
 
 
-@needs_images
+@pytest.mark.images
 @pytest.mark.parametrize("name", KINDS)
 def test_the_other_level_is_scored_alike(served, tmp_path, name):
     kind, other, level = KINDS[name]
@@ -93,7 +89,7 @@ def test_the_other_level_is_scored_alike(served, tmp_path, name):
     assert_same(figures, independent_figures(other, truth, predictions, "--level", level))
 
 
-@needs_images
+@pytest.mark.images
 @pytest.mark.parametrize("name", ["phototest", "eurotext"])
 def test_scanned_pages_are_read_almost_without_error(served, tmp_path, name):
     images, truth, predictions = tmp_path / "images", EVAL / "pages" / f"{name}.txt", tmp_path / "predictions.jsonl"
@@ -106,7 +102,7 @@ def test_scanned_pages_are_read_almost_without_error(served, tmp_path, name):
     assert figures["character_error_rate"] == pytest.approx(rate, abs=0.0001)
 
 
-@needs_images
+@pytest.mark.images
 @pytest.mark.parametrize("name", FLOORS["columns"])
 def test_magazine_pages_are_read_column_by_column(client, name):
     truth = (EVAL / "pages" / f"{name}.txt").read_text(encoding="utf-8")

@@ -3,6 +3,7 @@
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from ensemble_calls import RefusedError
 from mutations import mutated, seed_files
 from sample_truth import SAMPLES
@@ -30,6 +31,7 @@ def run_round(call, numbers, seeds):
         return Counter(pool.map(lambda number: outcome(call, number, seeds), numbers))
 
 
+@pytest.mark.full
 def test_damaged_pictures_are_answered_and_leave_no_trace(served, grpc_call, client, read_alone):
     seeds, stubs, lines_before = seed_files(), stub_pids(served.pid), len(served.log)
     outcomes = run_round(grpc_call, range(ROUND), seeds)

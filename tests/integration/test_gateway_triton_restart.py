@@ -102,6 +102,7 @@ def is_ready(url):
     return answer.status_code == 200
 
 
+@pytest.mark.full
 def test_triton_killed_and_restarted_under_load(gateway, served):
     triton, url = gateway
     assert is_ready(url)

@@ -32,7 +32,11 @@ def start(folder, repository, *arguments, **variables):
 
 
 @pytest.mark.parametrize(
-    ("has_browser", "variables"), [(True, {}), (False, {"OCDRNET_GATEWAY_LOG_LEVEL": "info"})], ids=["plain", "asked"]
+    ("has_browser", "variables"),
+    [
+        pytest.param(True, {}, id="plain"),
+        pytest.param(False, {"OCDRNET_GATEWAY_LOG_LEVEL": "info"}, id="asked", marks=pytest.mark.full),
+    ],
 )
 def test_up_serves_until_ctrl_c(served, tmp_path, has_browser, variables):
     process = start(tmp_path, served.repository, *([] if has_browser else ["--no-browser"]), **variables)

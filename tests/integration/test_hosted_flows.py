@@ -4,7 +4,6 @@ import asyncio
 import base64
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -24,11 +23,11 @@ from ocdrnet_gateway.server import GatewayServer
 
 SCRIPTS = Path(__file__).parent / "hosted_clients"
 PICTURE = SAMPLES / "receipt.jpg"
-CLIENTS = {
-    "curl": (["bash", str(SCRIPTS / "ocdrnet_curl.sh")], ["bash", "curl", "jq"]),
-    "requests": ([sys.executable, str(SCRIPTS / "ocdrnet_requests.py")], []),
-    "fetch": (["node", str(SCRIPTS / "ocdrnet_fetch.mjs")], ["node"]),
-}
+CLIENTS = [
+    pytest.param(["bash", SCRIPTS / "ocdrnet_curl.sh"], id="curl", marks=pytest.mark.program("bash", "curl", "jq")),
+    pytest.param([sys.executable, SCRIPTS / "ocdrnet_requests.py"], id="requests"),
+    pytest.param(["node", SCRIPTS / "ocdrnet_fetch.mjs"], id="fetch", marks=pytest.mark.program("node")),
+]
 
 
 class SlowReader(TritonReader):
@@ -46,10 +45,6 @@ class SlowReader(TritonReader):
 @pytest.fixture(params=CLIENTS)
 def script(request, tmp_path):
     """Runs the script of one language; without a key of the test's own it sends one that means nothing."""
-    command, programs = CLIENTS[request.param]
-    for program in programs:
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
 
     def run(url, picture=PICTURE, **variables):
         environment = {
@@ -63,7 +58,7 @@ def script(request, tmp_path):
         }
         answer = tmp_path / f"{uuid.uuid4()}.zip"
         done = subprocess.run(
-            [*command, str(picture), str(answer)],
+            [*request.param, picture, answer],
             env=environment,
             capture_output=True,
             text=True,
@@ -129,6 +124,7 @@ def test_a_picture_is_read(script, start, read_alone):
     check_zip(answer, read_alone["receipt.jpg"])
 
 
+@pytest.mark.full
 def test_with_keys(script, start, read_alone, tmp_path):
     key = make_key(tmp_path / "keys.json")
     done, answer = script(start(keys_file=tmp_path / "keys.json"), API_KEY=key)
@@ -136,6 +132,7 @@ def test_with_keys(script, start, read_alone, tmp_path):
     check_zip(answer, read_alone["receipt.jpg"])
 
 
+@pytest.mark.full
 def test_a_slow_picture_is_polled(script, start, read_alone):
     done, answer = script(start(seconds=2.5), POLL_SECONDS="1")
     assert done.returncode == 0, done.stderr
@@ -143,27 +140,33 @@ def test_a_slow_picture_is_polled(script, start, read_alone):
     check_zip(answer, read_alone["receipt.jpg"])
 
 
+@pytest.mark.full
 def test_401_without_a_valid_key(script, start, tmp_path):
     make_key(tmp_path / "keys.json")
     refused(script(start(keys_file=tmp_path / "keys.json")), 401, "a key is needed")
 
 
+@pytest.mark.full
 def test_404_for_an_unknown_asset(script, start):
     refused(script(start(), ASSET_ID=str(uuid.uuid4())), 404, "no such asset")
 
 
+@pytest.mark.full
 def test_413_for_too_many_bytes(script, start):
     refused(script(start(max_upload_bytes=PICTURE.stat().st_size - 1)), 413, "the limit")
 
 
+@pytest.mark.full
 def test_413_for_too_many_pixels(script, start):
     refused(script(start(max_pixels=1000)), 413, "the limit is 1,000")
 
 
+@pytest.mark.full
 def test_422_for_no_picture(script, start):
     refused(script(start(), picture=SAMPLES / "receipt.json"), 422, "cannot be read")
 
 
+@pytest.mark.full
 def test_429_over_the_quota(script, start, tmp_path):
     key = make_key(tmp_path / "keys.json", "--rate", "1")
     url = start(keys_file=tmp_path / "keys.json")
@@ -171,14 +174,17 @@ def test_429_over_the_quota(script, start, tmp_path):
     refused(script(url, API_KEY=key), 429, "1 pictures a minute")
 
 
+@pytest.mark.full
 def test_504_without_an_answer_in_time(script, start):
     refused(script(start(seconds=30, deadline_s=0.5)), 504, "0.5 s")
 
 
+@pytest.mark.full
 def test_504_while_polling(script, start):
     refused(script(start(seconds=30, deadline_s=2), POLL_SECONDS="1"), 504, "2 s")
 
 
+@pytest.mark.full
 def test_an_expired_location_is_403(start, served):
     requests = pytest.importorskip("requests")
     url = start(result_lifetime_s=1)

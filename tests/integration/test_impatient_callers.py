@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle, islice
 
+import pytest
 from sample_truth import SAMPLES
 from server_memory import stub_pids
 
@@ -12,6 +13,7 @@ REQUESTS = 60
 DEADLINES_S = (0.002, 0.02, 0.05, 0.1)  # during the upload, in the first steps, in a network, between the networks
 
 
+@pytest.mark.full
 def test_given_up_requests_leave_the_server_as_it_was(served, client, read_alone):
     stubs = stub_pids(served.pid)
 

@@ -6,6 +6,7 @@ from ocdrnet_command import run_ocdrnet
 from ocdrnet_loadtest.result import LoadTestResult
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("protocol", ["grpc", "http"])
 def test_a_real_servers_counters_fill_a_step(served, tmp_path, protocol):
     url = getattr(served.addresses, f"{protocol}_url")

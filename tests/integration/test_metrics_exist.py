@@ -127,6 +127,7 @@ def asks_triton_alone(expr):
     return not names & ELSEWHERE and not any("gateway" in name or "gpu" in name for name in names)
 
 
+@pytest.mark.program("prometheus")
 @pytest.mark.parametrize(
     "record", [rule["record"] for rule in RULES if "record" in rule and asks_triton_alone(rule["expr"])]
 )
@@ -134,6 +135,7 @@ def test_recorded_series_come(prometheus, record):
     eventually(lambda: prometheus.query(record), PATIENCE_S)
 
 
+@pytest.mark.program("prometheus")
 @pytest.mark.parametrize(("name", "expr"), list(panel_queries()), ids=lambda value: value[:40])
 def test_panels_are_promql_and_show_something(prometheus, name, expr):
     found = prometheus.query(as_grafana_asks(expr))
@@ -141,5 +143,6 @@ def test_panels_are_promql_and_show_something(prometheus, name, expr):
     assert bool(found) is (asks_triton_alone(expr) and not name.startswith("Failed by step")), found
 
 
+@pytest.mark.program("prometheus")
 def test_alerts_of_a_healthy_server_are_silent(prometheus):
     assert prometheus.query('ALERTS{alertstate="firing"}') == []

@@ -81,7 +81,8 @@ def test_there_is_a_case_for_every_option():
     assert sorted(CASES) == sorted(option.name for option in OPTIONS)
 
 
-@pytest.mark.parametrize("name", CASES)
+# The large scan takes as long as all others together.
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.full] * (name == "tiling")) for name in CASES])
 def test_an_option_acts(client, name):
     picture, first, second, holds = CASES[name]
     image = picture() if callable(picture) else picture

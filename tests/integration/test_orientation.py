@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from ocdrnet_command import run_ocdrnet
 from sample_truth import SAMPLES
-from test_eval_floors import EVAL, KINDS, needs_images
+from test_eval_floors import EVAL, KINDS
 from text_distance import character_error_rate
 
 TURNS = (90, 180, 270)
@@ -113,7 +113,7 @@ def read_set(served, name, degrees, folder):
     return json.loads(scored.stdout)["word_f1"]
 
 
-@needs_images
+@pytest.mark.images
 @pytest.mark.parametrize("name", KINDS)
 def test_turned_development_images_are_read_as_well(served, tmp_path, name):
     scores = {}
@@ -125,7 +125,7 @@ def test_turned_development_images_are_read_as_well(served, tmp_path, name):
     assert min(scores.values()) >= scores[0] - MOST_LOST
 
 
-@needs_images
+@pytest.mark.images
 @pytest.mark.parametrize("turn", ["180", "L"])
 def test_turned_scans_are_read_almost_without_error(client, turn):
     page = client.read(EVAL / "pages" / f"phototest-rotated-{turn}.png")

@@ -13,6 +13,8 @@ from ocdrnet_gateway.keys import new_key, save_keys
 from ocdrnet_gateway.server import GatewayServer
 from ocdrnet_gateway.settings import GatewaySettings
 
+pytestmark = pytest.mark.program("chromium")
+
 LEVELS = {"word": "Words", "line": "Lines", "paragraph": "Paragraphs"}
 
 

@@ -5,10 +5,7 @@ import io
 import pytest
 from text_distance import edits
 
-from samples.drawing import fonts
 from samples.drawing.columns import PAGES, draw
-
-pytestmark = pytest.mark.skipif(bool(fonts.missing()), reason="fonts not installed")
 
 
 def png(image):
@@ -18,7 +15,7 @@ def png(image):
 
 
 @pytest.mark.parametrize("sections", PAGES, ids=lambda sections: "-".join(str(section.columns) for section in sections))
-@pytest.mark.parametrize("degrees", [0, 2])
+@pytest.mark.parametrize("degrees", [0, pytest.param(2, marks=pytest.mark.full)])
 def test_columns_are_read_one_after_the_other(served, sections, degrees):
     drawn = draw(*sections)
     image = drawn.image.convert("RGB").rotate(degrees, expand=True, fillcolor=(255, 255, 255))

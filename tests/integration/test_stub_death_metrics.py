@@ -15,6 +15,8 @@ from ocdrnet_deploy.server import TritonServer
 
 PATIENCE_S = 60
 
+pytestmark = pytest.mark.full
+
 
 @pytest.fixture(scope="module")
 def server(served):

@@ -4,11 +4,13 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
+import pytest
 from sample_truth import SAMPLES, SMALL
 
 from benchmarks.cpu_time import model_of
 
 
+@pytest.mark.full
 def test_a_server_for_throughput_reads_what_the_default_one_reads(serve_built, read_alone):
     names = SMALL * 4
     with serve_built("--profile", "throughput") as server:

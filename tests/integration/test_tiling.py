@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 import pytest
 from PIL import Image, ImageDraw, ImageFont
-from test_eval_floors import EVAL, needs_images
+from test_eval_floors import EVAL
 
 from ocdrnet_client import Client
 from ocdrnet_ops.cards import read_detector_card
@@ -75,6 +75,7 @@ def patient(served):
         yield made
 
 
+@pytest.mark.full
 def test_a_line_over_a_seam_is_one_line(patient, page_and_lines):
     page, lines = page_and_lines
     begin = time.monotonic()
@@ -84,6 +85,7 @@ def test_a_line_over_a_seam_is_one_line(patient, page_and_lines):
     assert (answer.width, answer.height) == SIZE
 
 
+@pytest.mark.full
 def test_large_headline_and_small_print_are_each_read_once(patient):
     page = Image.new("RGB", SIZE, "white")
     draw_centered(page, (2800, 700), "MORNING", 820)  # letters 600 pixels high
@@ -94,6 +96,7 @@ def test_large_headline_and_small_print_are_each_read_once(patient):
     assert texts(answer) == Counter(["MORNING", *small])
 
 
+@pytest.mark.full
 def test_small_picture_is_read_the_same_with_tiling_off_and_auto(client, page_and_lines):
     page = Image.open(io.BytesIO(page_and_lines[0])).crop((0, 0, 1400, 900))
     answers = [client.read(jpeg(page), tiling=tiling) for tiling in ("auto", "off")]
@@ -128,7 +131,7 @@ def words_of(page):
     return sum((words(line.text) for line in page.lines), Counter())
 
 
-@needs_images
+@pytest.mark.images
 def test_words_of_photos_are_read_in_their_mosaic(patient):
     count = COLUMNS * ROWS
     groups = [range(first, first + count) for first in range(1, 60, count)]
@@ -171,7 +174,8 @@ class PeakMemory:
         return sum(process.memory_full_info().pss for process in family)
 
 
-@pytest.mark.parametrize("kind", ["page", pytest.param("mosaic", marks=needs_images)])
+@pytest.mark.full
+@pytest.mark.parametrize("kind", ["page", pytest.param("mosaic", marks=pytest.mark.images)])
 def test_memory_is_bounded(serve_built, page_and_lines, kind):
     image = page_and_lines[0] if kind == "page" else mosaic(1)
     with (

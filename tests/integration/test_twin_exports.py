@@ -34,6 +34,7 @@ def inspected(tmp_path):
     return inspect
 
 
+@pytest.mark.full
 def test_own_exports_are_served_with_the_cards_proposed(inspected, serve_built):
     detector, detector_card = inspected(with_free_size(detector_twin(DETECTOR)), "my-detector")
     recognizer, recognizer_card = inspected(recognizer_twin(RECOGNIZER), "my-recognizer")

@@ -19,6 +19,7 @@ from ocdrnet_deploy.repository.configs import read_config
 
 # Every detector with a recognizer, and every recognizer with a detector.
 PAIRS = list(zip(DETECTORS, cycle(RECOGNIZERS), strict=False))
+QUICK = PAIRS[-1:]  # the newest detector
 
 BOX_TOLERANCE = 8  # pixels: two of the version-1 twin's map, which has a quarter of the resolution
 
@@ -50,8 +51,15 @@ def test_every_network_on_ngc_has_a_twin():
 @pytest.mark.parametrize(
     ("detector", "recognizer"),
     [
-        pytest.param(d, r, id=f"{d.name}+{r.name}", marks=[pytest.mark.deformable] if d.deformable else [])
-        for d, r in PAIRS
+        pytest.param(
+            *pair,
+            id="+".join(version.name for version in pair),
+            marks=[
+                *([pytest.mark.deformable] if pair[0].deformable else []),
+                *([] if pair in QUICK else [pytest.mark.full]),
+            ],
+        )
+        for pair in PAIRS
     ],
 )
 def test_drawn_texts_are_read_back(brought, serve_built, detector, recognizer):

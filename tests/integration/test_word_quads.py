@@ -1,15 +1,11 @@
 """Words of lines at any angle: where they stand, and that they are their line."""
 
 import numpy as np
-import pytest
 from sample_truth import overlap
 
-from samples.drawing import fonts
 from samples.drawing.canvas import Canvas, Style
 from samples.drawing.fonts import Face
 from samples.drawing.geometry import homography, project, rectangle, rotated
-
-pytestmark = pytest.mark.skipif(bool(fonts.missing()), reason="fonts not installed")
 
 ANGLES = range(0, 360, 30)
 SIDE = 900

@@ -1,6 +1,5 @@
 """Every alert on synthetic series, by promtool: it fires where it should and is silent where it should not."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,7 +11,6 @@ RULES = Path(__file__).parents[2] / "deploy/monitoring/rules.yaml"
 CASES = [*TRITON, *KUBERNETES, *THROUGH_GATEWAY]
 GROUPS = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
 ALERTS = {rule["alert"]: rule for group in GROUPS for rule in group["rules"] if "alert" in rule}
-needs_promtool = pytest.mark.skipif(not shutil.which("promtool"), reason="needs promtool, of Debian's prometheus")
 
 
 def expected(case):
@@ -35,7 +33,7 @@ def promtool_file(case):
     return {"rule_files": [str(RULES)], "evaluation_interval": "1m", "group_eval_order": order, "tests": [test]}
 
 
-@needs_promtool
+@pytest.mark.program("promtool")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.alert}: {case.what}")
 def test_alert_on_synthetic_series(case, tmp_path):
     file = tmp_path / "test.yaml"
@@ -49,7 +47,7 @@ def test_every_alert_is_seen_firing_and_silent():
         assert {f"Ocdrnet{case.alert}" for case in CASES if bool(case.fires) is fires} == set(ALERTS)
 
 
-@needs_promtool
+@pytest.mark.program("promtool")
 def test_promtool_accepts_the_rules():
     done = subprocess.run(
         ["promtool", "check", "rules", "--lint-fatal", RULES], capture_output=True, text=True, check=False

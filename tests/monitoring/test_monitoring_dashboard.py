@@ -3,7 +3,6 @@
 import itertools
 import json
 import re
-import shutil
 import subprocess
 
 import pytest
@@ -105,7 +104,7 @@ def test_limits_are_those_of_the_alerts_and_of_the_chart():
     assert {limits[name] for name in ("Longest queue", "Queue by step", "What the autoscaler sees")} == {target}
 
 
-@pytest.mark.skipif(not shutil.which("promtool"), reason="needs promtool, of Debian's prometheus")
+@pytest.mark.program("promtool")
 def test_queries_are_promql(tmp_path):
     exprs = [target["expr"].replace("$__rate_interval", "1m") for target in TARGETS]
     rules = [{"record": f"panel:{number}", "expr": expr} for number, expr in enumerate(exprs)]
@@ -115,7 +114,7 @@ def test_queries_are_promql(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.skipif(not shutil.which("promtool"), reason="needs promtool, of Debian's prometheus")
+@pytest.mark.program("promtool")
 def test_prometheus_takes_the_configuration_of_compose(tmp_path):
     config = (HERE / "prometheus.yml").read_text(encoding="utf-8")
     assert "[/etc/prometheus/rules.yaml]" in config

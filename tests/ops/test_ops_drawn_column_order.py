@@ -5,10 +5,7 @@ import pytest
 
 from ocdrnet_ops.paragraphs import paragraphs
 from ocdrnet_ops.reading_order import reading_order
-from samples.drawing import fonts
 from samples.drawing.columns import PAGES, draw
-
-pytestmark = pytest.mark.skipif(bool(fonts.missing()), reason="fonts not installed")
 
 
 @pytest.fixture(

@@ -137,6 +137,7 @@ print(sum(answer["pred"].max() for answer in answers))
 """
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("runtime", ENGINES)
 def test_the_first_run_of_a_process_may_be_on_many_threads_at_once(doubling, runtime):
     command = [sys.executable, "-c", FIRST_RUN_ON_MANY_THREADS, doubling, runtime]

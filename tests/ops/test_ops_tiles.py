@@ -120,6 +120,7 @@ def test_scale_is_the_largest_that_the_limit_allows(height, width, card, max_til
     assert grid.count == count
 
 
+@pytest.mark.full
 def test_hundred_megapixels_stay_within_the_limit():
     found = tiled(np.zeros((10_000, 10_000, 3), np.uint8), tiling="auto")
     assert len(found.tiles) <= 64

@@ -87,6 +87,7 @@ def test_rotated_has_text_upright_slanted_and_running_both_ways_up():
     assert {0, 15, -30, 45, 90, -90} <= angles
 
 
+@pytest.mark.full
 def test_redrawing_gives_the_same_truth(tmp_path):
     run = subprocess.run(
         [sys.executable, "-m", "samples.draw", str(tmp_path)],

@@ -18,12 +18,12 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import onnx.version_converter
-import openvino as ov
 
 from ocdrnet_deploy.errors import BuildError
 from ocdrnet_deploy.networks.prepare import PreparedDetector, PreparedRecognizer
 from ocdrnet_deploy.quantize.calibration import calibration_images, network_inputs
 from ocdrnet_deploy.tensorrt.half import pipeline_nodes
+from ocdrnet_triton.quiet_openvino import openvino as ov
 
 _OPSET = 17  # QuantizeLinear has a scale for each channel from 13 on; the default networks are written in 11
 

@@ -50,6 +50,7 @@ def test_the_readme_counts_the_words():
         assert f"| `{case.name}` | {count} |" in text
 
 
+@pytest.mark.full
 def test_redrawing_gives_the_same_truth(tmp_path):
     run = subprocess.run(
         [sys.executable, "-c", DRAW, tmp_path], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120

@@ -47,6 +47,7 @@ def test_detector_equals_its_reference_on_random_images(normalization):
     assert map_difference(random_images(200 if normalization == "tao" else 20, HEIGHT, WIDTH), normalization) <= 1 / 255
 
 
+@pytest.mark.images
 def test_detector_equals_its_reference_on_real_images():
     assert map_difference(stretched(real_images(), HEIGHT, WIDTH)) <= 1 / 255
 
@@ -82,6 +83,7 @@ def test_recognizer_equals_its_reference(height, width, decoder, classes, dtype)
     assert_ids_equal(pictures, height, width, decoder, classes, IDS[dtype])
 
 
+@pytest.mark.images
 @pytest.mark.parametrize(("height", "width", "decoder", "classes"), [(32, 100, "ctc", 37), (64, 200, "attention", 63)])
 def test_recognizer_equals_its_reference_on_real_images(height, width, decoder, classes):
     pictures = stretched(real_images(), height, width, cv2.INTER_CUBIC)

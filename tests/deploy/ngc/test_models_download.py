@@ -91,6 +91,7 @@ def command_lines():
             continue
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("from_file", [True, False])
 def test_key_is_seen_nowhere(ngc, cache, environment, tmp_path, from_file):
     more = []

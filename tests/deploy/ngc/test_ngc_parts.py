@@ -96,6 +96,7 @@ def test_progress_starts_the_count_of_failures_anew():
         ("²", None, None),
         (None, None, None),
     ],
+    ids=["seconds", "date", "a word", "no digit", "nothing"],  # not the date: every process has to name a test alike
 )
 def test_retry_after_as_number_and_date(header, low, high):
     headers = {} if header is None else {"Retry-After": header}

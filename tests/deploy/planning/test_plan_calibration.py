@@ -19,6 +19,7 @@ def station(pipeline, name):
 
 
 # Rates at which a quarter to a half of the cores are used, as at the first step of a staircase.
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("cores", "rate", "boxes"),
     [(2, 3.5, (2, 8)), (2, 0.9, (20, 60)), (8, 4.0, (2, 8))],
@@ -44,6 +45,7 @@ def test_waiting_for_cores_is_taken_out_of_measured_times(monkeypatch):
     assert found.station_load(station(found, "ocdnet")) == pytest.approx(own, rel=0.04)
 
 
+@pytest.mark.full
 def test_the_spread_of_latencies_tells_how_size_counts(monkeypatch):
     """Pictures of four times the pixels: either all the same to the detector, or four times its work."""
     pixels = (400, 1600)

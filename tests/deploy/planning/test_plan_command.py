@@ -49,6 +49,7 @@ def test_a_plan(results):
     assert {"ocdnet", "ocrnet", "text_decode"} <= set(steps)
 
 
+@pytest.mark.full
 def test_json_says_the_same(results):
     found = json.loads(run("--measured", results, *BASIC, "--json").stdout)
     assert found["replicas"] * found["knee_rate"] >= 20
@@ -58,6 +59,7 @@ def test_json_says_the_same(results):
     assert found != json.loads(run("--measured", results, *BASIC, "--json", "--seed", "2").stdout)
 
 
+@pytest.mark.full
 def test_boxes_and_cores(results):
     plain, dense, large = (
         json.loads(run("--measured", results, *BASIC, "--json", *more).stdout)
@@ -83,6 +85,7 @@ def test_a_gpu_says_what_is_measured_and_what_is_not(results):
     assert "service times" not in found.stdout
 
 
+@pytest.mark.full
 def test_how_cpu_time_falls_counts_with_the_networks_on_the_cores_only(results, tmp_path):
     high = step(5.0)
     high["server_cpu_s"] = {name: 0.8 * seconds for name, seconds in high["server_cpu_s"].items()}
@@ -106,6 +109,7 @@ def test_a_measured_gpu(results):
     assert found["cores_per_gpu"] == pytest.approx(python / (1 / 500 + 6 / 5000))
 
 
+@pytest.mark.full
 def test_a_knee(results):
     found = run("--measured", results, "--knee")
     assert found.exit_code == 0, found.output
@@ -116,6 +120,7 @@ def test_a_knee(results):
     assert as_json["error"] == pytest.approx(as_json["predicted_rate"] / 5 - 1)
 
 
+@pytest.mark.full
 def test_within(results, tmp_path):
     predicted = json.loads(run("--measured", results, "--knee", "--json").stdout)["predicted_rate"]
     for factor, code in ((1.15, 0), (0.87, 0), (1.3, 1), (0.7, 1)):
@@ -131,6 +136,7 @@ def test_warnings_go_to_stderr(tmp_path):
     assert json.loads(found.stdout)["warnings"]
 
 
+@pytest.mark.full
 def test_the_generators_core_time_is_not_planned_for(tmp_path):
     """It is part of what was measured, and so of --knee, but not of a server in service."""
     busy = written(tmp_path / "busy.json", result(steps=[step(2.0, lateness={"cpu_share": 0.2}), step(5.0)]))

@@ -39,6 +39,7 @@ def test_a_knee_without_a_queue_is_searched_no_further():
     assert knee_of(one_station(instances=10**9), 0.4, LOAD) > 100
 
 
+@pytest.mark.full
 def test_a_looser_limit_more_cores_and_less_work_never_lower_the_knee():
     knees = [knee_of(server(2), limit, LOAD) for limit in (0.5, 1.0, 2.0)]
     assert knees == sorted(knees)
@@ -78,12 +79,14 @@ def test_replicas_share_the_rate():
     assert detector.batch_rows > 1
 
 
+@pytest.mark.full
 def test_more_load_never_needs_fewer_replicas():
     counts = [plan_replicas(server(2), rate, 1.0, 5.0, LOAD).replicas for rate in (0.1, 10, 11, 100)]
     assert counts == sorted(counts)
     assert counts[0] == 1
 
 
+@pytest.mark.full
 def test_an_exact_knee_is_one_replica():
     pipeline = server(2)
     knee = knee_of(pipeline, 1.0, LOAD)
@@ -95,6 +98,7 @@ def test_a_step_with_one_slow_instance_is_the_bottleneck():
     assert plan_replicas(server(16, detector=(0.1, 0.1)), 7.0, 1.0, 5.0, LOAD).bottleneck == "ocdnet"
 
 
+@pytest.mark.full
 def test_more_boxes_cost_more_and_fewer_only_the_recognizer_less():
     pipeline = server(2)
     more, fewer = with_boxes(pipeline, 5.0, 10.0), with_boxes(pipeline, 5.0, 2.5)
@@ -160,6 +164,7 @@ def test_knees_are_compared_under_the_measured_limit_and_steps():
     assert load.quantile(pipeline, found.predicted_rate, 0.99) <= 1.0
 
 
+@pytest.mark.full
 def test_a_knee_of_short_steps_is_higher():
     """A step that is over before its queue has grown passes at rates that no server stands for long."""
     pipeline = calibrated_pipeline(parse_measurement(result()))

@@ -146,12 +146,14 @@ def test_building_for_the_cpu_again_leaves_no_plan(served):
     assert config(served, "ocrnet").backend == "python"
 
 
+@pytest.mark.full
 def test_building_plans_again_leaves_no_onnx(served):
     build_repository(served, "ppocrv6-small", "ppocrv6-small")
     build_repository(served, "ppocrv6-small", "ppocrv6-small", TENSORRT)
     assert not list((served / "ocrnet" / "1").glob("*.onnx"))
 
 
+@pytest.mark.full
 def test_cut_recognizer_has_a_plan_of_its_own(served, gpu_machine):
     whole = json.loads((served / "ocrnet" / "1" / "model.plan.json").read_text())
     build_repository(served, "ppocrv6-small", "ppocrv6-small", dataclasses.replace(TENSORRT, charset="latin"))

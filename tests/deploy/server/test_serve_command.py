@@ -9,6 +9,8 @@ from click.testing import CliRunner
 
 from ocdrnet_deploy.commands.serve import serve
 
+pytestmark = pytest.mark.triton
+
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_it_cleanly(run_serve, repository, all_gone, shared_memory_of, number):

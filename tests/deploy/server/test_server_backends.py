@@ -9,6 +9,8 @@ from ocdrnet_deploy.server.install import find_install, python_version
 
 FILES = {"libtriton_python.so", "triton_python_backend_utils.py", "triton_python_backend_stub"}
 
+pytestmark = pytest.mark.triton
+
 
 def names(folder):
     return {path.name for path in (folder / "python").iterdir()}

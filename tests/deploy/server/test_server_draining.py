@@ -71,6 +71,7 @@ def start_requests(url, count):
     return fates, all_done
 
 
+@pytest.mark.triton
 def test_a_stop_answers_what_was_accepted_over_grpc(ensemble, wait_until):
     with TritonServer(ensemble, exit_timeout_s=20) as server:
         fates, all_done = start_requests(server.addresses.grpc_url, 6)
@@ -79,6 +80,7 @@ def test_a_stop_answers_what_was_accepted_over_grpc(ensemble, wait_until):
     assert fates == [[7, 8, 9]] * 6
 
 
+@pytest.mark.triton
 def test_a_stop_waits_no_longer_than_it_may(ensemble, wait_until):
     with TritonServer(ensemble, exit_timeout_s=1) as server:
         fates, all_done = start_requests(server.addresses.grpc_url, 40)
@@ -90,6 +92,7 @@ def test_a_stop_waits_no_longer_than_it_may(ensemble, wait_until):
     assert len([fate for fate in fates if fate != [7, 8, 9]]) > 20
 
 
+@pytest.mark.triton
 def test_a_late_request_is_told_to_come_back(ensemble):
     with TritonServer(ensemble) as server:
         assert drain(server.addresses.http_url, server._repository_key, 5)
@@ -101,6 +104,7 @@ def test_a_late_request_is_told_to_come_back(ensemble):
     assert isinstance(from_triton(refused.value, "here"), ServerUnavailableError)
 
 
+@pytest.mark.triton
 def test_nobody_else_may_unload_a_model(repository):
     with TritonServer(repository) as server:
         url = f"{server.addresses.http_url}/v2/repository/models/ocdrnet/unload"
@@ -142,6 +146,7 @@ def test_waiting_ends_when_no_request_keeps_the_ensemble(monkeypatch):
     assert asked == ["http://there/v2/repository/models/ocdrnet/unload", *["http://there/v2/repository/index"] * 4]
 
 
+@pytest.mark.triton
 def test_only_an_answer_without_fault_is_one(repository):
     with TritonServer(repository) as server, pytest.raises(OSError, match=r"40[04]"):
         ask(f"{server.addresses.http_url}/v2/models/other/ready", 5)

@@ -80,3 +80,29 @@ def test_a_python_without_a_stub_is_refused_before_triton_is_looked_for(monkeypa
     monkeypatch.setattr(interpreter, "describe", lambda kept: Interpreter("/p", (3, 13), "/lib"))
     with pytest.raises(errors.UnsupportedPythonError, match=r"Python 3\.13 .*3\.10 to 3\.12"):
         interpreter.libpython_folders()
+
+
+@pytest.mark.triton
+def test_triton_is_found_without_importing_its_package():
+    found = install.find_install()
+    assert found.binary.is_file()
+    assert install.find_stub(found).parent.name == install.python_version()
+    assert "pytriton" not in sys.modules
+
+
+def test_a_missing_triton_names_the_extra(monkeypatch):
+    monkeypatch.setattr(metadata, "version", refuse_distribution)
+    with pytest.raises(errors.TritonNotInstalledError, match=r"pip install 'ocdrnet\[serve\]'"):
+        install.find_install()
+
+
+def test_an_incomplete_triton_names_the_missing_file(monkeypatch, tmp_path):
+    monkeypatch.setattr(install, "_package_folder", lambda: tmp_path / "pytriton")
+    with pytest.raises(errors.TritonNotInstalledError, match=r"incomplete: no .*tritonserver"):
+        install.find_install()
+
+
+@pytest.mark.triton
+def test_a_python_without_a_stub_is_told_which_have_one(python_3_14):
+    with pytest.raises(errors.UnsupportedPythonError, match=r"Python 3\.14, only for 3\.8, 3\.9, 3\.10"):
+        install.find_stub(install.TritonInstall("0", install.find_install().root, Path()))

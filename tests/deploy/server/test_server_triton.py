@@ -13,6 +13,8 @@ from ocdrnet_deploy.errors import RepositoryNotBuiltError, TritonDiedError
 from ocdrnet_deploy.server import TritonServer
 from ocdrnet_deploy.server.shared_memory import SHARED_MEMORY
 
+pytestmark = pytest.mark.triton
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, cache):

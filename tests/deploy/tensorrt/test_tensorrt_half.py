@@ -216,6 +216,7 @@ def test_recognizers_twin_in_fp16_reads_the_same(tmp_path, monkeypatch, name):
     assert np.mean(whole != half) <= 0.03
 
 
+@pytest.mark.full
 def test_default_networks_in_fp16_find_and_read_the_same():
     """On the samples; docs/tensorrt.md has the figures of the 86 evaluation images."""
     detector, recognizer = prepare("detector"), prepare("recognizer")

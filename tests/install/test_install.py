@@ -1,6 +1,6 @@
 """The installer's decisions, with Pythons, package managers and mirrors that are small programs of the test's own.
 
-Whole installations, on fresh machines, are run by tests/machines.
+Whole installations, on fresh machines, are run by .ci/fresh_machines.py.
 """
 
 import importlib.util

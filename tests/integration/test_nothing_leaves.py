@@ -21,7 +21,7 @@ from pathlib import Path
 from ocdrnet_client import Client
 from ocdrnet_deploy.server import TritonServer
 with TritonServer(Path(sys.argv[1]), ready_timeout_s=400) as server, Client(server.addresses.grpc_url) as client:
-    assert client.read(sys.argv[2], timeout_s=200).lines
+    assert client.read(sys.argv[2], timeout=200).lines
 """
 BUILD = """
 import sys
@@ -66,6 +66,7 @@ def test_the_watch_sees_a_look_up(tmp_path):
 
 @needs_strace
 @pytest.mark.full
+@pytest.mark.triton
 def test_a_start_a_reading_and_a_stop_stay_on_this_machine(tmp_path):
     repository = tmp_path / "repository"
     build_repository(repository, DEFAULT, DEFAULT)
@@ -95,12 +96,7 @@ assert "openvino.tools.ovc.telemetry_stub" in sys.modules
 def test_openvino_is_imported_in_one_place():
     """Elsewhere it could be imported first, with its telemetry."""
     checkout = Path(__file__).parents[2]
-    sources = [
-        path
-        for folder in ("python_backend", "client", "deploy", "gateway")
-        for path in checkout.glob(f"{folder}/**/*.py")
-    ]
-    found = [
-        path.name for path in sources if re.search(r"^\s*(import|from) openvino\b", path.read_text(), re.MULTILINE)
-    ]
-    assert found == ["quiet_openvino.py"]
+    folders = [checkout / name for name in ("python_backend", "client", "deploy", "gateway")]
+    ours = [path for folder in folders for path in folder.rglob("*.py")]
+    imports = re.compile(r"^\s*(import|from) openvino\b", re.MULTILINE)
+    assert [path.name for path in ours if imports.search(path.read_text())] == ["quiet_openvino.py"]

@@ -40,6 +40,7 @@ class TritonPythonModel:
         ctypes.PyDLL(None).usleep(hold_ms * 1000)  # PyDLL keeps Python's lock, as a long computation may
         return {"OUT": tensor(request, "IN")[:1].copy()}
 """
+pytestmark = pytest.mark.triton
 STALL_S = 1.4  # Triton gives a step up after 1 s
 
 

@@ -8,6 +8,7 @@ import tritonclient.grpc as triton
 from ocdrnet_deploy.server import TritonServer
 from ocdrnet_deploy.server.shared_memory import SHARED_MEMORY
 
+pytestmark = pytest.mark.triton
 ODD = ["with space", """it's "Größe 大"; $HOME & (a)\t[b]* `true`"""]
 
 

@@ -55,7 +55,11 @@ def addresses(code, home, *arguments):
 
 
 def outside(found):
-    return {(port, address) for port, address in found if not address.startswith("127.") and address != "::1"}
+    return {
+        (port, address)
+        for port, address in found
+        if not address.removeprefix("::ffff:").startswith("127.") and address != "::1"
+    }
 
 
 @needs_strace

@@ -61,7 +61,7 @@ class Client:
         self._timeout = as_timeout(timeout)
         self._retry = retry
         self._closed = threading.Event()
-        self._transport = transport or open_transport(self._address, headers or {})
+        self._transport = transport or open_transport(self._address, headers or {}, model)
 
     def __enter__(self) -> Client:
         return self

@@ -41,7 +41,12 @@ class Address:
     more: tuple[Address, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.scheme}://{self.target}" + (f" ({self.ip})" if self.ip not in ("", self.host) else "")
+        return self.url + (f" ({self.ip})" if self.ip not in ("", self.host) else "")
+
+    @property
+    def url(self) -> str:
+        """As it was read; it says nothing of `ip`."""
+        return f"{self.scheme}://{self.target}"
 
     @property
     def target(self) -> str:

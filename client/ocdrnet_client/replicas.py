@@ -198,9 +198,10 @@ def none_in_time(address: Address) -> RequestTimeoutError:
 
 
 def _has_proxy(address: Address) -> bool:
-    """A proxy looks the name up, and chooses among its addresses; gRPC goes through one, our HTTP does not."""
-    if address.is_http or address.is_loopback:
+    """A proxy of the environment looks the name up, and chooses among its addresses."""
+    if address.is_loopback:
         return False
-    # The variables that gRPC heeds, `environment_variables.md` in its repository.
     proxies = getproxies()
-    return any(kind in proxies for kind in ("grpc", "https", "http")) and not proxy_bypass(address.host)
+    # gRPC takes the first of these, `environment_variables.md` in its repository.
+    kinds = (address.scheme,) if address.is_http else ("grpc", "https", "http")
+    return any(kind in proxies for kind in kinds) and not proxy_bypass(address.host)

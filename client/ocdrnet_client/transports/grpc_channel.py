@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -12,7 +13,7 @@ from tritonclient.utils import InferenceServerException
 from ocdrnet_client.address import Address
 from ocdrnet_client.error_mapping import from_triton
 from ocdrnet_client.errors import ClientClosedError
-from ocdrnet_client.replicas import SILENCE_S
+from ocdrnet_client.replicas import SILENCE_S, has_replicas, look_up
 
 _UNLIMITED = -1
 # A ping within 300 s of another is a strike to a Triton with its defaults, and the third strike ends the connection
@@ -29,9 +30,16 @@ def channel_target(address: Address) -> str:
     return f"ipv6:[{address.ip}]:{address.port}" if ":" in address.ip else f"ipv4:{address.ip}:{address.port}"
 
 
-def channel_arguments(address: Address) -> list[tuple[str, int | str]]:
-    """Options of a gRPC channel to one server, as named in grpc's `grpc_types.h`."""
-    silence_ms = round(1000 * SILENCE_S) if address.ip else _LONE_SILENCE_MS
+def channel_arguments(address: Address, *, has_others: bool | None = None) -> list[tuple[str, int | str]]:
+    """Options of a gRPC channel, as named in grpc's `grpc_types.h`.
+
+    Args:
+        address: of one server.
+        has_others: other servers can be asked when this one is silent; by default where the address has an `ip`.
+    """
+    silence_ms = (
+        round(1000 * SILENCE_S) if (bool(address.ip) if has_others is None else has_others) else _LONE_SILENCE_MS
+    )
     arguments: list[tuple[str, int | str]] = [
         ("grpc.max_send_message_length", _UNLIMITED),
         ("grpc.max_receive_message_length", _UNLIMITED),
@@ -53,6 +61,30 @@ def channel_arguments(address: Address) -> list[tuple[str, int | str]]:
         arguments.append(("grpc.min_reconnect_backoff_ms", 2000))
     # gRPC obeys http_proxy even for this machine's own address, where no proxy can help.
     return [*arguments, ("grpc.enable_http_proxy", 0)] if address.is_loopback or address.ip else arguments
+
+
+def round_robin_channel(address: Address) -> tuple[str, list[tuple[str, int | str]]]:
+    """Target and options of one channel to all servers of an address, by gRPC's own `round_robin`.
+
+    For a caller that wants nothing but its requests spread: it asks no server whether it is ready, see
+    `ocdrnet_client.replicas`, and a failed request fails. Blocks while a list of several addresses is looked up.
+
+    Raises:
+        ServerUnavailableError: no name of a list leads anywhere.
+    """
+    if not has_replicas(address):
+        return address.target, channel_arguments(address)
+    arguments = [
+        *channel_arguments(address, has_others=True),
+        ("grpc.service_config", json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})),
+        ("grpc.dns_min_time_between_resolutions_ms", 1000),
+    ]
+    if not address.more:
+        return address.target, arguments
+    found = [channel_target(each).partition(":") for each in look_up(address)]
+    # gRPC takes a list of addresses, all of one family.
+    family = found[0][0]
+    return f"{family}:{','.join(at for kind, _, at in found if kind == family)}", arguments
 
 
 def metadata(headers: Mapping[str, str]) -> dict[str, str]:

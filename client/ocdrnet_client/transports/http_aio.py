@@ -44,6 +44,22 @@ class _PinnedResolver(AbstractResolver):
         """Nothing to release."""
 
 
+def http_client(address: Address) -> InferenceServerClient:
+    """A client of tritonclient for one server, without a limit of time of its own."""
+    # Without a context tritonclient turns the check of certificates off.
+    context = ssl.create_default_context() if address.is_secure else None
+    client = InferenceServerClient(address.target, ssl=address.is_secure, ssl_context=context, conn_timeout=None)
+    if address.ip:
+        # tritonclient has no argument for it. Its own session has no connection yet, so nothing is left open.
+        client._stub.detach()
+        client._stub = aiohttp.ClientSession(
+            connector=pinned_connector(address),
+            timeout=aiohttp.ClientTimeout(total=None),
+            auto_decompress=False,
+        )
+    return client
+
+
 def pinned_connector(address: Address, connections: int = _CONNECTIONS) -> aiohttp.TCPConnector:
     """Connects to `address.ip`, whatever the url's host; that one stays in the Host header and in the certificate.
 
@@ -78,18 +94,7 @@ class AsyncHttpTransport:
     def __init__(self, address: Address, headers: Mapping[str, str]) -> None:
         self._address = address
         self._headers = dict(headers)
-        self._client: Any = InferenceServerClient(
-            address.target,
-            ssl=address.is_secure,
-            # Without a context tritonclient turns the check of certificates off.
-            ssl_context=ssl.create_default_context() if address.is_secure else None,
-            conn_timeout=None,
-        )
-        if address.ip:
-            # tritonclient has no argument for it. Its own session has no connection yet, so nothing is left open.
-            session = aiohttp.ClientSession(connector=pinned_connector(address), auto_decompress=False)
-            self._client._stub.detach()
-            self._client._stub = session
+        self._client: Any = http_client(address)
 
     async def infer(self, request: InferRequest, timeout: float | None) -> Tensors:
         """One POST; `timeout` covers it from the connection to the last byte."""

@@ -21,6 +21,7 @@ from ocdrnet_client.replicas import (
     NotReadyError,
     Replica,
     Rota,
+    has_replicas,
     is_away,
     look_up,
     none_in_time,
@@ -46,7 +47,10 @@ C = TypeVar("C", bound=Connection)
 
 
 class AsyncReplicas(Generic[C]):
-    """Connections to all servers of an address, kept up to date. It belongs to the loop of its first use."""
+    """Connections to all servers of an address, kept up to date. It belongs to the loop of its first use.
+
+    An address of one server alone is used as it is.
+    """
 
     def __init__(self, address: Address, model: str, connect: Callable[[Address], C]) -> None:
         """Look up and connect with the first use.
@@ -154,7 +158,11 @@ class AsyncReplicas(Generic[C]):
     def _wake(self) -> int:
         self._used = time.monotonic()
         self._awake.set()
-        if not self._tasks and not self._is_closed:
+        if not has_replicas(self._address):
+            # The only one needs no watching: it is asked whatever it would say.
+            for replica in self._rota.update([self._address], self._connect):
+                replica.ready = True
+        elif not self._tasks and not self._is_closed:
             self._begin(self._keep_looking_up())
         elif not self._rota.replicas:
             self._look_up_now.set()

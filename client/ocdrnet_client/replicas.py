@@ -8,7 +8,7 @@ gRPC has a `round_robin` of its own. It is not enough before Triton, as seen wit
 - Its keepalive pings notice a dead node only if they are more frequent than Triton's defaults allow: more than two
   within five minutes, without an answer between them, and Triton ends the connection with `too_many_pings`.
 
-So each server has a connection of its own here, and is asked twice a second whether the model is ready. That question
+So each server has a connection of its own here, and is asked every 0.4 s whether the model is ready. That question
 does three things: a server that says no, or nothing, gets no request; a request under way has company on its
 connection, so that the kernel notices when nothing is acknowledged any more (TCP_USER_TIMEOUT); and a server that has
 come back is noticed.
@@ -36,8 +36,8 @@ C = TypeVar("C")
 
 # With these a server that vanishes without a word is noticed within 2 s: at most PAUSE_S until the next question, and
 # SILENCE_S without an acknowledgement.
-PAUSE_S = 0.5
-SILENCE_S = 1.2
+PAUSE_S = 0.4
+SILENCE_S = 1.0
 # Between two look-ups of a name. CoreDNS lets an answer of a cluster's own name live for 5 s (plugin `kubernetes`).
 LOOK_UP_S = 4.0
 LEAST_LOOK_UP_S = 1.0  # also where a server has just failed

@@ -1,7 +1,7 @@
 """Three machines behind one name, as a headless Service of Kubernetes has them: network namespaces on one bridge.
 
-The bridge's own namespace holds the caller and a name server. A machine is cut off by taking its cable out of the bridge:
-no packet arrives any more, and nothing says so.
+The bridge's own namespace holds the caller and a name server. A machine is cut off by taking its cable out of the
+bridge: no packet arrives any more, and nothing says so.
 """
 
 import contextlib
@@ -158,10 +158,11 @@ class Hosts:
 class Load:
     """A caller that sends pictures all the time, and what became of each; a context manager."""
 
-    def __init__(self, hosts, kind, callers=6):
+    def __init__(self, hosts, kind, callers=6, ms=40):
         url = f"http://{NAME}:{HTTP_PORT}" if "http" in kind else f"grpc://{NAME}:{GRPC_PORT}"
 
-        self._process = hosts.run(str(HERE / "replica_load.py"), kind, url, str(callers))
+        self.callers = callers
+        self._process = hosts.run(str(HERE / "replica_load.py"), kind, url, str(callers), str(ms))
         self.results = []
         self._listener = threading.Thread(target=self._listen, daemon=True)
 

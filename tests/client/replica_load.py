@@ -1,7 +1,7 @@
-"""Sends pictures until its input ends: KIND, URL, CALLERS. Prints a line of JSON for each when it is answered.
+"""Sends pictures until its input ends: KIND, URL, CALLERS, MS. Prints a line of JSON for each when it is answered.
 
-Every caller sends the next picture when the last is answered. KIND: grpc-blocking, grpc-awaited, http-blocking,
-http-awaited, grpc-gateway, http-gateway, grpc-loadtest, http-loadtest.
+Every caller sends the next picture, which takes the server MS, when the last is answered. KIND: grpc or http,
+and after a dash blocking, awaited, gateway or loadtest.
 """
 
 import asyncio
@@ -13,13 +13,13 @@ import time
 
 from ocdrnet_client import AsyncClient, Client
 
-kind, url, callers = sys.argv[1], sys.argv[2], int(sys.argv[3])
+kind, url, callers, ms = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4].encode()
 over = threading.Event()
 numbers = itertools.count(1)
 
 
 def picture(number):
-    return b"40 " + bytes(number % 1000 + 1)
+    return ms + b" " + bytes(number % 1000 + 1)
 
 
 def report(number, begin, width=None, fault=None):
@@ -100,7 +100,7 @@ def loadtest():
     async def run():
         address = Address.parse(url)
         sender = open_sender(api_of(address, None), SendSettings(address))
-        sent = Picture("one.jpg", b"40 ", 1, 1)
+        sent = Picture("one.jpg", ms + b" ", 1, 1)
 
         async def read(number):
             reply = await sender.send(sent)

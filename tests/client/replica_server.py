@@ -1,7 +1,7 @@
 """Runs Triton's stand-ins for gRPC and HTTP: IP, JOURNAL. A line of the journal is the moment of a request.
 
-It is not ready while JOURNAL with the suffix `.unready` exists. A picture's bytes say how many milliseconds it takes; the
-page is as wide as the picture has bytes.
+It is not ready while JOURNAL with the suffix `.unready` exists. A picture's bytes begin with the milliseconds that it
+takes; the page is as wide as the picture has bytes.
 """
 
 import sys
@@ -21,7 +21,7 @@ from tritonclient.grpc import service_pb2_grpc
 from ocdrnet_client import Page
 
 ip, path = sys.argv[1:]
-journal, unready = Path(path).open("a"), Path(path).with_suffix(".unready")
+journal, unready = Path(path), Path(path).with_suffix(".unready")
 
 
 class Journaled(Model):
@@ -29,8 +29,8 @@ class Journaled(Model):
         return not unready.exists()
 
     def infer(self, request):
-        journal.write(f"{time.monotonic()}\n")
-        journal.flush()
+        with journal.open("a") as lines:
+            lines.write(f"{time.monotonic()}\n")
         if unready.exists():
             raise Refused(grpc.StatusCode.INTERNAL, "the stub is dead")
         time.sleep(int(request.image.split(b" ")[0]) / 1e3)

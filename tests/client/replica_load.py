@@ -100,7 +100,7 @@ def loadtest():
     async def run():
         address = Address.parse(url)
         sender = open_sender(api_of(address, None), SendSettings(address))
-        sent = Picture("one.jpg", ms + b" ", 1, 1)
+        sent = Picture("one.jpg", 1, 1, ms + b" ")
 
         async def read(number):
             reply = await sender.send(sent)

@@ -54,7 +54,8 @@ def http_client(address: Address) -> InferenceServerClient:
         client._stub.detach()
         client._stub = aiohttp.ClientSession(
             connector=pinned_connector(address),
-            timeout=aiohttp.ClientTimeout(total=None),
+            # TCP_USER_TIMEOUT does not count while a connection is made.
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=SILENCE_S),
             auto_decompress=False,
         )
     return client
@@ -126,6 +127,9 @@ class AsyncHttpTransport:
     async def _bounded(self, call: Awaitable[T], timeout: float | None) -> T:
         try:
             return await asyncio.wait_for(call, timeout)
+        except aiohttp.ConnectionTimeoutError as error:
+            # Also an asyncio.TimeoutError, but not the caller's.
+            raise describe(ServerUnavailableError, str(error), self._address) from None
         except asyncio.TimeoutError:
             raise describe(RequestTimeoutError, f"{timeout:.3g} s have passed", self._address) from None
         except InferenceServerException as error:

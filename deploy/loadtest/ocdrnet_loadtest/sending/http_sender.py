@@ -12,6 +12,7 @@ import aiohttp
 
 from ocdrnet_client.address import Address
 from ocdrnet_client.errors import OcdrnetError, RequestTimeoutError, ServerUnavailableError
+from ocdrnet_client.replicas import SILENCE_S
 from ocdrnet_client.transports.http_aio import pinned_connector
 from ocdrnet_client.transports.replicated_aio import AsyncReplicas
 from ocdrnet_loadtest.pictures import Picture
@@ -31,7 +32,7 @@ class HttpConnection:
         connector = pinned_connector(address, 0) if address.ip else aiohttp.TCPConnector(limit=0)
         # A proxy of the environment cannot reach this machine's own address; and it chooses the server itself.
         trust_env = not (address.ip or address.is_loopback)
-        timeout = aiohttp.ClientTimeout(total=settings.timeout_s)
+        timeout = aiohttp.ClientTimeout(total=settings.timeout_s, sock_connect=SILENCE_S if address.ip else None)
         self.session = aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=trust_env)
 
     async def is_model_ready(self, model: str, timeout: float | None) -> bool:
@@ -139,6 +140,9 @@ async def _posted(
     try:
         async with server.connection.session.post(server.connection.url + path, data=body, headers=headers) as response:
             answer = await response.read()
+    except aiohttp.ConnectionTimeoutError:
+        is_away = True
+        return Reply(NO_CONNECTION)
     except (asyncio.TimeoutError, TimeoutError):
         return Reply(TIMED_OUT)
     except (aiohttp.ClientError, OSError):

@@ -11,7 +11,7 @@ from replica_hosts import Hosts, Load, until, why_not
 KINDS = ["grpc-blocking", "grpc-awaited", "http-blocking", "http-awaited", "grpc-gateway", "http-gateway"]
 # A request under way on a machine that goes silent is with another one within 2 s over gRPC, and 2.1 s over HTTP, where
 # the kernel's timer counts whole seconds. The rest is for a machine that is busy with other tests.
-ELSEWHERE_S = 4.0
+ELSEWHERE_S = 6.0
 # A name is looked up every 5 s.
 NOTICED_S = 8.0
 LOADTEST = "grpc-loadtest"  # over HTTP it sends what the stand-in does not take: tests/loadtest has that
@@ -34,9 +34,13 @@ def all_busy(hosts, since):
     until(lambda: all(host.arrivals(since) for host in hosts.each), why="a machine gets nothing")
 
 
-def slowest(load, since):
-    """Of the requests that were under way or sent since."""
-    return max(result["end"] - result["begin"] for result in load.results if result["end"] > since)
+def slowest(load, moment, window=0.0):
+    """Of the requests that were under way at a moment, or sent within so many seconds of it."""
+    return max(
+        result["end"] - result["begin"]
+        for result in load.results
+        if result["begin"] < moment + window and result["end"] > moment
+    )
 
 
 def nothing_under_way_from(load, moment):
@@ -70,9 +74,11 @@ def test_a_killed_server_costs_no_request(hosts, kind):
         first.start()
         back = until(lambda: first.arrivals(killed + 1e-3)) - killed
         load.stop()
-    print(f"{kind}: slowest {slowest(load, killed):.2f} s, back {back:.2f} s after the end")
     assert load.faults == []
-    assert slowest(load, killed) < ELSEWHERE_S
+    # Where a caller was just between two requests.
+    late = slowest(load, killed, window=0.1)
+    print(f"{kind}: slowest {late:.2f} s, back {back:.2f} s after the end")
+    assert late < ELSEWHERE_S
 
 
 @pytest.mark.parametrize("kind", some("grpc-gateway", KINDS))
@@ -91,7 +97,7 @@ def test_a_machine_that_goes_silent_costs_no_request(hosts, kind):
         mended = time.monotonic()
         back = until(lambda: second.arrivals(mended)) - mended
         load.stop()
-    late = slowest(load, cut)
+    late = slowest(load, cut, window=2)
     print(f"{kind}: slowest {late:.2f} s, back after {back:.2f} s, {len(load.results)} requests")
     assert load.faults == []
     assert late < ELSEWHERE_S
@@ -116,9 +122,9 @@ def test_a_lone_request_on_a_silent_machine_is_answered_by_another(hosts, kind):
         finally:
             holder.mend()
     assert load.faults == []
-    assert [len(host.arrivals(begin)) for host in hosts.each if host is not holder] in ([0, 1], [1, 0])
-    print(f"{kind}: {slowest(load, cut) - 3.5:.2f} s after the cut")
-    assert slowest(load, cut) < 3.5 + ELSEWHERE_S
+    (again,) = (at for host in hosts.each if host is not holder for at in host.arrivals(begin))
+    print(f"{kind}: {again - cut:.2f} s after the cut")
+    assert again - cut < ELSEWHERE_S
 
 
 @pytest.mark.parametrize("kind", some("grpc-blocking", KINDS))

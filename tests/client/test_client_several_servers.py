@@ -8,7 +8,7 @@ import time
 import pytest
 from client_answers import EMPTY, tensors_of
 from client_model import Refused
-from conftest import Server
+from client_servers import Server
 
 from ocdrnet_client import (
     AsyncClient,

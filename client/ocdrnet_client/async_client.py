@@ -145,5 +145,5 @@ class AsyncClient:
             raise ClientClosedError("the client is closed; make a new one")
         if self._transport is None:
             # Not in __init__: gRPC and aiohttp tie a connection to the loop that runs when it is made.
-            self._transport = open_async_transport(self._address, self._headers)
+            self._transport = open_async_transport(self._address, self._headers, self._model)
         return self._transport

@@ -46,7 +46,8 @@ class Client:
         """Make a client; it connects with its first request.
 
         Args:
-            url: `grpc://host:port`, `grpcs://`, `http://`, `https://`, or `host:port` for gRPC.
+            url: `grpc://host:port`, `grpcs://`, `http://`, `https://`, or `host:port` for gRPC. Several
+                servers with commas between, or behind one name, take turns.
             model: the ensemble's name in the server's repository.
             timeout: limits in seconds; a number limits one `read`.
             retry: how often, and after what waits, an unavailable server is asked again.
@@ -61,7 +62,7 @@ class Client:
         self._timeout = as_timeout(timeout)
         self._retry = retry
         self._closed = threading.Event()
-        self._transport = transport or open_transport(self._address, headers or {})
+        self._transport = transport or open_transport(self._address, headers or {}, model)
 
     def __enter__(self) -> Client:
         return self

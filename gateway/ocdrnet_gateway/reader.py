@@ -65,7 +65,8 @@ class TritonReader:
         Raises:
             ConfigurationError: the url cannot be used.
         """
-        # No retries: an answer of 503 within a moment lets the caller, or its proxy, choose another gateway.
+        # No retries: where no other server answers either, a 503 within a moment lets the caller, or its proxy, choose
+        # another gateway.
         self._client = AsyncClient(url, timeout=Timeout(ready=_READY_TIMEOUT_S), retry=Retry(attempts=1))
 
     async def read(self, image: bytes, options: Mapping[str, Any], *, request_id: str, deadline_s: float) -> Page:

@@ -24,7 +24,7 @@ class GatewaySettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, use_attribute_docstrings=True, frozen=True)
 
     triton: str = DEFAULT_URL
-    """Where Triton answers: grpc://host:port, grpcs://, http:// or https://."""
+    """Where Triton answers: grpc://host:port, grpcs://, http:// or https://; several as grpc://host:port,host:port."""
     host: str = "127.0.0.1"
     """Address to listen on; other than loopback it wants keys, or allow_anonymous."""
     port: int = Field(default=9000, ge=0, le=65535)

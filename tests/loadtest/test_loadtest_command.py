@@ -1,3 +1,4 @@
+import contextlib
 import json
 import re
 
@@ -144,3 +145,39 @@ def test_locusts_users_make_a_step(model, tmp_path, api):
     # Each user's last request may still be under way when the time is over: it is not counted.
     assert 0 <= len(model.seen) - (3 + 2 + step.sent) <= 2
     assert json.loads((tmp_path / "a.json").read_text())["mode"] == "users"
+
+
+@contextlib.contextmanager
+def several(api, models):
+    """Servers of several models, and a url that lists them."""
+    with contextlib.ExitStack() as stack:
+        urls = [stack.enter_context(SERVED[api](model)) for model in models]
+        yield f"{urls[0].partition('://')[0]}://" + ",".join(url.partition("://")[2] for url in urls)
+
+
+@pytest.mark.parametrize("api", ["grpc", "http", "nim"])
+def test_several_servers_have_their_shares_of_a_rate(tmp_path, api):
+    models = [StandIn() for _ in range(3)]
+    with several(api, models) as url:
+        done = run("--url", url, "--api", api, "--rate", 60, "--requests", 120, "--json", tmp_path / "a.json")
+    assert done.exit_code == 0, done.output
+    result = LoadTestResult.load(tmp_path / "a.json")
+    assert result.target.url == url
+    (step,) = result.steps
+    assert step.sent == step.answered
+    counts = [len(model.seen) for model in models]
+    assert min(counts) > 0.9 * sum(counts) / 3, counts
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("api", ["grpc", "http"])
+def test_several_servers_have_their_shares_of_locusts_users(tmp_path, api):
+    models = [StandIn() for _ in range(3)]
+    with several(api, models) as url:
+        # Long enough for locust to start on a busy machine.
+        done = run("--url", url, "--users", 2, "--seconds", "12s", "--think", "10ms", "--json", tmp_path / "a.json")
+    assert done.exit_code == 0, done.output
+    (step,) = LoadTestResult.load(tmp_path / "a.json").steps
+    assert step.sent == step.answered > 2
+    counts = [len(model.seen) for model in models]
+    assert min(counts) > 0.7 * sum(counts) / 3, counts

@@ -37,7 +37,12 @@ def _parameters(_context: click.Context, _option: click.Parameter, given: tuple[
 
 @click.command(epilog=f"\b\nParameters:\n{_PARAMETERS_HELP}")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("--url", default=DEFAULT_URL, show_default=True, help="Server; grpc, grpcs, http or https.")
+@click.option(
+    "--url",
+    default=DEFAULT_URL,
+    show_default=True,
+    help="Server; grpc, grpcs, http or https. Several take turns: grpc://a:8001,b:8001.",
+)
 @click.option("--format", "output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--overlay", type=click.Path(file_okay=False, path_type=Path), help="Folder for pictures of the result.")
 @click.option("--param", "parameters", multiple=True, metavar="NAME=VALUE", callback=_parameters, help="See below.")

@@ -10,7 +10,7 @@ from tritonclient.grpc.aio import InferenceServerClient
 
 from ocdrnet_client.address import Address
 from ocdrnet_client.protocol import InferRequest, Tensors
-from ocdrnet_client.transports.grpc_channel import channel_arguments, metadata, own_errors
+from ocdrnet_client.transports.grpc_channel import channel_arguments, channel_target, metadata, own_errors
 from ocdrnet_client.transports.tensors import infer_arguments, output_tensors
 
 
@@ -22,7 +22,7 @@ class AsyncGrpcTransport:
         self._headers = metadata(headers)
         self._closed = False
         self._client: Any = InferenceServerClient(
-            address.target, ssl=address.is_secure, channel_args=channel_arguments(address)
+            channel_target(address), ssl=address.is_secure, channel_args=channel_arguments(address)
         )
 
     async def infer(self, request: InferRequest, timeout: float | None) -> Tensors:

@@ -9,7 +9,7 @@ from tritonclient.grpc import InferenceServerClient, InferInput
 
 from ocdrnet_client.address import Address
 from ocdrnet_client.protocol import InferRequest, Tensors
-from ocdrnet_client.transports.grpc_channel import channel_arguments, metadata, own_errors
+from ocdrnet_client.transports.grpc_channel import channel_arguments, channel_target, metadata, own_errors
 from ocdrnet_client.transports.tensors import infer_arguments, output_tensors
 
 
@@ -21,7 +21,7 @@ class GrpcTransport:
         self._headers = metadata(headers)
         self._closed = False
         self._client: Any = InferenceServerClient(
-            address.target, ssl=address.is_secure, channel_args=channel_arguments(address)
+            channel_target(address), ssl=address.is_secure, channel_args=channel_arguments(address)
         )
 
     def infer(self, request: InferRequest, timeout: float | None) -> Tensors:

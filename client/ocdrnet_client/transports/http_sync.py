@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 from ocdrnet_client.address import Address
 from ocdrnet_client.errors import ClientClosedError
 from ocdrnet_client.protocol import InferRequest, Tensors
-from ocdrnet_client.transports.http_aio import AsyncHttpTransport
+from ocdrnet_client.transports import opening
+from ocdrnet_client.transports.base import AsyncTransport
 
 T = TypeVar("T")
 _CLOSED = "the client was closed while the request was under way"
@@ -24,7 +25,7 @@ _CLOSED = "the client was closed while the request was under way"
 class HttpTransport:
     """See `ocdrnet_client.transports.base.Transport`."""
 
-    def __init__(self, address: Address, headers: Mapping[str, str]) -> None:
+    def __init__(self, address: Address, headers: Mapping[str, str], model: str) -> None:
         # Without it, a request could be handed to the loop just after its last round, and wait for ever.
         self._handing_over = threading.Lock()
         self._closed = False
@@ -32,7 +33,7 @@ class HttpTransport:
         self._thread = threading.Thread(target=self._loop.run_forever, name="ocdrnet-http", daemon=True)
         self._thread.start()
         try:
-            self._transport = self._wait_for(_open(address, headers))
+            self._transport = self._wait_for(_open(address, headers, model))
         except BaseException:
             self._stop_loop()
             raise
@@ -82,5 +83,5 @@ class HttpTransport:
         self._loop.close()
 
 
-async def _open(address: Address, headers: Mapping[str, str]) -> AsyncHttpTransport:
-    return AsyncHttpTransport(address, headers)
+async def _open(address: Address, headers: Mapping[str, str], model: str) -> AsyncTransport:
+    return opening.open_async_transport(address, headers, model)

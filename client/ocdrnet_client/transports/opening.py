@@ -4,24 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import cast
+from typing import Any, cast
 
 from ocdrnet_client.address import Address
+from ocdrnet_client.replicas import has_replicas
 from ocdrnet_client.transports.base import AsyncTransport, Transport
 
 
-def open_transport(address: Address, headers: Mapping[str, str]) -> Transport:
-    """A blocking transport; `headers` go along with every request."""
-    name = "http_sync:HttpTransport" if address.is_http else "grpc_sync:GrpcTransport"
-    return cast(Transport, _load(name)(address, headers))
+def open_transport(address: Address, headers: Mapping[str, str], model: str) -> Transport:
+    """A blocking transport; `headers` go along with every request, `model` is what a server has ready."""
+    if address.is_http:
+        return cast(Transport, _load("http_sync:HttpTransport")(address, headers, model))
+    single = _load("grpc_sync:GrpcTransport")
+    if not has_replicas(address):
+        return cast(Transport, single(address, headers))
+    return cast(Transport, _load("replicated_sync:ReplicatedTransport")(address, model, lambda at: single(at, headers)))
 
 
-def open_async_transport(address: Address, headers: Mapping[str, str]) -> AsyncTransport:
-    """A transport for the running event loop; `headers` go along with every request."""
-    name = "http_aio:AsyncHttpTransport" if address.is_http else "grpc_aio:AsyncGrpcTransport"
-    return cast(AsyncTransport, _load(name)(address, headers))
+def open_async_transport(address: Address, headers: Mapping[str, str], model: str) -> AsyncTransport:
+    """A transport for the running event loop; see `open_transport`."""
+    single = _load("http_aio:AsyncHttpTransport" if address.is_http else "grpc_aio:AsyncGrpcTransport")
+    if not has_replicas(address):
+        return cast(AsyncTransport, single(address, headers))
+    replicated = _load("replicated_aio:ReplicatedAsyncTransport")
+    return cast(AsyncTransport, replicated(address, model, lambda at: single(at, headers)))
 
 
-def _load(name: str) -> type:
+def _load(name: str) -> Any:  # noqa: ANN401 (a class that is imported when it is needed)
     module, attribute = name.split(":")
-    return cast(type, getattr(import_module(f"ocdrnet_client.transports.{module}"), attribute))
+    return getattr(import_module(f"ocdrnet_client.transports.{module}"), attribute)

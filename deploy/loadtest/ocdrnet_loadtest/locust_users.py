@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,15 +21,17 @@ from locust.exception import StopUser
 from tritonclient.grpc import InferenceServerClient, InferInput
 from tritonclient.utils import InferenceServerException
 
-from ocdrnet_client.errors import ConfigurationError
+from ocdrnet_client.address import Address
+from ocdrnet_client.errors import ConfigurationError, ServerUnavailableError
 from ocdrnet_client.protocol import INPUT
-from ocdrnet_client.transports.grpc_channel import channel_arguments
+from ocdrnet_client.replicas import has_replicas, look_up
+from ocdrnet_client.transports.grpc_channel import round_robin_channel
 from ocdrnet_loadtest.errors import LoadTestError
 from ocdrnet_loadtest.locust_options import add_options, pictures_of, send_settings_of
 from ocdrnet_loadtest.pictures import Picture
 from ocdrnet_loadtest.sending.base import NO_CONNECTION, NOT_OCR, TIMED_OUT, Reply, SendSettings
 from ocdrnet_loadtest.sending.grpc_messages import count_boxes
-from ocdrnet_loadtest.sending.http_sender import count_triton_boxes, counted, triton_headers, triton_url
+from ocdrnet_loadtest.sending.http_sender import count_triton_boxes, counted, triton_headers, triton_path
 
 # Before any channel is made: gRPC's own threads would otherwise block gevent's.
 grpc.experimental.gevent.init_gevent()
@@ -47,11 +50,11 @@ class _Reader(User):  # type: ignore[misc]  # locust is untyped
         try:
             self._pictures: tuple[Picture, ...] = pictures_of(options)
             self._settings: SendSettings = send_settings_of(options, self.host)
+            self._random = Random(f"{options.seed}/{id(self)}")
             self._connect()
-        except (LoadTestError, ConfigurationError) as error:
+        except (LoadTestError, ConfigurationError, ServerUnavailableError) as error:
             logging.error("%s", error)
             raise StopUser from error
-        self._random = Random(f"{options.seed}/{id(self)}")
 
     def wait_time(self) -> float:
         """Seconds of rest between two pictures."""
@@ -95,9 +98,10 @@ class GrpcUser(_Reader):
 
     def _connect(self) -> None:
         address = self._settings.address
+        target, options = round_robin_channel(address)
         # Or else all users of a process would share one connection, and a cluster would see one caller.
-        arguments = [*channel_arguments(address), ("grpc.use_local_subchannel_pool", 1)]
-        self._client: Any = InferenceServerClient(address.target, ssl=address.is_secure, channel_args=arguments)
+        arguments = [*options, ("grpc.use_local_subchannel_pool", 1)]
+        self._client: Any = InferenceServerClient(target, ssl=address.is_secure, channel_args=arguments)
         self._inputs = {picture.name: _input(picture) for picture in self._pictures}
 
     def _send(self, picture: Picture) -> Reply:
@@ -123,17 +127,35 @@ class HttpUser(_Reader):
     request_type = "HTTP"
 
     def on_stop(self) -> None:
-        """Close the connection."""
-        self._pool.clear()
+        """Close the connections."""
+        for pool, _path, _headers in self._servers:
+            pool.close()
 
     def _connect(self) -> None:
-        self._url = triton_url(self._settings)
-        self._headers = triton_headers(self._settings)
-        self._pool = urllib3.PoolManager(1, retries=False, timeout=self._settings.timeout_s)
+        address = self._settings.address
+        # Looked up once: a user that meets a server which has gone counts failures, as such a caller would.
+        self._servers = [self._server(each) for each in (look_up(address) if has_replicas(address) else address.each)]
+        # From any of them on, or else all users would begin with the same.
+        self._turn = self._random.randrange(len(self._servers))
+
+    def _server(self, address: Address) -> tuple[urllib3.HTTPConnectionPool, str, Mapping[str, str]]:
+        """Connections to one server, the path there, and the headers."""
+        host, timeout = address.ip or address.host, self._settings.timeout_s
+        pool = (
+            urllib3.HTTPSConnectionPool(
+                host, address.port, timeout=timeout, server_hostname=address.host, assert_hostname=address.host
+            )
+            if address.is_secure
+            else urllib3.HTTPConnectionPool(host, address.port, timeout=timeout)
+        )
+        headers = {"host": address.authority, **triton_headers(self._settings)}
+        return pool, address.path + triton_path(self._settings), headers
 
     def _send(self, picture: Picture) -> Reply:
+        self._turn = (self._turn + 1) % len(self._servers)
+        pool, path, headers = self._servers[self._turn]
         try:
-            response = self._pool.request("POST", self._url, body=picture.content, headers=self._headers)
+            response = pool.request("POST", path, body=picture.content, headers=headers, retries=False)
         except urllib3.exceptions.TimeoutError:
             return Reply(TIMED_OUT)
         except urllib3.exceptions.HTTPError:

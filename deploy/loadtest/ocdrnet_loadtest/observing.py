@@ -6,9 +6,13 @@ import asyncio
 import os
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from ocdrnet_client.address import Address
+from ocdrnet_client.errors import OcdrnetError
+from ocdrnet_client.replicas import has_replicas, look_up
 from ocdrnet_loadtest import counters
 from ocdrnet_loadtest.processes import ServerProcesses, growth
 from ocdrnet_loadtest.step_building import Surroundings
@@ -91,7 +95,25 @@ class Observer:
     async def _counters(self) -> dict[str, dict[str, float]] | None:
         if self._metrics_url is None:
             return None
-        return await asyncio.to_thread(_page, self._metrics_url)
+        return await asyncio.to_thread(_pages, self._metrics_url)
+
+
+def _pages(url: str) -> dict[str, dict[str, float]] | None:
+    """Counters of the metrics pages of all servers that an address leads to, summed; None where one has none."""
+    try:
+        address = Address.parse(url)
+        servers = look_up(address) if has_replicas(address) else [address]
+    except OcdrnetError:
+        return _page(url)
+    total: dict[str, Counter[str]] = {}
+    for server in servers:
+        host = replace(server, host=server.ip) if server.ip and not server.is_secure else server
+        page = _page(host.url)
+        if page is None:
+            return None
+        for model, values in page.items():
+            total.setdefault(model, Counter()).update(values)
+    return {model: dict(values) for model, values in total.items()}
 
 
 def _page(url: str) -> dict[str, dict[str, float]] | None:

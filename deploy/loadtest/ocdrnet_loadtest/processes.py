@@ -24,13 +24,12 @@ class ServerProcesses:
         """The process that listens at an address of this machine; None if it is elsewhere or cannot be seen."""
         if not address.is_loopback:
             return None
+        ports = {each.port for each in address.each}
         try:
             pids = {
                 connection.pid
                 for connection in psutil.net_connections("tcp")
-                if connection.status == psutil.CONN_LISTEN
-                and connection.laddr
-                and connection.laddr.port == address.port
+                if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port in ports
             }
         except psutil.AccessDenied:
             return None

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 import aiohttp
 import grpc
 from google.protobuf.json_format import MessageToDict
-from tritonclient.grpc import service_pb2, service_pb2_grpc
+from tritonclient.grpc import service_pb2
 
+from ocdrnet_client.errors import OcdrnetError
+from ocdrnet_client.transports.replicated_aio import AsyncReplicas, Connection
 from ocdrnet_loadtest.result import ServedModel
 from ocdrnet_loadtest.sending.base import SendSettings
-from ocdrnet_loadtest.sending.grpc_sender import grpc_channel
-from ocdrnet_loadtest.sending.http_sender import http_session
+from ocdrnet_loadtest.sending.grpc_sender import GrpcConnection, grpc_servers
+from ocdrnet_loadtest.sending.http_sender import HttpConnection, http_servers
 from ocdrnet_loadtest.sending.opening import GRPC, NIM
 
+C = TypeVar("C", bound=Connection)
 _SECONDS = 5.0
 _NS = 1e-9
 _PARTS = ("compute_input", "compute_infer", "compute_output")
@@ -42,63 +45,81 @@ class GrpcQuestions:
     """`Questions` over gRPC."""
 
     def __init__(self, settings: SendSettings) -> None:
-        self._channel: Any = grpc_channel(settings)
-        self._stub: Any = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
+        self._servers = grpc_servers(settings)
 
     async def metadata(self) -> Mapping[str, Any]:
-        """Name and version of the server."""
-        return await self._asked(self._stub.ServerMetadata, service_pb2.ServerMetadataRequest())
+        """Name and version of the first server."""
+        return (await self._asked("ServerMetadata", service_pb2.ServerMetadataRequest()))[0]
 
     async def config(self, model: str) -> Mapping[str, Any]:
-        """A model's configuration."""
-        answer = await self._asked(self._stub.ModelConfig, service_pb2.ModelConfigRequest(name=model))
+        """A model's configuration on the first server."""
+        answer = (await self._asked("ModelConfig", service_pb2.ModelConfigRequest(name=model)))[0]
         return dict(answer.get("config", {}))
 
     async def statistics(self, model: str) -> Mapping[str, Any]:
-        """A model's statistics."""
-        return await self._asked(self._stub.ModelStatistics, service_pb2.ModelStatisticsRequest(name=model))
+        """A model's statistics of all servers."""
+        return _together(await self._asked("ModelStatistics", service_pb2.ModelStatisticsRequest(name=model)))
 
     async def close(self) -> None:
-        """Close the channel."""
-        await self._channel.close()
+        """Close the channels."""
+        await self._servers.close()
 
-    async def _asked(self, method: Any, request: Any) -> dict[str, Any]:  # noqa: ANN401 (untyped)
-        try:
-            answer = await method(request, timeout=_SECONDS)
-        except grpc.aio.AioRpcError:
-            return {}
-        return dict(MessageToDict(answer, preserving_proto_field_name=True))
+    async def _asked(self, method: str, request: Any) -> Sequence[dict[str, Any]]:  # noqa: ANN401 (untyped)
+        async def ask(server: GrpcConnection) -> dict[str, Any]:
+            try:
+                answer = await getattr(server.stub, method)(request, timeout=_SECONDS)
+            except grpc.aio.AioRpcError:
+                return {}
+            return dict(MessageToDict(answer, preserving_proto_field_name=True))
+
+        return await _each(self._servers, ask)
 
 
 class HttpQuestions:
     """`Questions` over Triton's HTTP."""
 
     def __init__(self, settings: SendSettings) -> None:
-        self._root = f"{settings.address}/v2"
-        self._session = http_session(settings)
+        self._servers = http_servers(settings, f"/v2/models/{settings.model}/ready")
 
     async def metadata(self) -> Mapping[str, Any]:
-        """Name and version of the server."""
-        return await self._asked("")
+        """Name and version of the first server."""
+        return (await self._asked(""))[0]
 
     async def config(self, model: str) -> Mapping[str, Any]:
-        """A model's configuration."""
-        return await self._asked(f"/models/{model}/config")
+        """A model's configuration on the first server."""
+        return (await self._asked(f"/models/{model}/config"))[0]
 
     async def statistics(self, model: str) -> Mapping[str, Any]:
-        """A model's statistics."""
-        return await self._asked(f"/models/{model}/stats")
+        """A model's statistics of all servers."""
+        return _together(await self._asked(f"/models/{model}/stats"))
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._session.close()
+        await self._servers.close()
 
-    async def _asked(self, path: str) -> dict[str, Any]:
-        try:
-            async with self._session.get(self._root + path, timeout=aiohttp.ClientTimeout(total=_SECONDS)) as answer:
-                return dict(await answer.json(content_type=None)) if answer.status == 200 else {}
-        except (aiohttp.ClientError, asyncio.TimeoutError, TimeoutError, OSError, ValueError, TypeError):
-            return {}
+    async def _asked(self, path: str) -> Sequence[dict[str, Any]]:
+        async def ask(server: HttpConnection) -> dict[str, Any]:
+            limit = aiohttp.ClientTimeout(total=_SECONDS)
+            try:
+                async with server.session.get(f"{server.url}/v2{path}", timeout=limit) as answer:
+                    return dict(await answer.json(content_type=None)) if answer.status == 200 else {}
+            except (aiohttp.ClientError, asyncio.TimeoutError, TimeoutError, OSError, ValueError, TypeError):
+                return {}
+
+        return await _each(self._servers, ask)
+
+
+async def _each(servers: AsyncReplicas[C], ask: Callable[[C], Awaitable[dict[str, Any]]]) -> Sequence[dict[str, Any]]:
+    """Every server's answer, one at least."""
+    try:
+        connections = await servers.all(_SECONDS)
+    except OcdrnetError:
+        return [{}]
+    return await asyncio.gather(*map(ask, connections))
+
+
+def _together(statistics: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    return {"model_stats": [version for answer in statistics for version in answer.get("model_stats", ())]}
 
 
 def open_questions(api: str, settings: SendSettings) -> Questions | None:

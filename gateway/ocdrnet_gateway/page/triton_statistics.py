@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,12 +15,15 @@ from tritonclient.http import aio as triton_http
 from tritonclient.utils import InferenceServerException
 
 from ocdrnet_client.address import Address
+from ocdrnet_client.errors import OcdrnetError, ServerUnavailableError
 from ocdrnet_client.protocol import MODEL
-from ocdrnet_client.transports.grpc_channel import channel_arguments
+from ocdrnet_client.transports.grpc_channel import channel_arguments, channel_target
+from ocdrnet_client.transports.http_aio import http_client
+from ocdrnet_client.transports.replicated_aio import AsyncReplicas
 
 # A server that cannot say this at once must not hold up a reading.
 _TIMEOUT_S = 0.5
-_UNKNOWN = (InferenceServerException, grpc.RpcError, aiohttp.ClientError, asyncio.TimeoutError, OSError)
+_UNKNOWN = (InferenceServerException, grpc.RpcError, aiohttp.ClientError, asyncio.TimeoutError, OSError, OcdrnetError)
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,10 @@ class Tally:
     requests: int = 0
     ns: int = 0
     queue_ns: int = 0
+
+    def plus(self, other: Tally) -> Tally:
+        """Two servers' counters together."""
+        return Tally(self.requests + other.requests, self.ns + other.ns, self.queue_ns + other.queue_ns)
 
     def since(self, before: Tally) -> Tally:
         """How far the counters moved."""
@@ -68,45 +74,74 @@ class TritonStatistics:
         Args:
             url: see `ocdrnet_client.address`.
         """
-        address = Address.parse(url)
-        self._is_http = address.is_http
-        self._client = _client(address)
+        self._servers = AsyncReplicas(Address.parse(url), MODEL, _Server)
         self._uses: Mapping[str, int] | None = None
 
     async def tallies(self) -> Tallies | None:
-        """See `Statistics.tallies`."""
-        answer = await self._asked("get_inference_statistics")
-        return None if answer is None else {model["name"]: _tally(model) for model in answer["model_stats"]}
+        """See `Statistics.tallies`; of several servers the sums, for any of them may read the picture."""
+        answers = await self._asked("get_inference_statistics")
+        if answers is None:
+            return None
+        sums: dict[str, Tally] = {}
+        for model in (model for answer in answers for model in answer["model_stats"]):
+            sums[model["name"]] = sums.get(model["name"], Tally()).plus(_tally(model))
+        return sums
 
     async def uses(self) -> Mapping[str, int] | None:
         """See `Statistics.uses`; asked once."""
-        if self._uses is None and (answer := await self._asked("get_model_config", MODEL)) is not None:
-            steps = answer.get("config", answer)["ensemble_scheduling"]["step"]
+        if self._uses is None and (answers := await self._asked("get_model_config", MODEL)) is not None:
+            steps = answers[0].get("config", answers[0])["ensemble_scheduling"]["step"]
             self._uses = Counter(step["model_name"] for step in steps)
         return self._uses
 
     async def close(self) -> None:
         """See `Statistics.close`."""
-        await self._client.close()
+        await self._servers.close()
 
-    async def _asked(self, question: str, *arguments: str) -> dict[str, Any] | None:
-        # Over HTTP an answer is JSON anyway, and there is no such argument.
-        as_json = {} if self._is_http else {"as_json": True}
-        asked = getattr(self._client, question)(*arguments, **as_json)
+    async def _asked(self, question: str, *arguments: str) -> list[dict[str, Any]] | None:
+        """Every server's answer; None where one is missing, or there is none in time."""
+
+        async def ask() -> list[dict[str, Any]]:
+            servers = await self._servers.all(None)
+            return await asyncio.gather(*(server.asked(question, *arguments) for server in servers))
+
         try:
-            answer: dict[str, Any] = await asyncio.wait_for(asked, _TIMEOUT_S)
+            return await asyncio.wait_for(ask(), _TIMEOUT_S)
         except _UNKNOWN:
             return None
+
+
+class _Server:
+    """One Triton, and questions to it."""
+
+    def __init__(self, address: Address) -> None:
+        self._is_http = address.is_http
+        self._client = _client(address)
+
+    async def asked(self, question: str, *arguments: str) -> dict[str, Any]:
+        """The answer to one of tritonclient's questions."""
+        # Over HTTP an answer is JSON anyway, and there is no such argument.
+        as_json = {} if self._is_http else {"as_json": True}
+        answer: dict[str, Any] = await getattr(self._client, question)(*arguments, **as_json)
         return answer
+
+    async def is_model_ready(self, model: str, timeout: float | None) -> bool:
+        """Whether the server would take a request for the model now."""
+        try:
+            return bool(await asyncio.wait_for(self._client.is_model_ready(model), timeout))
+        except _UNKNOWN as error:
+            raise ServerUnavailableError(str(error)) from None
+
+    async def close(self) -> None:
+        """Release the connection."""
+        await self._client.close()
 
 
 def _client(address: Address) -> triton_grpc.InferenceServerClient | triton_http.InferenceServerClient:
-    if not address.is_http:
-        arguments = channel_arguments(address)
-        return triton_grpc.InferenceServerClient(address.target, ssl=address.is_secure, channel_args=arguments)
-    # Without a context tritonclient turns the check of certificates off.
-    context = ssl.create_default_context() if address.is_secure else None
-    return triton_http.InferenceServerClient(address.target, ssl=address.is_secure, ssl_context=context)
+    if address.is_http:
+        return http_client(address)
+    arguments = channel_arguments(address)
+    return triton_grpc.InferenceServerClient(channel_target(address), ssl=address.is_secure, channel_args=arguments)
 
 
 def _tally(model: dict[str, Any]) -> Tally:

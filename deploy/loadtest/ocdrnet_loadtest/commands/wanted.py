@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ocdrnet_client.address import Address
@@ -142,8 +142,8 @@ def _metrics_url(wanted: Wanted, address: Address) -> str | None:
         return None
     if wanted.metrics:
         return wanted.metrics
-    host = f"[{address.host}]" if ":" in address.host else address.host
-    return f"http://{host}:{_METRICS_PORT}/metrics"
+    servers = (replace(each, port=_METRICS_PORT).authority for each in address.each)
+    return f"http://{','.join(servers)}/metrics"
 
 
 def _processes(wanted: Wanted, address: Address) -> ServerProcesses | None:

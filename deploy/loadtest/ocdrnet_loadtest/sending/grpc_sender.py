@@ -2,15 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import grpc
-from tritonclient.grpc import service_pb2_grpc
+from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-from ocdrnet_client.transports.grpc_channel import channel_arguments, metadata
+from ocdrnet_client.address import Address
+from ocdrnet_client.errors import OcdrnetError, RequestTimeoutError, ServerUnavailableError
+from ocdrnet_client.transports.grpc_channel import channel_arguments, channel_target, metadata
+from ocdrnet_client.transports.replicated_aio import AsyncReplicas
 from ocdrnet_loadtest.pictures import Picture
-from ocdrnet_loadtest.sending.base import NOT_OCR, TIMED_OUT, Reply, SendSettings
+from ocdrnet_loadtest.sending.base import NO_CONNECTION, NOT_OCR, TIMED_OUT, Reply, SendSettings
 from ocdrnet_loadtest.sending.grpc_messages import count_boxes, infer_request
+
+_AWAY = (
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.CANCELLED,
+)
+
+
+class GrpcConnection:
+    """A channel to one server; made inside the loop that uses it."""
+
+    def __init__(self, address: Address, headers: Mapping[str, str]) -> None:
+        options, target = channel_arguments(address), channel_target(address)
+        self._channel: Any = (
+            grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(), options=options)
+            if address.is_secure
+            else grpc.aio.insecure_channel(target, options=options)
+        )
+        self._metadata = tuple(metadata(headers).items())
+        self.stub: Any = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
+
+    async def is_model_ready(self, model: str, timeout: float | None) -> bool:
+        """Whether the server would take a request now."""
+        request = service_pb2.ModelReadyRequest(name=model)
+        try:
+            return bool((await self.stub.ModelReady(request, timeout=timeout, metadata=self._metadata)).ready)
+        except grpc.aio.AioRpcError as error:
+            if error.code() in _AWAY:
+                raise ServerUnavailableError(str(error.details())) from None
+            # It answers, and keeps its health from this caller.
+            return True
+
+    async def close(self) -> None:
+        """Close the channel."""
+        await self._channel.close()
 
 
 class GrpcSender:
@@ -18,25 +58,32 @@ class GrpcSender:
 
     def __init__(self, settings: SendSettings) -> None:
         self._settings = settings
-        self._channel: Any = grpc_channel(settings)
-        self._stub: Any = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
+        self._servers = grpc_servers(settings)
         self._metadata = tuple(metadata(settings.headers).items())
         self._requests: dict[Picture, Any] = {}
 
     async def send(self, picture: Picture) -> Reply:
-        """One call, with the timeout as its deadline."""
+        """One call, with the timeout as its deadline; a server that is away costs a request, as a caller would see."""
         try:
-            response = await self._stub.ModelInfer(
+            server = await self._servers.take(self._settings.timeout_s)
+        except OcdrnetError as error:
+            return Reply(TIMED_OUT if isinstance(error, RequestTimeoutError) else NO_CONNECTION)
+        is_away = False
+        try:
+            response = await server.connection.stub.ModelInfer(
                 self._request(picture), timeout=self._settings.timeout_s, metadata=self._metadata
             )
         except grpc.aio.AioRpcError as error:
+            is_away = error.code() is grpc.StatusCode.UNAVAILABLE
             return Reply(status_name(error.code()))
+        finally:
+            self._servers.give_back(server, failed=is_away)
         boxes = count_boxes(response)
         return Reply(NOT_OCR if boxes is None else "OK", boxes)
 
     async def close(self) -> None:
-        """Close the channel."""
-        await self._channel.close()
+        """Close the channels."""
+        await self._servers.close()
 
     def _request(self, picture: Picture) -> Any:  # noqa: ANN401 (untyped)
         if picture not in self._requests:
@@ -44,12 +91,9 @@ class GrpcSender:
         return self._requests[picture]
 
 
-def grpc_channel(settings: SendSettings) -> Any:  # noqa: ANN401 (untyped)
-    """A channel of grpc.aio to the server."""
-    arguments = channel_arguments(settings.address)
-    if settings.address.is_secure:
-        return grpc.aio.secure_channel(settings.address.target, grpc.ssl_channel_credentials(), options=arguments)
-    return grpc.aio.insecure_channel(settings.address.target, options=arguments)
+def grpc_servers(settings: SendSettings) -> AsyncReplicas[GrpcConnection]:
+    """Channels of grpc.aio to all servers."""
+    return AsyncReplicas(settings.address, settings.model, lambda address: GrpcConnection(address, settings.headers))
 
 
 def status_name(code: Any) -> str:  # noqa: ANN401 (untyped)

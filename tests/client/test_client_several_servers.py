@@ -223,7 +223,7 @@ def test_closing_breaks_off_a_request_and_leaves_no_thread(connect, servers):
         client.read_and_close(b"picture", lambda: any(server.model.running for server in servers))
     names = [thread for thread in threading.enumerate() if thread.name.startswith("ocdrnet")]
     for thread in names:
-        thread.join(3)
+        thread.join(20)
     assert not any(thread.is_alive() for thread in names)
 
 

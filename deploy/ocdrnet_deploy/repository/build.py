@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeVar, cast
 
+from ocdrnet_deploy.cores import usable_memory
 from ocdrnet_deploy.errors import BuildError, NoGpuError
 from ocdrnet_deploy.networks.cuda import cuda_refusal
 from ocdrnet_deploy.networks.prepare import (
@@ -25,11 +26,13 @@ from ocdrnet_deploy.repository.profile import (
     TensorRtProfile,
     cpu_profile,
     cuda_profile,
+    most_in_flight,
     tensorrt_profile,
 )
 from ocdrnet_deploy.tensorrt.command import PlanPrecision
 from ocdrnet_deploy.tensorrt.half import half_precision
 from ocdrnet_deploy.tensorrt.network_plan import detector_plan, recognizer_plan
+from ocdrnet_deploy.triton_versions import knows_in_flight_limit, target_triton
 from ocdrnet_ops.charset import ALL
 
 Precision = Literal["fp32", "fp16", "int8"]
@@ -63,6 +66,8 @@ class BuildOptions:
         step_processes: of Python steps by name, instead of the profile's.
         calibration: folder of images that INT8 is calibrated on; some that are drawn when left out.
         charset: characters that the recognizer is cut to, as the request option of that name.
+        triton: the version that serves, as NVIDIA numbers its containers; that of `target_triton` when left out.
+        memory: bytes that the server may use; those that this process may when left out.
     """
 
     engine: Engine = "cpu"
@@ -77,13 +82,15 @@ class BuildOptions:
     step_processes: Mapping[str, int] = field(default_factory=dict)
     calibration: Path | None = None
     charset: str = ALL
+    triton: str | None = None
+    memory: int | None = None
 
 
 def build_repository(output: Path, detector: str, recognizer: str, options: BuildOptions | None = None) -> None:
     """Adapt two networks and assemble a repository that Triton can load.
 
     Args:
-        output: folder of the served repository; files of an earlier build are replaced one by one.
+        output: folder of the served repository; what an earlier build made there is replaced as one, or stays.
         detector: a detector's name in the catalog, or the path of its ONNX file.
         recognizer: a recognizer's, likewise.
         options: the defaults when left out.
@@ -94,6 +101,7 @@ def build_repository(output: Path, detector: str, recognizer: str, options: Buil
     """
     chosen = options or BuildOptions()
     precision = _precision(chosen)
+    in_flight = _in_flight(chosen)
     if chosen.engine == "cuda" and chosen.profile != PROFILES[0]:
         raise BuildError(f"--engine cuda has no profile {chosen.profile}; it has {PROFILES[0]}")
     if chosen.engine == "cuda" and (reason := cuda_refusal()):
@@ -106,7 +114,7 @@ def build_repository(output: Path, detector: str, recognizer: str, options: Buil
     batch = chosen.recognizer_batch or found.card.max_candidates
     check_batch(found.card, batch)  # before minutes of building
     if chosen.engine == "tensorrt":
-        _assemble_plans(output, found, read_by, batch, chosen, cast(PlanPrecision, precision))
+        _assemble_plans(output, found, read_by, batch, chosen, cast(PlanPrecision, precision), in_flight)
         return
     if precision == "int8":
         found, read_by = quantize_pair(found, read_by, chosen.calibration)
@@ -116,7 +124,7 @@ def build_repository(output: Path, detector: str, recognizer: str, options: Buil
         read_by = replace(read_by, model=half_precision(read_by.model), charset_model=with_charset)
     cores = chosen.cores
     profile = cpu_profile(chosen.profile, batch, cores) if chosen.engine == "cpu" else cuda_profile(batch, cores)
-    assemble_repository(output, found, read_by, _overridden(profile, chosen))
+    assemble_repository(output, found, read_by, _overridden(profile, chosen), in_flight)
 
 
 def _precision(options: BuildOptions) -> Precision:
@@ -126,6 +134,13 @@ def _precision(options: BuildOptions) -> Precision:
     if options.precision not in possible:
         raise BuildError(f"--engine {options.engine} has no {options.precision}; it has {' and '.join(possible)}")
     return options.precision
+
+
+def _in_flight(options: BuildOptions) -> int:
+    """Requests in a step at once; 0 for a Triton that knows no such limit, and refuses the field."""
+    if not knows_in_flight_limit(target_triton(options.engine, options.triton)):
+        return 0
+    return most_in_flight(options.memory or usable_memory())
 
 
 def _limited(
@@ -154,10 +169,11 @@ def _assemble_plans(
     batch: int,
     options: BuildOptions,
     precision: PlanPrecision,
+    in_flight: int,
 ) -> None:
     profile = _overridden(tensorrt_profile(options.profile, batch, options.cores), options)
     plans = (
         detector_plan(detector, profile.detector_batch, precision),
         recognizer_plan(recognizer, profile.recognizer_batch, precision),
     )
-    assemble_plans(output, (detector.card, plans[0]), (recognizer.card, plans[1]), profile)
+    assemble_plans(output, (detector.card, plans[0]), (recognizer.card, plans[1]), profile, in_flight)

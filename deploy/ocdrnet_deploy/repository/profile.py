@@ -17,6 +17,12 @@ CUDA_PROVIDER = "CUDAExecutionProvider"
 # all cores are theirs but for the 30 % that Triton itself needs to hand their tensors on. By `benchmarks.stages`.
 _STEPS_BESIDE_NETWORKS = 0.1
 _STEPS_BESIDE_A_GPU = 0.7
+# Of the ensemble's requests: a picture of 12 megapixels with the detector's input and map and 200 crops is 36 + 16 + 12
+# MB. Half of the memory is theirs, the other half the networks' and the steps' own.
+_PICTURE_BYTES = 64 << 20
+_LEAST_IN_FLIGHT = (
+    32  # twice the threads that Triton has for the answers of steps, and some: below, they block each other
+)
 
 
 @dataclass(frozen=True)
@@ -161,6 +167,15 @@ def tensorrt_profile(kind: Profile, recognizer_batch: int, cores: int | None = N
     if kind == "small":
         return replace(balanced, detector_batch=2, step_processes={})
     return balanced
+
+
+def most_in_flight(memory: int) -> int:
+    """Requests that may be in one step of the ensemble at once, so that their pictures fit into the memory.
+
+    Args:
+        memory: bytes that the server may use.
+    """
+    return max(_LEAST_IN_FLIGHT, memory // 2 // _PICTURE_BYTES)
 
 
 def _beside_a_gpu(cores: int | None) -> dict[str, int]:

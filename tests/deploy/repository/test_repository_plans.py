@@ -9,12 +9,11 @@ from tritonclient.grpc import model_config_pb2
 from twin_contracts import DETECTORS, RECOGNIZERS
 from twin_files import place_twins
 
-from ocdrnet_deploy.errors import BuildError, PlanError
-from ocdrnet_deploy.networks.prepare import prepare_detector, prepare_recognizer
-from ocdrnet_deploy.repository.assemble import assemble_plans
+from ocdrnet_deploy.errors import BuildError
+from ocdrnet_deploy.networks.prepare import prepare_recognizer
 from ocdrnet_deploy.repository.build import BuildOptions, build_repository
-from ocdrnet_deploy.repository.profile import TensorRtProfile
-from ocdrnet_deploy.tensorrt.network_plan import detector_plan, recognizer_plan
+from ocdrnet_deploy.tensorrt.network_plan import recognizer_plan
+from ocdrnet_deploy.tensorrt.plan import check_plan
 from ocdrnet_ops.cards import read_detector_card, read_recognizer_card
 
 KIND_GPU = model_config_pb2.ModelInstanceGroup.KIND_GPU
@@ -32,12 +31,6 @@ def config(folder, name):
     return text_format.Parse((folder / name / "config.pbtxt").read_text(), model_config_pb2.ModelConfig())
 
 
-def rendered(tmp_path, detector, recognizer):
-    """Configs of the two networks, from their own plans."""
-    assemble_plans(tmp_path / "served", detector, recognizer, TensorRtProfile())
-    return config(tmp_path / "served", "ocdnet"), config(tmp_path / "served", "ocrnet")
-
-
 def tensors(values):
     return [(value.name, model_config_pb2.DataType.Name(value.data_type), list(value.dims)) for value in values]
 
@@ -46,10 +39,8 @@ def tensors(values):
 @pytest.mark.parametrize("version", DETECTORS, ids=lambda version: version.name)
 def test_detector_of_the_contracts(tmp_path, gpu_machine, version):
     """Input 736x1280 and its map, fixed; v2.0 one image a run."""
-    detector = prepare_detector(version.name, engine="tensorrt")
-    plan = detector_plan(detector, 8, "fp16")
-    small = dataclasses.replace(plan, output_dims=((26,), (26,)))
-    served, _ = rendered(tmp_path, (detector.card, plan), (recognizer_card(), wide(small)))
+    build_repository(tmp_path / "served", version.name, "ocrnet-v1.0", TENSORRT)
+    served = config(tmp_path / "served", "ocdnet")
     batch = 1 if version.name == "ocdnet-v2.0" else 8
     assert served.max_batch_size == batch
     tiles = config(tmp_path / "served", "image_preprocess").parameters["max_tiles"]
@@ -58,7 +49,7 @@ def test_detector_of_the_contracts(tmp_path, gpu_machine, version):
     assert tensors(served.output) == [("pred", "TYPE_UINT8", [1, 736, 1280])]
     assert list(served.dynamic_batching.preferred_batch_size) == ([] if batch == 1 else [8])
     assert [spec.batch_size for spec in served.optimization.cuda.graph_spec] == sorted({1, batch})
-    (command,) = gpu_machine.commands
+    command, _ = gpu_machine.commands
     assert command["minShapes"] == "input:1x736x1280x3"
     assert command["maxShapes"] == f"input:{batch}x736x1280x3"
 
@@ -67,16 +58,15 @@ def test_detector_of_the_contracts(tmp_path, gpu_machine, version):
 @pytest.mark.parametrize("version", RECOGNIZERS, ids=lambda version: version.name)
 def test_recognizer_of_the_contracts(tmp_path, gpu_machine, version):
     """1x32x100 or 1x64x200 and 26 time steps; min 1, opt 32."""
-    recognizer = prepare_recognizer(version.name, engine="tensorrt")
-    plan = recognizer_plan(recognizer, 1000, "fp16")
-    _, served = rendered(tmp_path, (detector_card(), one_output(plan)), (recognizer.card, plan))
+    build_repository(tmp_path / "served", "ocdnet-v2.3", version.name, TENSORRT)
+    served = config(tmp_path / "served", "ocrnet")
     height, width = version.size
     assert served.max_batch_size == 1000
     assert tensors(served.input) == [("input", "TYPE_UINT8", [height, width, 3])]
     assert tensors(served.output) == [("output_id", "TYPE_INT32", [26]), ("output_prob", "TYPE_FP32", [26])]
     assert list(served.dynamic_batching.preferred_batch_size) == [32]
     assert not served.optimization.HasField("cuda"), "an LSTM is a loop in TensorRT, which no CUDA graph holds"
-    (command,) = gpu_machine.commands
+    _, command = gpu_machine.commands
     assert command["minShapes"] == f"input:1x{height}x{width}x3"
     assert command["optShapes"] == f"input:32x{height}x{width}x3"
     assert command["maxShapes"] == f"input:1000x{height}x{width}x3"
@@ -161,13 +151,13 @@ def test_cut_recognizer_has_a_plan_of_its_own(served, gpu_machine):
     assert len(read_recognizer_card(served / "ocrnet" / "1" / "card.json").characters) < 1000
 
 
-def test_plan_of_another_gpu_is_not_placed(tmp_path, gpu_machine):
-    detector = prepare_detector("ppocrv6-small", engine="tensorrt")
-    plan = detector_plan(detector, 8, "fp16")
+def test_another_gpu_gets_plans_of_its_own(served, gpu_machine):
+    """Those of the first lie in the cache, and in the folder that is built again."""
     gpu_machine.use_gpu("9.0", "NVIDIA H100")
-    with pytest.raises(PlanError, match=r"compute capability 8\.9 \(NVIDIA L4\).*this GPU is NVIDIA H100"):
-        assemble_plans(tmp_path / "served", (detector.card, plan), (recognizer_card(), wide(plan)), TensorRtProfile())
-    assert not (tmp_path / "served").exists()
+    build_repository(served, "ppocrv6-small", "ppocrv6-small", TENSORRT)
+    for name in ("ocdnet", "ocrnet"):
+        assert json.loads((served / name / "1" / "model.plan.json").read_text())["compute_capability"] == "9.0"
+        check_plan(served / name / "1" / "model.plan")
 
 
 @pytest.mark.usefixtures("gpu_machine")
@@ -186,22 +176,3 @@ def test_precision_that_an_engine_lacks(tmp_path, engine, precision, has):
     options = BuildOptions(engine=engine, precision=precision)
     with pytest.raises(BuildError, match=f"--engine {engine} has no {precision}; it has {has}"):
         build_repository(tmp_path, "ppocrv6-small", "ppocrv6-small", options)
-
-
-def detector_card():
-    return prepare_detector("ppocrv6-small", engine="tensorrt").card
-
-
-def recognizer_card():
-    return prepare_recognizer("ppocrv6-small", engine="tensorrt").card
-
-
-def wide(plan):
-    """A recognizer's plan of a batch as large as the candidates, from a detector's."""
-    shapes = dataclasses.replace(plan.shapes, most=(1000, *plan.shapes.most[1:]))
-    return dataclasses.replace(plan, shapes=shapes, output_dims=((26,), (26,)))
-
-
-def one_output(plan):
-    """A detector's plan, from a recognizer's."""
-    return dataclasses.replace(plan, output_dims=((1, *plan.shapes.dims[:2]),))

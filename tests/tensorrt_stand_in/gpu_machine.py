@@ -7,6 +7,10 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
+sys.path.append(str(HERE / "tensorrt"))  # a folder that Triton takes for a backend, and so no package
+from plan_file import read_plan  # noqa: E402
+
+__all__ = ["HERE", "GpuMachine", "read_plan"]
 UUID = "GPU-5d0b7b3a-0000-4000-8000-{:012d}"
 
 

@@ -23,12 +23,13 @@ from ocdrnet_ops.cards import read_detector_card, read_recognizer_card
 
 TENSORRT = BuildOptions(engine="tensorrt")
 BOX_TOLERANCE = 1  # pixel
-# All that is changed in a repository of plans before Triton 2.51 gets it.
+# All that is changed in a repository of plans before Triton 2.51 gets it; below, with a recognizer of free width.
 PLAN_CHANGES = [
     "ocdnet: instance_group KIND_GPU is KIND_CPU",
     "ocdrnet: max_inflight_requests is left out",
     "ocrnet: instance_group KIND_GPU is KIND_CPU",
 ]
+GROUPED_CHANGES = [*PLAN_CHANGES[:2], "ocrnet_plan: instance_group KIND_GPU is KIND_CPU"]
 
 
 class Rehearsal:
@@ -52,7 +53,7 @@ class Rehearsal:
         return folder
 
     @contextmanager
-    def served(self, repository, changes=PLAN_CHANGES):
+    def served(self, repository, changes):
         """A real Triton with that repository; nothing but `changes` is changed on the way."""
         assert adapt_repository(repository) == sorted(changes)
         with self._serve(repository) as server:
@@ -64,7 +65,9 @@ class Rehearsal:
         folder = self._folder / f"{plans.name}-cpu"
         detector = PreparedDetector(graph(plans, "ocdnet"), read_detector_card(card(plans, "ocdnet")), 0, "onnxruntime")
         own = read_recognizer_card(card(plans, "ocrnet"))
-        recognizer = PreparedRecognizer(graph(plans, "ocrnet"), own, own.max_batch, "onnxruntime")
+        recognizer = PreparedRecognizer(
+            graph(plans, "ocrnet" if own.width else "ocrnet_plan"), own, own.max_batch, "onnxruntime"
+        )
         profile = replace(cpu_profile("balanced", detector.card.max_candidates), max_tiles=tile_limit(plans))
         assemble_repository(folder, detector, recognizer, replace(profile, detector_batch=1))
         with self._serve(folder) as server:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from encoded_images import encode, sign
-from plan_server import TENSORRT, differences, rehearsal
+from plan_server import GROUPED_CHANGES, PLAN_CHANGES, TENSORRT, differences, rehearsal
 from sample_truth import SAMPLES, SMALL
 from test_twins import BOX_TOLERANCE as PLATE_TOLERANCE
 from twin_contracts import DETECTORS, RECOGNIZERS
@@ -39,7 +39,7 @@ def machine(tmp_path_factory, serve_folder):
 def both(machine):
     """A client of the default pair as plans, and one of the CPU engine with the same graphs."""
     plans = machine.build("ppocrv6-small", "ppocrv6-small", name="default")
-    with machine.served_by_cpu(plans) as cpu, machine.served(plans) as gpu:
+    with machine.served_by_cpu(plans) as cpu, machine.served(plans, GROUPED_CHANGES) as gpu:
         settings = {"timeout": TIMEOUT_S}
         with gpu.client(**settings) as ours, cpu.client(**settings) as theirs:
             yield ours, theirs
@@ -102,16 +102,16 @@ def test_charset_chooses_from_what_a_plan_answers(both):
 
 
 @pytest.mark.full
-def test_a_dense_page_over_the_plans_cap(both):
-    """Free-width plans take 256 crops; the page has 272 lines."""
-    page = assert_same(both, SAMPLES / "page.png", {}, (240, 256))
-    assert page.truncated
+def test_a_dense_page(both):
+    """More lines than a run of the plan takes crops: they come to it in groups."""
+    page = assert_same(both, SAMPLES / "page.png", {}, (268, 276))
+    assert not page.truncated
 
 
 @pytest.mark.full
 def test_more_lines_than_the_candidate_cap(machine):
     plans = machine.build("ppocrv6-small", "ppocrv6-small", replace(TENSORRT, max_candidates=CAP), "capped")
-    with machine.served(plans) as server, server.client(timeout=TIMEOUT_S) as client:
+    with machine.served(plans, GROUPED_CHANGES) as server, server.client(timeout=TIMEOUT_S) as client:
         page = client.read(SAMPLES / "page.png")
         assert page.truncated
         assert CAP - 5 <= len(page.lines) <= CAP
@@ -147,7 +147,7 @@ def test_twins_read_their_pictures(machine, detector, recognizer):
     picture, blank = png(draw_picture(recognizer)), encode(sign(""), "PNG")
     with machine.served_by_cpu(plans) as server, server.client(timeout=TIMEOUT_S) as client:
         expected = client.read(picture)
-    with machine.served(plans) as server, server.client(timeout=TIMEOUT_S) as client:
+    with machine.served(plans, PLAN_CHANGES) as server, server.client(timeout=TIMEOUT_S) as client:
         with ThreadPoolExecutor(3) as callers:
             pages = list(callers.map(client.read, [picture] * 3))
         assert client.read(blank).lines == ()

@@ -55,7 +55,7 @@ _WHERE = {"cpu": "the CPU", "cuda": "a GPU without TensorRT", "tensorrt": "Tenso
 @click.option(
     "--max-candidates",
     type=click.IntRange(1, 10_000),
-    help="Boxes per image at most.  [default: 1000; 256 for a free-width recognizer in TensorRT]",
+    help="Boxes per image at most.  [default: the detector's card's, 1000]",
 )
 @click.option(
     "--recognizer-batch",

@@ -16,6 +16,7 @@ from ocdrnet_deploy.repository.configs import (
     limit_in_flight,
     limit_tiles,
     place_detector,
+    place_grouping,
     place_processes,
     place_recognizer,
     read_config,
@@ -23,7 +24,7 @@ from ocdrnet_deploy.repository.configs import (
 from ocdrnet_deploy.repository.ensemble import check_ensemble
 from ocdrnet_deploy.repository.plan_configs import place_plan
 from ocdrnet_deploy.repository.profile import PythonProfile, TensorRtProfile
-from ocdrnet_deploy.repository.replace import CONFIG, ENSEMBLE, Content, replace_repository
+from ocdrnet_deploy.repository.replace import CONFIG, ENSEMBLE, RECOGNIZER_PLAN, Content, replace_repository
 from ocdrnet_deploy.tensorrt.cache import find_or_build_plan
 from ocdrnet_deploy.tensorrt.network_plan import NetworkPlan
 from ocdrnet_deploy.tensorrt.plan import sidecar
@@ -96,22 +97,29 @@ def assemble_plans(
     Raises:
         BuildError: as of `assemble_repository`; or there is no GPU or TensorRT here, or a build failed.
     """
-    check_batch(detector[0], recognizer[1].shapes.max_batch)
+    check_batch(detector[0], profile.recognizer_batch)
     max_tiles = detector[1].shapes.max_batch
 
+    in_groups = not recognizer[0].width
+    plan_model = RECOGNIZER_PLAN if in_groups else "ocrnet"
+
     def edit_ensemble(config: ModelConfig) -> None:
-        drop_crop_widths(config)
+        if not in_groups:
+            drop_crop_widths(config)
         limit_in_flight(config, max_in_flight)
 
     models = {
         "image_preprocess": _Model(lambda config: limit_tiles(config, max_tiles)),
         "ocdnet": _Model(lambda config: place_plan(config, detector[1], profile), has_code=False),
-        "ocrnet": _Model(lambda config: place_plan(config, recognizer[1], profile), has_code=False),
+        plan_model: _Model(lambda config: place_plan(config, recognizer[1], profile), has_code=False),
         ENSEMBLE: _Model(edit_ensemble),
     }
+    if in_groups:
+        models["ocrnet"] = _Model(lambda config: place_grouping(config, recognizer[0], plan_model, profile))
     files = _templates(models, profile.step_processes)
     files["ocdnet"] |= _card(detector[0]) | _plan(detector[1])
-    files["ocrnet"] |= _card(recognizer[0]) | _plan(recognizer[1])
+    files["ocrnet"] |= _card(recognizer[0])
+    files[plan_model] |= _plan(recognizer[1])
     replace_repository(output, files)
 
 
@@ -137,9 +145,12 @@ def _templates(edited: Mapping[str, _Model], processes: Mapping[str, int]) -> di
     """
     configs: dict[str, ModelConfig] = {}
     files: dict[str, Files] = {}
-    for source in sorted(path for path in model_repository().iterdir() if path.is_dir()):
-        name, model = source.name, edited.get(source.name, _Model(lambda _: None))
+    names = {path.name for path in model_repository().iterdir() if path.is_dir()} | set(edited)
+    for name in sorted(names):
+        model = edited.get(name, _Model(lambda _: None))
+        source = model_repository() / ("ocrnet" if name == RECOGNIZER_PLAN else name)
         config = configs[name] = read_config(source / CONFIG)
+        config.name = name
         model.edit(config)
         place_processes(config, processes.get(name, 1))
         files[name] = {CONFIG: config_text(config)}

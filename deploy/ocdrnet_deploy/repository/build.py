@@ -44,9 +44,6 @@ PRECISIONS: dict[Engine, tuple[Precision, ...]] = {
     "cuda": ("fp32", "fp16"),
     "tensorrt": ("fp16", "fp32"),
 }
-# A plan allots memory for its largest input. Scores of 18,710 classes for 1000 lines of 3200 pixels would be 30 GB.
-_FREE_WIDTH_CANDIDATES = 256
-_FREE_WIDTH_MAX = 1600
 
 
 @dataclass(frozen=True)
@@ -110,7 +107,8 @@ def build_repository(output: Path, detector: str, recognizer: str, options: Buil
     read_by = prepare_recognizer(
         recognizer, card_file=chosen.recognizer_card, engine=chosen.engine, charset=chosen.charset
     )
-    found, read_by = _limited(found, read_by, chosen)
+    if chosen.max_candidates:
+        found = replace(found, card=replace(found.card, max_candidates=chosen.max_candidates))
     batch = chosen.recognizer_batch or found.card.max_candidates
     check_batch(found.card, batch)  # before minutes of building
     if chosen.engine == "tensorrt":
@@ -141,18 +139,6 @@ def _in_flight(options: BuildOptions) -> int:
     if not knows_in_flight_limit(target_triton(options.engine, options.triton)):
         return 0
     return most_in_flight(options.memory or usable_memory())
-
-
-def _limited(
-    detector: PreparedDetector, recognizer: PreparedRecognizer, options: BuildOptions
-) -> tuple[PreparedDetector, PreparedRecognizer]:
-    """Cards with the limits of this deployment."""
-    candidates = options.max_candidates or detector.card.max_candidates
-    if options.engine == "tensorrt" and not recognizer.card.width:
-        candidates = options.max_candidates or min(candidates, _FREE_WIDTH_CANDIDATES)
-        card = replace(recognizer.card, max_width=min(recognizer.card.max_width, _FREE_WIDTH_MAX))
-        recognizer = replace(recognizer, card=card)
-    return replace(detector, card=replace(detector.card, max_candidates=candidates)), recognizer
 
 
 def _overridden(profile: AnyProfile, options: BuildOptions) -> AnyProfile:

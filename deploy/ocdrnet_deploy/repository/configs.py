@@ -9,7 +9,8 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
 from ocdrnet_deploy.networks.prepare import PreparedDetector, PreparedRecognizer
-from ocdrnet_deploy.repository.profile import PythonProfile
+from ocdrnet_deploy.repository.profile import PythonProfile, TensorRtProfile
+from ocdrnet_ops.cards import RecognizerCard
 
 ModelConfig: TypeAlias = "model_config_pb2.ModelConfig"
 GRAPHS_MEMORY = 2 << 30  # bytes, of all graphs that the shapes of a recognizer's batches have of their own
@@ -47,6 +48,15 @@ def place_recognizer(config: ModelConfig, recognizer: PreparedRecognizer, profil
     _set(config, threads=profile.recognizer_threads, streams=profile.recognizer_streams, graphs=graphs)
     _set(config, max_columns=profile.recognizer_columns)
     _set_runtime(config, recognizer.runtime, profile.provider)
+
+
+def place_grouping(config: ModelConfig, card: RecognizerCard, plan: str, profile: TensorRtProfile) -> None:
+    """Let the recognizer's step group crops of a free width, and ask a plan, by its model's name, for each group."""
+    config.max_batch_size = profile.recognizer_batch
+    config.input[0].dims[:2] = [card.height, -1]
+    place_processes(config, profile.recognizer_processes)
+    _set(config, runtime="plan", plan=plan)
+    _set(config, streams=profile.recognizer_streams, max_columns=profile.recognizer_columns)
 
 
 def place_processes(config: ModelConfig, count: int) -> None:

@@ -71,6 +71,9 @@ class TensorRtProfile:
         instances: of each network on each GPU; a second one overlaps copies with work, for the memory of another.
         detector_batch: images that one run of the detector takes at most, across requests; and tiles of one image.
         recognizer_batch: as in `PythonProfile`, across requests.
+        recognizer_processes: that group crops of a free width for their plan; while one hands out, another works.
+        recognizer_streams: groups that each of them has at work at the same time.
+        recognizer_columns: as in `PythonProfile`.
         queue_delay_us: microseconds that a request may wait for others to fill a batch.
         step_processes: as in `PythonProfile`.
     """
@@ -78,6 +81,9 @@ class TensorRtProfile:
     instances: int = 1
     detector_batch: int = 8
     recognizer_batch: int = 1000
+    recognizer_processes: int = 2
+    recognizer_streams: int = 8
+    recognizer_columns: int = 8192
     queue_delay_us: int = 500
     step_processes: Mapping[str, int] = field(default_factory=dict)
 

@@ -20,6 +20,7 @@ from ocdrnet_deploy.repository.files import write_file
 
 Content = bytes | str | Path
 ENSEMBLE = "ocdrnet"
+RECOGNIZER_PLAN = "ocrnet_plan"  # what `ocrnet` asks where it groups crops for a plan; not in every repository
 CONFIG = "config.pbtxt"
 _MAKING = ".new-"  # Triton takes folders of a model for versions only where they are numbers
 
@@ -28,7 +29,7 @@ def replace_repository(output: Path, models: Mapping[str, Mapping[str, Content]]
     """Write a repository; of several processes that do so at once, one after another.
 
     Args:
-        output: its folder; models of other names that are there stay.
+        output: its folder; models that are there and not the project's stay.
         models: for each model its files by their path in the model's folder: text, bytes, or a file to copy. The
             ensemble is among them.
 
@@ -46,7 +47,7 @@ def replace_repository(output: Path, models: Mapping[str, Mapping[str, Content]]
                     new, old = Path(making, "new"), Path(making, "old")
                     _write(new, models)
                     old.mkdir()
-                    _swap(output, new, old, sorted(set(models) - {ENSEMBLE}))
+                    _swap(output, new, old, {*models, RECOGNIZER_PLAN} - {ENSEMBLE})
         finally:
             with suppress(OSError):  # nothing was there before, and nothing is
                 home.rmdir()
@@ -68,13 +69,13 @@ def _write(folder: Path, models: Mapping[str, Mapping[str, Content]]) -> None:
                 write_file(folder / name / file, content)
 
 
-def _swap(output: Path, new: Path, old: Path, names: list[str]) -> None:
+def _swap(output: Path, new: Path, old: Path, names: set[str]) -> None:
     """Put the new models in the places of the old ones, the ensemble's config last; or nothing at all."""
     config = output / ENSEMBLE / CONFIG
     moves = [(config, old / CONFIG)] if config.exists() else []
-    for name in names:
+    for name in sorted(names):
         moves += [(output / name, old / name)] if (output / name).exists() else []
-        moves.append((new / name, output / name))
+        moves += [(new / name, output / name)] if (new / name).exists() else []
     moves.append((new / ENSEMBLE / CONFIG, config))
     (output / ENSEMBLE / "1").mkdir(exist_ok=True)
     done: list[tuple[Path, Path]] = []

@@ -60,12 +60,12 @@ def recognizer_plan(recognizer: PreparedRecognizer, batch: int, precision: PlanP
     Raises:
         BuildError: the network takes fewer crops, or its time steps are not to be found.
     """
-    if recognizer.max_batch and recognizer.max_batch < batch:
-        raise BuildError(
-            f"recognizer {recognizer.card.name} takes {recognizer.max_batch} crops a run; a plan gets all crops of an "
-            f"image, up to {batch}, at once. Lower --max-candidates, or use --engine cuda, which splits them"
-        )
     shapes = recognizer_shapes(recognizer.card, batch)
+    if recognizer.max_batch and recognizer.max_batch < shapes.max_batch:
+        raise BuildError(
+            f"recognizer {recognizer.card.name} takes {recognizer.max_batch} crops a run; a plan gets crops of an "
+            f"image, up to {shapes.max_batch}, at once. Lower --max-candidates, or use --engine cuda, which splits them"
+        )
     steps = time_steps(recognizer, shapes)
     request = PlanRequest(f"recognizer {recognizer.card.name}", recognizer.model, shapes, precision)
     return NetworkPlan(request, ((steps,), (steps,)), _is_capturable(recognizer.model))

@@ -11,12 +11,16 @@ from twin_files import place_twins
 
 from ocdrnet_deploy.errors import BuildError
 from ocdrnet_deploy.networks.prepare import prepare_recognizer
+from ocdrnet_deploy.paths import model_repository
 from ocdrnet_deploy.repository.build import BuildOptions, build_repository
+from ocdrnet_deploy.repository.configs import read_config
 from ocdrnet_deploy.tensorrt.network_plan import recognizer_plan
 from ocdrnet_deploy.tensorrt.plan import check_plan
 from ocdrnet_ops.cards import read_detector_card, read_recognizer_card
+from ocdrnet_ops.width_groups import padded_width
 
 KIND_GPU = model_config_pb2.ModelInstanceGroup.KIND_GPU
+NETWORKS = ("ocdnet", "ocrnet", "ocrnet_plan")
 TENSORRT = BuildOptions(engine="tensorrt")
 
 
@@ -79,7 +83,7 @@ def served(tmp_path, gpu_machine):
 
 
 def test_default_networks(served, gpu_machine):
-    detector, recognizer = config(served, "ocdnet"), config(served, "ocrnet")
+    detector, recognizer = config(served, "ocdnet"), config(served, "ocrnet_plan")
     for model in (detector, recognizer):
         assert (model.platform, model.backend, dict(model.parameters)) == ("tensorrt_plan", "", {})
         assert [(group.kind, group.count) for group in model.instance_group] == [(KIND_GPU, 1)]
@@ -94,35 +98,62 @@ def test_default_networks(served, gpu_machine):
     assert tensors(recognizer.output) == [("output_id", "TYPE_INT32", [-1]), ("output_prob", "TYPE_FP32", [-1])]
     assert [command["maxShapes"] for command in gpu_machine.commands] == [
         "input:8x2016x2016x3",
-        "input:256x48x1600x3",
+        "input:64x48x3584x3",
     ]
     assert [(warmup.batch_size, list(warmup.inputs["input"].dims)) for warmup in recognizer.model_warmup] == [
         (1, [48, 320, 3]),
         (32, [48, 320, 3]),
     ]
-    # The cards hold the pipeline to what the plans take.
-    assert read_detector_card(served / "ocdnet" / "1" / "card.json").max_candidates == 256
-    assert read_recognizer_card(served / "ocrnet" / "1" / "card.json").max_width == 1600
+    assert recognizer.max_batch_size == 64
+
+
+def test_crops_of_free_width_are_grouped_for_the_plan(served):
+    """As one tensor, padded to the longest, they would be read differently; see `ocdrnet_triton.plan_network`."""
+    step, detector_card = config(served, "ocrnet"), read_detector_card(served / "ocdnet" / "1" / "card.json")
+    assert (step.backend, step.max_batch_size) == ("python", 1000)
+    assert detector_card.max_candidates == 1000
+    assert {name: value.string_value for name, value in step.parameters.items()} == {
+        "recognizer": "ocrnet",
+        "runtime": "plan",
+        "plan": "ocrnet_plan",
+        "streams": "8",
+        "max_columns": "8192",
+        "threads": "0",
+        "graphs": "0",
+    }
+    assert step.input[0].allow_ragged_batch
+    ensemble = config(served, "ocdrnet")
+    assert ensemble.ensemble_scheduling.max_inflight_requests >= 32
+    ensemble.ensemble_scheduling.max_inflight_requests = 0
+    assert ensemble == read_config(model_repository() / "ocdrnet" / "config.pbtxt")
+    longest = padded_width(read_recognizer_card(served / "ocrnet" / "1" / "card.json").max_width)
+    assert longest == 3584, "the plan takes what the step pads the longest crop to"
 
 
 def test_files_beside_a_plan(served):
-    for name in ("ocdnet", "ocrnet"):
-        assert sorted(path.name for path in (served / name / "1").iterdir()) == [
-            "card.json",
-            "model.plan",
-            "model.plan.json",
-        ]
+    files = {name: sorted(path.name for path in (served / name / "1").iterdir()) for name in NETWORKS}
+    assert files == {
+        "ocdnet": ["card.json", "model.plan", "model.plan.json"],
+        "ocrnet": ["card.json", "model.py"],
+        "ocrnet_plan": ["model.plan", "model.plan.json"],
+    }
+    for name in ("ocdnet", "ocrnet_plan"):
         assert json.loads((served / name / "1" / "model.plan.json").read_text())["compute_capability"] == "8.9"
     assert (served / "text_crop" / "1" / "model.py").exists()
 
 
-def test_ensemble_gives_the_plan_its_one_input(served):
+@pytest.mark.usefixtures("twins", "gpu_machine")
+def test_ensemble_gives_a_plan_of_fixed_width_its_one_input(tmp_path):
+    build_repository(tmp_path / "served", "ocdnet-v2.3", "ocrnet-v1.0", TENSORRT)
+    assert not (tmp_path / "served" / "ocrnet_plan").exists()
+    served = tmp_path / "served"
     steps = config(served, "ocdrnet").ensemble_scheduling.step
     assert [dict(step.input_map) for step in steps if step.model_name == "ocrnet"] == [
         {"input": "CROPS"},
         {"input": "TURNED_CROPS"},
     ]
     assert all("CROP_WIDTHS" in step.input_map for step in steps if step.model_name in ("text_turn", "text_decode"))
+    assert not [step.model_name for step in steps if "TURNED_WIDTHS" in step.output_map.values()]
 
 
 def test_building_for_the_cpu_again_leaves_no_plan(served):
@@ -134,6 +165,7 @@ def test_building_for_the_cpu_again_leaves_no_plan(served):
         "model.py",
     ]
     assert config(served, "ocrnet").backend == "python"
+    assert not (served / "ocrnet_plan").exists()
 
 
 def test_building_plans_again_leaves_no_onnx(served):
@@ -143,9 +175,9 @@ def test_building_plans_again_leaves_no_onnx(served):
 
 
 def test_cut_recognizer_has_a_plan_of_its_own(served, gpu_machine):
-    whole = json.loads((served / "ocrnet" / "1" / "model.plan.json").read_text())
+    whole = json.loads((served / "ocrnet_plan" / "1" / "model.plan.json").read_text())
     build_repository(served, "ppocrv6-small", "ppocrv6-small", dataclasses.replace(TENSORRT, charset="latin"))
-    cut = json.loads((served / "ocrnet" / "1" / "model.plan.json").read_text())
+    cut = json.loads((served / "ocrnet_plan" / "1" / "model.plan.json").read_text())
     assert len(gpu_machine.commands) == 3  # the detector's and both recognizers'
     assert whole != cut
     assert len(read_recognizer_card(served / "ocrnet" / "1" / "card.json").characters) < 1000
@@ -155,7 +187,7 @@ def test_another_gpu_gets_plans_of_its_own(served, gpu_machine):
     """Those of the first lie in the cache, and in the folder that is built again."""
     gpu_machine.use_gpu("9.0", "NVIDIA H100")
     build_repository(served, "ppocrv6-small", "ppocrv6-small", TENSORRT)
-    for name in ("ocdnet", "ocrnet"):
+    for name in ("ocdnet", "ocrnet_plan"):
         assert json.loads((served / name / "1" / "model.plan.json").read_text())["compute_capability"] == "9.0"
         check_plan(served / name / "1" / "model.plan")
 
@@ -164,7 +196,7 @@ def test_another_gpu_gets_plans_of_its_own(served, gpu_machine):
 def test_recognizer_that_takes_fewer_crops_is_refused():
     recognizer = prepare_recognizer("ppocrv6-small", engine="tensorrt")
     limited = dataclasses.replace(recognizer, max_batch=1)
-    with pytest.raises(BuildError, match=r"takes 1 crops a run.*up to 256.*--engine cuda"):
+    with pytest.raises(BuildError, match=r"takes 1 crops a run.*up to 64.*--engine cuda"):
         recognizer_plan(limited, 256, "fp16")
 
 

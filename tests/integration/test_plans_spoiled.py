@@ -7,7 +7,7 @@ from plan_server import PLAN_CHANGES, rehearsal
 from test_plans_read import tall_page
 from tritonclient.grpc import model_config_pb2
 
-from ocdrnet_client import ServerError
+from ocdrnet_client import InvalidRequestError
 from ocdrnet_deploy.errors import BuildError, TritonDiedError
 from ocdrnet_deploy.repository import assemble
 from ocdrnet_deploy.repository.build import BuildOptions
@@ -146,11 +146,11 @@ def test_more_tiles_than_the_plan_takes_are_refused(machine, monkeypatch, spoile
 
     if spoiled:
         monkeypatch.setattr(assemble, "limit_tiles", lambda config, tiles: limit_tiles(config, 32 * tiles))
-    options = BuildOptions(engine="tensorrt", detector_batch=2)
+    options = BuildOptions(engine="tensorrt", detector_batch=4)
     plans = machine.build("ppocrv6-small", "ocrnet-v1.0", options)
     with machine.served(plans, PLAN_CHANGES) as server, server.client(timeout=300) as client:
         if spoiled:
-            with pytest.raises(ServerError):
+            with pytest.raises(InvalidRequestError, match="batch-size must be <= 4 for 'ocdnet'"):
                 client.read(tall_page(), tiling="on")
         else:
             assert not client.read(tall_page(), tiling="on").truncated

@@ -150,7 +150,7 @@ def test_defaults_are_shown_in_the_help():
         "[default: ppocrv6-small]",
         "[default: cpu]",
         "build/repository",
-        "[default: 1000;",
+        "[default: the detector's card's, 1000]",
         "[default: fp16 for tensorrt, else fp32]",
     ):
         assert words in " ".join(text.split())

@@ -10,7 +10,8 @@ from ocdrnet_deploy.errors import BuildError, NetworkError
 from ocdrnet_deploy.networks.prepare import PreparedDetector, PreparedRecognizer
 from ocdrnet_deploy.tensorrt.cache import PlanRequest
 from ocdrnet_deploy.tensorrt.command import PlanPrecision
-from ocdrnet_deploy.tensorrt.shapes import ShapeRange, detector_shapes, recognizer_shapes
+from ocdrnet_deploy.tensorrt.shapes import GROUPED_CROPS, ShapeRange, detector_shapes, recognizer_shapes
+from ocdrnet_ops.width_groups import BATCH_SIZES
 
 # TensorRT runs these as loops or with sizes known only at run time, and a CUDA graph can hold neither.
 _NOT_CAPTURABLE = frozenset({"LSTM", "GRU", "RNN", "Loop", "Scan", "If", "NonZero"})
@@ -54,18 +55,22 @@ def recognizer_plan(recognizer: PreparedRecognizer, batch: int, precision: PlanP
 
     Args:
         recognizer: adapted for TensorRT.
-        batch: crops a run at most.
+        batch: crops a run at most, where their width is fixed; where it is free, an image's crops come in groups of one
+            width, and a run takes those of several images.
         precision: of the plan.
 
     Raises:
         BuildError: the network takes fewer crops, or its time steps are not to be found.
     """
-    shapes = recognizer_shapes(recognizer.card, batch)
-    if recognizer.max_batch and recognizer.max_batch < shapes.max_batch:
+    least = batch if recognizer.card.width else max(BATCH_SIZES)
+    if recognizer.max_batch and recognizer.max_batch < least:
         raise BuildError(
-            f"recognizer {recognizer.card.name} takes {recognizer.max_batch} crops a run; a plan gets crops of an "
-            f"image, up to {shapes.max_batch}, at once. Lower --max-candidates, or use --engine cuda, which splits them"
+            f"recognizer {recognizer.card.name} takes {recognizer.max_batch} crops a run; a plan gets up to {least} of "
+            "an image at once. Use --engine cuda, which splits them; or lower --max-candidates where the width is fixed"
         )
+    if not recognizer.card.width:
+        batch = min(GROUPED_CROPS, recognizer.max_batch or GROUPED_CROPS)
+    shapes = recognizer_shapes(recognizer.card, batch)
     steps = time_steps(recognizer, shapes)
     request = PlanRequest(f"recognizer {recognizer.card.name}", recognizer.model, shapes, precision)
     return NetworkPlan(request, ((steps,), (steps,)), _is_capturable(recognizer.model))

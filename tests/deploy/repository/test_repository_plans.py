@@ -192,12 +192,19 @@ def test_another_gpu_gets_plans_of_its_own(served, gpu_machine):
         check_plan(served / name / "1" / "model.plan")
 
 
-@pytest.mark.usefixtures("gpu_machine")
-def test_recognizer_that_takes_fewer_crops_is_refused():
+@pytest.mark.parametrize(("width", "takes", "least"), [(0, 15, 16), (100, 255, 256)])
+def test_recognizer_that_takes_fewer_crops_is_refused(width, takes, least):
     recognizer = prepare_recognizer("ppocrv6-small", engine="tensorrt")
-    limited = dataclasses.replace(recognizer, max_batch=1)
-    with pytest.raises(BuildError, match=r"takes 1 crops a run.*up to 64.*--engine cuda"):
+    card = dataclasses.replace(recognizer.card, width=width)
+    limited = dataclasses.replace(recognizer, card=card, max_batch=takes)
+    with pytest.raises(BuildError, match=rf"takes {takes} crops a run.*up to {least} of an image.*--engine cuda"):
         recognizer_plan(limited, 256, "fp16")
+
+
+@pytest.mark.parametrize(("takes", "batch"), [(0, 64), (16, 16), (100, 64)])
+def test_plan_of_a_free_width_takes_what_the_network_takes(takes, batch):
+    recognizer = dataclasses.replace(prepare_recognizer("ppocrv6-small", engine="tensorrt"), max_batch=takes)
+    assert recognizer_plan(recognizer, 1000, "fp16").shapes.max_batch == batch
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ _WHERE = {"cpu": "the CPU", "cuda": "a GPU without TensorRT", "tensorrt": "Tenso
 )
 @click.option(
     "--memory",
-    type=click.IntRange(1 << 30),
+    type=click.IntRange(1),
     envvar="OCDRNET_MEMORY",
     show_envvar=True,
     help="Bytes that the server may use.  [default: those of this machine, or its container's limit]",

@@ -30,10 +30,10 @@ class Served:
 
 
 @contextmanager
-def served_repository(folder):
+def served_repository(folder, **settings):
     log = []
     try:
-        server = TritonServer(folder, on_log=log.append)
+        server = TritonServer(folder, on_log=log.append, **settings)
     except NO_SERVER_HERE as error:
         pytest.skip(str(error))
     with server:

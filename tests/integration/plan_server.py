@@ -23,6 +23,7 @@ from ocdrnet_ops.cards import read_detector_card, read_recognizer_card
 
 TENSORRT = BuildOptions(engine="tensorrt")
 BOX_TOLERANCE = 1  # pixel
+READY_S = 600  # a plan is warmed with its tuned batch: 16 pictures twice in the profile for throughput
 # All that is changed in a repository of plans before Triton 2.51 gets it; below, with a recognizer of free width.
 PLAN_CHANGES = [
     "ocdnet: instance_group KIND_GPU is KIND_CPU",
@@ -56,7 +57,7 @@ class Rehearsal:
     def served(self, repository, changes):
         """A real Triton with that repository; nothing but `changes` is changed on the way."""
         assert adapt_repository(repository) == sorted(changes)
-        with self._serve(repository) as server:
+        with self._serve(repository, ready_timeout_s=READY_S) as server:
             yield server
 
     @contextmanager
@@ -70,7 +71,7 @@ class Rehearsal:
         )
         profile = replace(cpu_profile("balanced", detector.card.max_candidates), max_tiles=tile_limit(plans))
         assemble_repository(folder, detector, recognizer, replace(profile, detector_batch=1))
-        with self._serve(folder) as server:
+        with self._serve(folder, ready_timeout_s=READY_S) as server:
             yield server
 
 

@@ -150,7 +150,7 @@ def test_defaults_are_shown_in_the_help():
         "[default: ppocrv6-small]",
         "[default: cpu]",
         "build/repository",
-        "[default: 1000;",
+        "[default: the detector's card's, 1000]",
         "[default: fp16 for tensorrt, else fp32]",
     ):
         assert words in " ".join(text.split())
@@ -176,7 +176,7 @@ def test_batches_reach_the_plans(tmp_path, gpu_machine):
     sizes = ("--detector-batch", 2, "--max-candidates", 40, "--recognizer-batch", 64)
     result = run("build", "--engine", "tensorrt", *sizes, "--output", tmp_path / "served")
     assert result.exit_code == 0, result.output
-    assert [command["maxShapes"] for command in gpu_machine.commands] == ["input:2x2016x2016x3", "input:64x48x1600x3"]
+    assert [command["maxShapes"] for command in gpu_machine.commands] == ["input:2x2016x2016x3", "input:64x48x3584x3"]
 
 
 @pytest.mark.usefixtures("gpu_machine")

@@ -89,8 +89,10 @@ class ChartPod:
             return variable["value"]
         asked = variable["valueFrom"]["resourceFieldRef"]
         (limits,) = [c["resources"]["limits"] for c in self.spec["containers"] if c["name"] == asked["containerName"]]
-        assert (asked["resource"], asked["divisor"]) == ("limits.cpu", "1")
-        return str(int(limits["cpu"]))
+        assert asked["divisor"] == "1"
+        read = {"limits.cpu": lambda: int(limits["cpu"]), "limits.memory": lambda: int(limits["memory"][:-2]) << 30}
+        assert limits["memory"].endswith("Gi")
+        return str(read[asked["resource"]]())
 
     def _is_memory(self, mount):
         (volume,) = [each for each in self.spec["volumes"] if each["name"] == mount["name"]]

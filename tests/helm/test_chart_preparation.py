@@ -68,13 +68,14 @@ def test_profile_reaches_the_build():
     assert words[words.index("--profile") + 1] == "latency"
 
 
-def test_networks_are_placed_on_the_cores_that_the_server_may_use():
+def test_networks_are_placed_on_the_cores_and_the_memory_that_the_server_may_use():
     """Not on the node's, which a thread each would have to share the limit of; nor on the build's own."""
-    limit = {"resourceFieldRef": {"containerName": "triton", "resource": "limits.cpu", "divisor": "1"}}
-    for values in ({}, INIT, JOB):
-        assert variable(builder(values), "OCDRNET_CORES") == limit
-    (job,) = jobs(AHEAD)
-    assert variable(job_spec(job)["containers"][0], "OCDRNET_CORES") is None
+    for name, resource in (("OCDRNET_CORES", "limits.cpu"), ("OCDRNET_MEMORY", "limits.memory")):
+        limit = {"resourceFieldRef": {"containerName": "triton", "resource": resource, "divisor": "1"}}
+        for values in ({}, INIT, JOB):
+            assert variable(builder(values), name) == limit
+        (job,) = jobs(AHEAD)
+        assert variable(job_spec(job)["containers"][0], name) is None
 
 
 def test_job_downloads_and_pods_wait_for_its_mark_then_build():

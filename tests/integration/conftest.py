@@ -27,9 +27,9 @@ class Served:
 
 
 @contextmanager
-def served_repository(folder):
+def served_repository(folder, **settings):
     log = []
-    with TritonServer(folder, on_log=log.append) as server:
+    with TritonServer(folder, on_log=log.append, **settings) as server:
         yield Served(folder, server.addresses, server.pid, log)
 
 

@@ -193,7 +193,7 @@ def test_openvino_is_the_default(doubling):
 
 
 def test_unknown_runtime_is_refused(doubling):
-    with pytest.raises(ValueError, match="runtime is 'abacus'; known are openvino, onnxruntime"):
+    with pytest.raises(ValueError, match="runtime is 'abacus'; known are openvino, onnxruntime, plan"):
         open_network(doubling, ["pred"], CORES | {"runtime": "abacus"})
 
 

@@ -13,7 +13,6 @@ from ocdrnet_deploy.ngc.api import NgcApi, describe_missing
 from ocdrnet_deploy.ngc.cache import (
     CHARACTER_LIST,
     cached_file,
-    cached_weights,
     choose_weights,
     is_complete,
     version_folder,
@@ -60,9 +59,11 @@ def fetch(
     fetcher = _Fetcher(source, api, policy or RetryPolicy(), watcher or DownloadWatcher())
     with cache_errors(source):
         require_acceptance(entry, source, accepted_by)
-        if not file and (present := cached_weights(source)):
+        known = file or weights_name(source)
+        if known and is_complete(present := cached_file(source, known)):
+            choose_weights(source, known)
             return present
-        name = file or weights_name(source) or fetcher.only_network()
+        name = known or fetcher.only_network()
         if entry.description.kind == "recognizer":
             # Before the weights: once they are there, nobody asks for it again.
             fetcher.fetch_if_any(CHARACTER_LIST)

@@ -1,17 +1,17 @@
-"""A plan with what its config.pbtxt must say, and how the two networks become one."""
+"""A plan that is wanted, with what its config.pbtxt must say: known before the plan is built."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import onnx
 
 from ocdrnet_deploy.errors import BuildError, NetworkError
 from ocdrnet_deploy.networks.prepare import PreparedDetector, PreparedRecognizer
-from ocdrnet_deploy.tensorrt.cache import PlanRequest, find_or_build_plan
+from ocdrnet_deploy.tensorrt.cache import PlanRequest
 from ocdrnet_deploy.tensorrt.command import PlanPrecision
-from ocdrnet_deploy.tensorrt.shapes import ShapeRange, detector_shapes, recognizer_shapes
+from ocdrnet_deploy.tensorrt.shapes import GROUPED_CROPS, ShapeRange, detector_shapes, recognizer_shapes
+from ocdrnet_ops.width_groups import BATCH_SIZES
 
 # TensorRT runs these as loops or with sizes known only at run time, and a CUDA graph can hold neither.
 _NOT_CAPTURABLE = frozenset({"LSTM", "GRU", "RNN", "Loop", "Scan", "If", "NonZero"})
@@ -19,57 +19,61 @@ _NOT_CAPTURABLE = frozenset({"LSTM", "GRU", "RNN", "Loop", "Scan", "If", "NonZer
 
 @dataclass(frozen=True)
 class NetworkPlan:
-    """A plan and its contract.
+    """A plan's contract.
 
     Attributes:
-        path: of the plan; its sidecar lies beside it.
-        shapes: its optimization profile.
+        request: from which the plan is found or built.
         output_dims: of each output in the config's order, without the batch; -1 where a dimension is free.
         is_capturable: whether a CUDA graph can hold it.
     """
 
-    path: Path
-    shapes: ShapeRange
+    request: PlanRequest
     output_dims: tuple[tuple[int, ...], ...]
     is_capturable: bool
 
+    @property
+    def shapes(self) -> ShapeRange:
+        """The optimization profile."""
+        return self.request.shapes
+
 
 def detector_plan(detector: PreparedDetector, batch: int, precision: PlanPrecision) -> NetworkPlan:
-    """Find or build the plan of a detector.
+    """The plan of a detector.
 
     Args:
         detector: adapted for TensorRT.
         batch: images a run at most; less where the network takes fewer.
         precision: of the plan.
-
-    Raises:
-        BuildError: there is no GPU or TensorRT, or the build failed.
     """
     shapes = detector_shapes(detector.card, min(batch, detector.max_batch or batch))
-    path = find_or_build_plan(PlanRequest(f"detector {detector.card.name}", detector.model, shapes, precision))
-    return NetworkPlan(path, shapes, ((1, *shapes.dims[:2]),), _is_capturable(detector.model))
+    request = PlanRequest(f"detector {detector.card.name}", detector.model, shapes, precision)
+    return NetworkPlan(request, ((1, *shapes.dims[:2]),), _is_capturable(detector.model))
 
 
 def recognizer_plan(recognizer: PreparedRecognizer, batch: int, precision: PlanPrecision) -> NetworkPlan:
-    """Find or build the plan of a recognizer.
+    """The plan of a recognizer.
 
     Args:
         recognizer: adapted for TensorRT.
-        batch: crops a run at most.
+        batch: crops a run at most, where their width is fixed; where it is free, an image's crops come in groups of one
+            width, and a run takes those of several images.
         precision: of the plan.
 
     Raises:
-        BuildError: the network takes fewer crops, there is no GPU or TensorRT, or the build failed.
+        BuildError: the network takes fewer crops, or its time steps are not to be found.
     """
-    if recognizer.max_batch and recognizer.max_batch < batch:
+    least = batch if recognizer.card.width else max(BATCH_SIZES)
+    if recognizer.max_batch and recognizer.max_batch < least:
         raise BuildError(
-            f"recognizer {recognizer.card.name} takes {recognizer.max_batch} crops a run; a plan gets all crops of an "
-            f"image, up to {batch}, at once. Lower --max-candidates, or use --engine cuda, which splits them"
+            f"recognizer {recognizer.card.name} takes {recognizer.max_batch} crops a run; a plan gets up to {least} of "
+            "an image at once. Use --engine cuda, which splits them; or lower --max-candidates where the width is fixed"
         )
+    if not recognizer.card.width:
+        batch = min(GROUPED_CROPS, recognizer.max_batch or GROUPED_CROPS)
     shapes = recognizer_shapes(recognizer.card, batch)
     steps = time_steps(recognizer, shapes)
-    path = find_or_build_plan(PlanRequest(f"recognizer {recognizer.card.name}", recognizer.model, shapes, precision))
-    return NetworkPlan(path, shapes, ((steps,), (steps,)), _is_capturable(recognizer.model))
+    request = PlanRequest(f"recognizer {recognizer.card.name}", recognizer.model, shapes, precision)
+    return NetworkPlan(request, ((steps,), (steps,)), _is_capturable(recognizer.model))
 
 
 def time_steps(recognizer: PreparedRecognizer, shapes: ShapeRange) -> int:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ocdrnet_ops.cards import DetectorCard, RecognizerCard
+from ocdrnet_ops.width_groups import padded_width
 
 Shape = tuple[int, int, int, int]
 
 _STEP = 32  # a detector's sizes, and a free recognizer's widths, are multiples of it
 _TUNED_CROPS = 32  # NVIDIA's own build of OCRNet: min 1, opt 32
 _TUNED_IMAGES = 8
+# Crops of a free width in a run, of several images' groups. A plan allots memory for its largest input: scores of
+# 18,710 classes for 64 crops of 3584 pixels are 2 GB.
+GROUPED_CROPS = 64
 _TUNED_WIDTH = 320  # PP-OCR's training width: the most frequent crop
 
 
@@ -66,7 +70,7 @@ def detector_shapes(card: DetectorCard, batch: int) -> ShapeRange:
 
 
 def recognizer_shapes(card: RecognizerCard, batch: int) -> ShapeRange:
-    """Shapes of a recognizer: its card's size, or its height and every width of crops.
+    """Shapes of a recognizer: its card's size, or its height and every width to which crops are padded.
 
     Args:
         card: of the recognizer.
@@ -75,7 +79,7 @@ def recognizer_shapes(card: RecognizerCard, batch: int) -> ShapeRange:
     tuned_batch = min(batch, _TUNED_CROPS)
     if card.width:
         return _fixed(batch, tuned_batch, card.height, card.width)
-    longest = -(-card.max_width // _STEP) * _STEP
+    longest = padded_width(card.max_width)
     return ShapeRange(
         (1, card.height, _STEP, 3),
         (tuned_batch, card.height, min(_TUNED_WIDTH, longest), 3),

@@ -157,6 +157,17 @@ def test_what_is_there_needs_no_key(ngc, environment):
     assert len(ngc.seen) == requests
 
 
+@pytest.mark.parametrize("more", [(), ("--file", "ocrnet_resnet50.onnx")])
+def test_outage_of_ngc_with_a_warm_cache_is_not_noticed(ngc, environment, more):
+    """Of a version without a list of characters too, which would be asked for first."""
+    ngc.files["nvidia/tao/ocrnet:deployable_v1.0/ocrnet_resnet50.onnx"] = SMALL
+    command = [*COMMAND[:-1], "ocrnet-v1.0"]
+    assert run(environment, command=command).returncode == 0
+    environment["OCDRNET_NGC_URL"] = "http://127.0.0.1:9"  # nobody listens
+    done = run(environment, *more, command=command)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_terminal_shows_a_bar_and_why_nothing_moves(ngc, environment):
     ngc.truncate = [100_000]
     own, child = os.openpty()

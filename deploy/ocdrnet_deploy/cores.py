@@ -1,9 +1,10 @@
-"""The cores that a server on this machine may use."""
+"""The cores and the memory that a server on this machine may use."""
 
 from __future__ import annotations
 
 import math
 import os
+from contextlib import suppress
 from pathlib import Path
 
 _CGROUP = Path("/sys/fs/cgroup")
@@ -35,3 +36,18 @@ def _limit(cgroup: Path) -> float | None:
     if not quota.strip().isdigit() or not period.strip().isdigit() or int(period) == 0:  # `max`, or -1
         return None
     return int(quota) / int(period)
+
+
+def usable_memory(cgroup: Path = _CGROUP, information: Path = Path("/proc/meminfo")) -> int:
+    """Bytes of main memory that this machine has, or its container may use, where that is less.
+
+    Args:
+        cgroup: as of `usable_cores`.
+        information: the kernel's, of the whole machine.
+    """
+    (total,) = (line.split()[1] for line in information.read_text("ascii").splitlines() if line.startswith("MemTotal:"))
+    limits = [int(total) << 10]
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):  # version 2, version 1
+        with suppress(OSError, ValueError):  # `max` is no number
+            limits.append(int((cgroup / name).read_text("ascii")))
+    return min(limits)

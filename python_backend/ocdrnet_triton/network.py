@@ -47,8 +47,9 @@ def open_network(path: Path, outputs: Sequence[str], parameters: Mapping[str, st
     Args:
         path: of an ONNX file.
         outputs: names of the tensors to return.
-        parameters: of config.pbtxt: `threads` and `streams`; `runtime`, `openvino` when left out, or `onnxruntime`;
-            for the latter `providers`, separated by commas, the CPU when left out; for the former `graphs`.
+        parameters: of config.pbtxt: `threads` and `streams`; `runtime`, `openvino` when left out, `onnxruntime` or
+            `plan`; for the first `graphs`, for the second `providers`, separated by commas, the CPU when left out, for
+            the third `plan`, the model of the repository that is the network.
 
     Raises:
         ValueError: there is no such runtime.
@@ -66,4 +67,8 @@ def open_network(path: Path, outputs: Sequence[str], parameters: Mapping[str, st
         from ocdrnet_triton.onnxruntime_network import CPU, OnnxRuntimeNetwork  # noqa: PLC0415
 
         return OnnxRuntimeNetwork(path, outputs, placement, parameters.get("providers", CPU).split(","))
-    raise ValueError(f"runtime is {runtime!r}; known are openvino, onnxruntime")
+    if runtime == "plan":
+        from ocdrnet_triton.plan_network import PlanNetwork  # noqa: PLC0415
+
+        return PlanNetwork(parameters["plan"], outputs, placement.streams)
+    raise ValueError(f"runtime is {runtime!r}; known are openvino, onnxruntime, plan")

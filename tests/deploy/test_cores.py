@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from ocdrnet_deploy.cores import usable_cores
+from ocdrnet_deploy.cores import usable_cores, usable_memory
 
 
 @pytest.fixture(autouse=True)
@@ -44,3 +44,24 @@ def test_without_control_groups(tmp_path):
 
 def test_here():
     assert 1 <= usable_cores() <= 8
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "memory"),
+    [
+        ("memory.max", "1073741824\n", 1 << 30),
+        ("memory.max", "max\n", 8 << 30),
+        ("memory/memory.limit_in_bytes", "2147483648\n", 2 << 30),
+        ("memory/memory.limit_in_bytes", "9223372036854771712\n", 8 << 30),
+        ("memory.max", "", 8 << 30),
+    ],
+)
+def test_memory_is_the_machines_or_the_containers_limit(tmp_path, file, text, memory):
+    (tmp_path / "meminfo").write_text("MemTotal:        8388608 kB\nMemFree:          100000 kB\n")
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text(text)
+    assert usable_memory(tmp_path, tmp_path / "meminfo") == memory
+
+
+def test_memory_here():
+    assert usable_memory() > 1 << 28

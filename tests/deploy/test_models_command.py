@@ -176,7 +176,7 @@ def test_batches_reach_the_plans(tmp_path, gpu_machine):
     sizes = ("--detector-batch", 2, "--max-candidates", 40, "--recognizer-batch", 64)
     result = run("build", "--engine", "tensorrt", *sizes, "--output", tmp_path / "served")
     assert result.exit_code == 0, result.output
-    assert [command["maxShapes"] for command in gpu_machine.commands] == ["input:2x2016x2016x3", "input:64x48x1600x3"]
+    assert [command["maxShapes"] for command in gpu_machine.commands] == ["input:2x2016x2016x3", "input:64x48x3584x3"]
 
 
 @pytest.mark.usefixtures("gpu_machine")

@@ -74,14 +74,14 @@ def test_loading_may_take_as_long_as_it_is_told():
 @pytest.mark.parametrize(
     ("values", "mebibytes"),
     [
-        ({}, (4 + 2 + 2 + 2 + 1) * 320),
+        ({}, (4 + 2 + 2 + 2 + 1 + 2) * 320),
         ({"mode": "cpu"}, (5 + 2) * 320),
         ({"mode": "cpu", "models": {"profile": "throughput"}}, (6 + 3) * 320),
         ({"models": {"engine": "cuda"}}, (11 + 2) * 320),
-        ({"models": {"profile": "throughput"}}, 11 * 320),
+        ({"models": {"profile": "throughput"}}, (11 + 2) * 320),
         (
             {"server": {"stepProcesses": {"image_preprocess": 7}, "sharedMemory": {"mebibytesPerInstance": 100}}},
-            (7 + 7) * 100,
+            (7 + 7 + 2) * 100,
         ),
     ],
 )

@@ -15,6 +15,7 @@ from ocdrnet_deploy.networks.presets import find_preset
 from ocdrnet_deploy.repository.build import PRECISIONS, BuildOptions, Precision, build_repository
 from ocdrnet_deploy.repository.profile import PROFILES
 from ocdrnet_deploy.repository.step_processes import parse_processes
+from ocdrnet_deploy.triton_versions import DEFAULT as DEFAULT_TRITON
 from ocdrnet_ops.charset import ALL
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
@@ -54,7 +55,7 @@ _WHERE = {"cpu": "the CPU", "cuda": "a GPU without TensorRT", "tensorrt": "Tenso
 @click.option(
     "--max-candidates",
     type=click.IntRange(1, 10_000),
-    help="Boxes per image at most.  [default: 1000; 256 for a free-width recognizer in TensorRT]",
+    help="Boxes per image at most.  [default: the detector's card's, 1000]",
 )
 @click.option(
     "--recognizer-batch",
@@ -70,6 +71,18 @@ _WHERE = {"cpu": "the CPU", "cuda": "a GPU without TensorRT", "tensorrt": "Tenso
     envvar="OCDRNET_CORES",
     show_envvar=True,
     help="That the server may use.  [default: those of this machine, or its container's limit]",
+)
+@click.option(
+    "--memory",
+    type=click.IntRange(1 << 30),
+    envvar="OCDRNET_MEMORY",
+    show_envvar=True,
+    help="Bytes that the server may use.  [default: those of this machine, or its container's limit]",
+)
+@click.option(
+    "--triton",
+    help="Version that serves, as NVIDIA numbers its containers.  [default: the container's in one; else "
+    f"{DEFAULT_TRITON} for tensorrt, and the pip package's]",
 )
 @click.option(
     "--processes",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeVar, cast
 
+from ocdrnet_deploy.cores import usable_memory
 from ocdrnet_deploy.errors import BuildError, NoGpuError
 from ocdrnet_deploy.networks.cuda import cuda_refusal
 from ocdrnet_deploy.networks.prepare import (
@@ -25,11 +26,13 @@ from ocdrnet_deploy.repository.profile import (
     TensorRtProfile,
     cpu_profile,
     cuda_profile,
+    most_in_flight,
     tensorrt_profile,
 )
 from ocdrnet_deploy.tensorrt.command import PlanPrecision
 from ocdrnet_deploy.tensorrt.half import half_precision
 from ocdrnet_deploy.tensorrt.network_plan import detector_plan, recognizer_plan
+from ocdrnet_deploy.triton_versions import knows_in_flight_limit, target_triton
 from ocdrnet_ops.charset import ALL
 
 Precision = Literal["fp32", "fp16", "int8"]
@@ -41,9 +44,6 @@ PRECISIONS: dict[Engine, tuple[Precision, ...]] = {
     "cuda": ("fp32", "fp16"),
     "tensorrt": ("fp16", "fp32"),
 }
-# A plan allots memory for its largest input. Scores of 18,710 classes for 1000 lines of 3200 pixels would be 30 GB.
-_FREE_WIDTH_CANDIDATES = 256
-_FREE_WIDTH_MAX = 1600
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,8 @@ class BuildOptions:
         step_processes: of Python steps by name, instead of the profile's.
         calibration: folder of images that INT8 is calibrated on; some that are drawn when left out.
         charset: characters that the recognizer is cut to, as the request option of that name.
+        triton: the version that serves, as NVIDIA numbers its containers; that of `target_triton` when left out.
+        memory: bytes that the server may use; those that this process may when left out.
     """
 
     engine: Engine = "cpu"
@@ -77,13 +79,15 @@ class BuildOptions:
     step_processes: Mapping[str, int] = field(default_factory=dict)
     calibration: Path | None = None
     charset: str = ALL
+    triton: str | None = None
+    memory: int | None = None
 
 
 def build_repository(output: Path, detector: str, recognizer: str, options: BuildOptions | None = None) -> None:
     """Adapt two networks and assemble a repository that Triton can load.
 
     Args:
-        output: folder of the served repository; files of an earlier build are replaced one by one.
+        output: folder of the served repository; what an earlier build made there is replaced as one, or stays.
         detector: a detector's name in the catalog, or the path of its ONNX file.
         recognizer: a recognizer's, likewise.
         options: the defaults when left out.
@@ -94,6 +98,7 @@ def build_repository(output: Path, detector: str, recognizer: str, options: Buil
     """
     chosen = options or BuildOptions()
     precision = _precision(chosen)
+    in_flight = _in_flight(chosen)
     if chosen.engine == "cuda" and chosen.profile != PROFILES[0]:
         raise BuildError(f"--engine cuda has no profile {chosen.profile}; it has {PROFILES[0]}")
     if chosen.engine == "cuda" and (reason := cuda_refusal()):
@@ -102,11 +107,12 @@ def build_repository(output: Path, detector: str, recognizer: str, options: Buil
     read_by = prepare_recognizer(
         recognizer, card_file=chosen.recognizer_card, engine=chosen.engine, charset=chosen.charset
     )
-    found, read_by = _limited(found, read_by, chosen)
+    if chosen.max_candidates:
+        found = replace(found, card=replace(found.card, max_candidates=chosen.max_candidates))
     batch = chosen.recognizer_batch or found.card.max_candidates
     check_batch(found.card, batch)  # before minutes of building
     if chosen.engine == "tensorrt":
-        _assemble_plans(output, found, read_by, batch, chosen, cast(PlanPrecision, precision))
+        _assemble_plans(output, found, read_by, batch, chosen, cast(PlanPrecision, precision), in_flight)
         return
     if precision == "int8":
         found, read_by = quantize_pair(found, read_by, chosen.calibration)
@@ -116,7 +122,7 @@ def build_repository(output: Path, detector: str, recognizer: str, options: Buil
         read_by = replace(read_by, model=half_precision(read_by.model), charset_model=with_charset)
     cores = chosen.cores
     profile = cpu_profile(chosen.profile, batch, cores) if chosen.engine == "cpu" else cuda_profile(batch, cores)
-    assemble_repository(output, found, read_by, _overridden(profile, chosen))
+    assemble_repository(output, found, read_by, _overridden(profile, chosen), in_flight)
 
 
 def _precision(options: BuildOptions) -> Precision:
@@ -128,16 +134,11 @@ def _precision(options: BuildOptions) -> Precision:
     return options.precision
 
 
-def _limited(
-    detector: PreparedDetector, recognizer: PreparedRecognizer, options: BuildOptions
-) -> tuple[PreparedDetector, PreparedRecognizer]:
-    """Cards with the limits of this deployment."""
-    candidates = options.max_candidates or detector.card.max_candidates
-    if options.engine == "tensorrt" and not recognizer.card.width:
-        candidates = options.max_candidates or min(candidates, _FREE_WIDTH_CANDIDATES)
-        card = replace(recognizer.card, max_width=min(recognizer.card.max_width, _FREE_WIDTH_MAX))
-        recognizer = replace(recognizer, card=card)
-    return replace(detector, card=replace(detector.card, max_candidates=candidates)), recognizer
+def _in_flight(options: BuildOptions) -> int:
+    """Requests in a step at once; 0 for a Triton that knows no such limit, and refuses the field."""
+    if not knows_in_flight_limit(target_triton(options.engine, options.triton)):
+        return 0
+    return most_in_flight(options.memory or usable_memory())
 
 
 def _overridden(profile: AnyProfile, options: BuildOptions) -> AnyProfile:
@@ -154,10 +155,11 @@ def _assemble_plans(
     batch: int,
     options: BuildOptions,
     precision: PlanPrecision,
+    in_flight: int,
 ) -> None:
     profile = _overridden(tensorrt_profile(options.profile, batch, options.cores), options)
     plans = (
         detector_plan(detector, profile.detector_batch, precision),
         recognizer_plan(recognizer, profile.recognizer_batch, precision),
     )
-    assemble_plans(output, (detector.card, plans[0]), (recognizer.card, plans[1]), profile)
+    assemble_plans(output, (detector.card, plans[0]), (recognizer.card, plans[1]), profile, in_flight)

@@ -9,7 +9,8 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
 from ocdrnet_deploy.networks.prepare import PreparedDetector, PreparedRecognizer
-from ocdrnet_deploy.repository.profile import PythonProfile
+from ocdrnet_deploy.repository.profile import PythonProfile, TensorRtProfile
+from ocdrnet_ops.cards import RecognizerCard
 
 ModelConfig: TypeAlias = "model_config_pb2.ModelConfig"
 GRAPHS_MEMORY = 2 << 30  # bytes, of all graphs that the shapes of a recognizer's batches have of their own
@@ -49,6 +50,15 @@ def place_recognizer(config: ModelConfig, recognizer: PreparedRecognizer, profil
     _set_runtime(config, recognizer.runtime, profile.provider)
 
 
+def place_grouping(config: ModelConfig, card: RecognizerCard, plan: str, profile: TensorRtProfile) -> None:
+    """Let the recognizer's step group crops of a free width, and ask a plan, by its model's name, for each group."""
+    config.max_batch_size = profile.recognizer_batch
+    config.input[0].dims[:2] = [card.height, -1]
+    place_processes(config, profile.recognizer_processes)
+    _set(config, runtime="plan", plan=plan)
+    _set(config, streams=profile.recognizer_streams, max_columns=profile.recognizer_columns)
+
+
 def place_processes(config: ModelConfig, count: int) -> None:
     """Give a model in the Python backend so many processes; without a word it has one."""
     if count > 1:
@@ -61,10 +71,29 @@ def limit_tiles(preprocess: ModelConfig, max_tiles: int) -> None:
 
 
 def drop_crop_widths(ensemble: ModelConfig) -> None:
-    """Feed the recognizer the crops alone: a TensorRT plan has the one input."""
-    for step in ensemble.ensemble_scheduling.step:
-        if step.model_name == "ocrnet":
-            del step.input_map["CROP_WIDTHS"]
+    """Feed the recognizer the crops alone: a TensorRT plan has the one input.
+
+    What nobody reads then is asked of no step either: Triton refuses an ensemble with a tensor that is unused.
+    """
+    steps = ensemble.ensemble_scheduling.step
+    dropped = [step.input_map.pop("CROP_WIDTHS") for step in steps if step.model_name == "ocrnet"]
+    read = {name for step in steps for name in step.input_map.values()} | {output.name for output in ensemble.output}
+    for step in steps:
+        for output, name in list(step.output_map.items()):
+            if name in dropped and name not in read:
+                del step.output_map[output]
+
+
+def limit_in_flight(ensemble: ModelConfig, most: int) -> None:
+    """Let at most so many requests be in a step at once, waiting or at work; 0 sets no limit.
+
+    A fast step would otherwise pile up pictures before a slow one. The limit is a last resort, above what callers send:
+    Triton lets whoever is over it wait with the thread that brought the request, for up to 300 s
+    (`StepInflightRequestLimiter::Acquire` in core's `ensemble_scheduler.cc`), and such a thread may be one that the
+    step ahead needs: `dbnet_postprocess` asks the detector, and the recognizer is two steps of the ensemble.
+    """
+    if most:
+        ensemble.ensemble_scheduling.max_inflight_requests = most
 
 
 def _set(config: ModelConfig, **values: object) -> None:

@@ -17,6 +17,12 @@ CUDA_PROVIDER = "CUDAExecutionProvider"
 # all cores are theirs but for the 30 % that Triton itself needs to hand their tensors on. By `benchmarks.stages`.
 _STEPS_BESIDE_NETWORKS = 0.1
 _STEPS_BESIDE_A_GPU = 0.7
+# Of the ensemble's requests: a picture of 12 megapixels with the detector's input and map and 200 crops is 36 + 16 + 12
+# MB. Half of the memory is theirs, the other half the networks' and the steps' own.
+_PICTURE_BYTES = 64 << 20
+_LEAST_IN_FLIGHT = (
+    32  # twice the threads that Triton has for the answers of steps, and some: below, they block each other
+)
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,9 @@ class TensorRtProfile:
         instances: of each network on each GPU; a second one overlaps copies with work, for the memory of another.
         detector_batch: images that one run of the detector takes at most, across requests; and tiles of one image.
         recognizer_batch: as in `PythonProfile`, across requests.
+        recognizer_processes: that group crops of a free width for their plan; while one hands out, another works.
+        recognizer_streams: groups that each of them has at work at the same time.
+        recognizer_columns: as in `PythonProfile`.
         queue_delay_us: microseconds that a request may wait for others to fill a batch.
         step_processes: as in `PythonProfile`.
     """
@@ -72,6 +81,9 @@ class TensorRtProfile:
     instances: int = 1
     detector_batch: int = 8
     recognizer_batch: int = 1000
+    recognizer_processes: int = 2
+    recognizer_streams: int = 8
+    recognizer_columns: int = 8192
     queue_delay_us: int = 500
     step_processes: Mapping[str, int] = field(default_factory=dict)
 
@@ -161,6 +173,15 @@ def tensorrt_profile(kind: Profile, recognizer_batch: int, cores: int | None = N
     if kind == "small":
         return replace(balanced, detector_batch=2, step_processes={})
     return balanced
+
+
+def most_in_flight(memory: int) -> int:
+    """Requests that may be in one step of the ensemble at once, so that their pictures fit into the memory.
+
+    Args:
+        memory: bytes that the server may use.
+    """
+    return max(_LEAST_IN_FLIGHT, memory // 2 // _PICTURE_BYTES)
 
 
 def _beside_a_gpu(cores: int | None) -> dict[str, int]:

@@ -23,7 +23,7 @@ from ocdrnet_deploy.errors import BuildError, PlanError
 from ocdrnet_deploy.file_lock import file_lock
 from ocdrnet_deploy.machine.cache import cache_folder
 from ocdrnet_deploy.tensorrt.command import PlanFiles, PlanPrecision, build_command, graph_for, precision_flags
-from ocdrnet_deploy.tensorrt.machine import Machine, find_gpu, find_trtexec
+from ocdrnet_deploy.tensorrt.machine import Gpu, Machine, build_environment, find_gpu, find_trtexec
 from ocdrnet_deploy.tensorrt.plan import PlanIngredients, check_plan, sidecar, write_sidecar
 from ocdrnet_deploy.tensorrt.progress import BuildProgress
 from ocdrnet_deploy.tensorrt.run import run_trtexec
@@ -85,16 +85,17 @@ def find_or_build_plan(request: PlanRequest, say: Callable[[str], None] = _say) 
         ):
             lock.write_text(_this_process())
             if not _is_usable(plan, machine):
-                _build(trtexec, graph, plan, ingredients, request.network, machine.gpu.name)
+                _build(trtexec, graph, plan, ingredients, request.network, machine.gpu)
             lock.write_text("")
     except OSError as error:
         raise BuildError(
-            f"the plan cannot be kept in {folder}: {error.strerror}. Set OCDRNET_CACHE elsewhere"
+            f"the plan cannot be kept in {folder}: {error.strerror}. Make room there, or set OCDRNET_CACHE to another "
+            "folder"
         ) from None
     return plan
 
 
-def _build(trtexec: Path, graph: bytes, plan: Path, ingredients: PlanIngredients, network: str, gpu_name: str) -> None:
+def _build(trtexec: Path, graph: bytes, plan: Path, ingredients: PlanIngredients, network: str, gpu: Gpu) -> None:
     """Build beside the final name and rename: a builder that is killed leaves nothing that looks like a plan.
 
     Its folder has a name of its own: a `trtexec` that outlived its parent then writes into a folder that is gone.
@@ -106,9 +107,9 @@ def _build(trtexec: Path, graph: bytes, plan: Path, ingredients: PlanIngredients
         files = PlanFiles(Path(making, "model.onnx"), Path(making, "model.plan"), timing_cache)
         files.graph.write_bytes(graph)
         command = build_command(trtexec, files, ingredients.shapes, ingredients.flags)
-        with BuildProgress(f"{network} for {gpu_name}") as progress:
-            run_trtexec(command, files.plan, plan.with_suffix(".log"), progress.see)
-        write_sidecar(files.plan, ingredients, network, gpu_name)
+        with BuildProgress(f"{network} for {gpu.name}") as progress:
+            run_trtexec(command, build_environment(gpu), files.plan, plan.with_suffix(".log"), progress.see)
+        write_sidecar(files.plan, ingredients, network, gpu.name)
         sidecar(files.plan).replace(sidecar(plan))
         files.plan.replace(plan)
 

@@ -27,6 +27,7 @@ _HINTS = (
         r"cuda initialization failure|no cuda-capable device|driver version is insufficient",
         "the GPU cannot be used from here: check the driver, and in a container --gpus or the resource limit",
     ),
+    (r"no space left|disk quota exceeded", "the disk is full: make room, or set OCDRNET_CACHE to another folder"),
     (r"unknown option", "this trtexec does not take the options of its version: it was changed, or is a wrapper"),
 )
 _KILLED = -9

@@ -1,15 +1,14 @@
-"""A plan with what its config.pbtxt must say, and how the two networks become one."""
+"""A plan that is wanted, with what its config.pbtxt must say: known before the plan is built."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import onnx
 
 from ocdrnet_deploy.errors import BuildError, NetworkError
 from ocdrnet_deploy.networks.prepare import PreparedDetector, PreparedRecognizer
-from ocdrnet_deploy.tensorrt.cache import PlanRequest, find_or_build_plan
+from ocdrnet_deploy.tensorrt.cache import PlanRequest
 from ocdrnet_deploy.tensorrt.command import PlanPrecision
 from ocdrnet_deploy.tensorrt.shapes import ShapeRange, detector_shapes, recognizer_shapes
 
@@ -19,39 +18,39 @@ _NOT_CAPTURABLE = frozenset({"LSTM", "GRU", "RNN", "Loop", "Scan", "If", "NonZer
 
 @dataclass(frozen=True)
 class NetworkPlan:
-    """A plan and its contract.
+    """A plan's contract.
 
     Attributes:
-        path: of the plan; its sidecar lies beside it.
-        shapes: its optimization profile.
+        request: from which the plan is found or built.
         output_dims: of each output in the config's order, without the batch; -1 where a dimension is free.
         is_capturable: whether a CUDA graph can hold it.
     """
 
-    path: Path
-    shapes: ShapeRange
+    request: PlanRequest
     output_dims: tuple[tuple[int, ...], ...]
     is_capturable: bool
 
+    @property
+    def shapes(self) -> ShapeRange:
+        """The optimization profile."""
+        return self.request.shapes
+
 
 def detector_plan(detector: PreparedDetector, batch: int, precision: PlanPrecision) -> NetworkPlan:
-    """Find or build the plan of a detector.
+    """The plan of a detector.
 
     Args:
         detector: adapted for TensorRT.
         batch: images a run at most; less where the network takes fewer.
         precision: of the plan.
-
-    Raises:
-        BuildError: there is no GPU or TensorRT, or the build failed.
     """
     shapes = detector_shapes(detector.card, min(batch, detector.max_batch or batch))
-    path = find_or_build_plan(PlanRequest(f"detector {detector.card.name}", detector.model, shapes, precision))
-    return NetworkPlan(path, shapes, ((1, *shapes.dims[:2]),), _is_capturable(detector.model))
+    request = PlanRequest(f"detector {detector.card.name}", detector.model, shapes, precision)
+    return NetworkPlan(request, ((1, *shapes.dims[:2]),), _is_capturable(detector.model))
 
 
 def recognizer_plan(recognizer: PreparedRecognizer, batch: int, precision: PlanPrecision) -> NetworkPlan:
-    """Find or build the plan of a recognizer.
+    """The plan of a recognizer.
 
     Args:
         recognizer: adapted for TensorRT.
@@ -59,17 +58,17 @@ def recognizer_plan(recognizer: PreparedRecognizer, batch: int, precision: PlanP
         precision: of the plan.
 
     Raises:
-        BuildError: the network takes fewer crops, there is no GPU or TensorRT, or the build failed.
+        BuildError: the network takes fewer crops, or its time steps are not to be found.
     """
-    if recognizer.max_batch and recognizer.max_batch < batch:
-        raise BuildError(
-            f"recognizer {recognizer.card.name} takes {recognizer.max_batch} crops a run; a plan gets all crops of an "
-            f"image, up to {batch}, at once. Lower --max-candidates, or use --engine cuda, which splits them"
-        )
     shapes = recognizer_shapes(recognizer.card, batch)
+    if recognizer.max_batch and recognizer.max_batch < shapes.max_batch:
+        raise BuildError(
+            f"recognizer {recognizer.card.name} takes {recognizer.max_batch} crops a run; a plan gets crops of an "
+            f"image, up to {shapes.max_batch}, at once. Lower --max-candidates, or use --engine cuda, which splits them"
+        )
     steps = time_steps(recognizer, shapes)
-    path = find_or_build_plan(PlanRequest(f"recognizer {recognizer.card.name}", recognizer.model, shapes, precision))
-    return NetworkPlan(path, shapes, ((steps,), (steps,)), _is_capturable(recognizer.model))
+    request = PlanRequest(f"recognizer {recognizer.card.name}", recognizer.model, shapes, precision)
+    return NetworkPlan(request, ((steps,), (steps,)), _is_capturable(recognizer.model))
 
 
 def time_steps(recognizer: PreparedRecognizer, shapes: ShapeRange) -> int:

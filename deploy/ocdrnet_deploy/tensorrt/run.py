@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ocdrnet_deploy.errors import TensorRtError
@@ -11,11 +11,14 @@ from ocdrnet_deploy.repository.files import write_file
 from ocdrnet_deploy.tensorrt.failure import explain_failure
 
 
-def run_trtexec(command: Sequence[str], plan: Path, log: Path, on_line: Callable[[str], None]) -> None:
+def run_trtexec(
+    command: Sequence[str], environment: Mapping[str, str], plan: Path, log: Path, on_line: Callable[[str], None]
+) -> None:
     """Run to the end; an interrupt ends `trtexec` too.
 
     Args:
         command: of `build_command`.
+        environment: of `build_environment`: the one GPU that it is to build for.
         plan: the file that it is to write.
         log: where its output is kept if it fails.
         on_line: called with every line that it prints.
@@ -24,17 +27,27 @@ def run_trtexec(command: Sequence[str], plan: Path, log: Path, on_line: Callable
         TensorRtError: it failed, or wrote no plan; the text carries its errors and the path of the log.
     """
     lines: list[str] = []
-    exit_code = _collect(command, lines, on_line)
+    exit_code = _collect(command, environment, lines, on_line)
     if exit_code == 0 and plan.is_file() and plan.stat().st_size:
         return
-    write_file(log, "\n".join(lines) + "\n")
-    raise TensorRtError(f"{explain_failure(lines, exit_code)}\nIts whole log: {log}")
+    raise TensorRtError(f"{explain_failure(lines, exit_code)}\n{_kept(log, lines)}")
 
 
-def _collect(command: Sequence[str], lines: list[str], on_line: Callable[[str], None]) -> int:
+def _kept(log: Path, lines: Sequence[str]) -> str:
+    try:
+        write_file(log, "\n".join(lines) + "\n")
+    except OSError as error:  # a full disk, which may be why it failed: its own words count more
+        return f"Its whole log could not be kept: {error.strerror}"
+    return f"Its whole log: {log}"
+
+
+def _collect(
+    command: Sequence[str], environment: Mapping[str, str], lines: list[str], on_line: Callable[[str], None]
+) -> int:
     try:
         process = subprocess.Popen(
             command,
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

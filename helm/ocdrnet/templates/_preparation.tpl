@@ -74,6 +74,9 @@ ocdrnet models build --output /repository --engine {{ $engine }} --detector {{ $
     - name: OCDRNET_CORES
       valueFrom:
         resourceFieldRef: {containerName: triton, resource: limits.cpu, divisor: "1"}
+    - name: OCDRNET_MEMORY
+      valueFrom:
+        resourceFieldRef: {containerName: triton, resource: limits.memory, divisor: "1"}
     {{- end }}
   {{- if .builds }}
   {{- include "ocdrnet.gpuResources" (merge (dict "requests" .pair.models.prepareResources.requests "limits" .pair.models.prepareResources.limits) .) | nindent 2 }}

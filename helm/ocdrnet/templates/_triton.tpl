@@ -23,11 +23,11 @@
 {{- merge (deepCopy .pair.server.stepProcesses) $usual | toJson }}
 {{- end }}
 
-{{- /* Mebibytes of /dev/shm: the Python steps, and the networks unless they are plans: of a CPU's detector two processes
-       in the profile `throughput`. */}}
+{{- /* Mebibytes of /dev/shm: the Python steps, and two more: both networks, or the two processes that group crops for a
+       plan; of a CPU's detector two in the profile `throughput`. */}}
 {{- define "ocdrnet.sharedMemory" -}}
 {{- $gpu := eq .root.Values.mode "gpu" }}
-{{- $networks := and $gpu (eq .pair.models.engine "tensorrt") | ternary 0 2 }}
+{{- $networks := 2 }}
 {{- if and (not $gpu) (eq .pair.models.profile "throughput") }}{{ $networks = 3 }}{{ end }}
 {{- $processes := $networks }}
 {{- range include "ocdrnet.stepProcesses" . | fromJson }}

@@ -1,4 +1,4 @@
-"""Text recognition outside TensorRT: crops -> character ids, crops of many requests grouped by charset and width."""
+"""Text recognition: crops -> character ids, crops of many requests grouped by charset and width."""
 
 from functools import partial
 
@@ -22,7 +22,8 @@ class TritonPythonModel:
         once = {**settings, "graphs": "0"}  # a second network's graphs would take the memory of the first's again
         open_restricted = partial(open_network, restricted, OUTPUTS, once) if restricted.exists() else None
         network, columns = open_network(folder / "model.onnx", OUTPUTS, settings), int(settings["max_columns"])
-        warm_recognizer(network, card, columns)
+        if "plan" not in settings:  # Triton warms a plan itself
+            warm_recognizer(network, card, columns)
         self._read = CharsetRecognizer(network, open_restricted, card, columns)
         self._card, self._charsets = card, Charsets(card)
 

@@ -1,4 +1,5 @@
 import dataclasses
+import errno
 import json
 import os
 import signal
@@ -109,6 +110,65 @@ def test_failure_says_why_and_leaves_the_log_alone(gpu_machine):
     assert {name.rpartition(".")[2] for name in gpu_machine.plans} == {"lock", "log"}
     gpu_machine.fail("")
     check_plan(find_or_build_plan(small_request()))
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (
+            signal.SIGKILL,
+            r"trtexec failed \(signal 9\).*Something killed it; often that is the kernel.*a container's limit",
+        ),
+        (signal.SIGSEGV, r"trtexec failed \(signal 11\)"),
+    ],
+)
+def test_trtexec_that_dies_leaves_no_plan(gpu_machine, number, words):
+    gpu_machine.die(int(number))
+    with pytest.raises(TensorRtError, match=f"(?s){words}.*Its whole log: "):
+        find_or_build_plan(small_request())
+    assert {name.rpartition(".")[2] for name in gpu_machine.plans} == {"lock", "log"}
+    gpu_machine.die(0)
+    check_plan(find_or_build_plan(small_request()))
+
+
+# A cache on a disk of its own, so small that the graph has no room, or the plan, or all have.
+ON_A_SMALL_DISK = """
+mount -t tmpfs -o size=$1 none "$OCDRNET_CACHE" && "$2" -c 'import small_networks; small_networks.build()'
+code=$?; find "$OCDRNET_CACHE" -type f ! -name "*.lock" ! -name "*.cache"; exit $code
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk takes root")
+@pytest.mark.parametrize(("size", "words"), [("4k", "plan cannot be kept in"), ("64k", None)])
+def test_full_disk_under_the_cache(gpu_machine, size, words):
+    gpu_machine.cache.mkdir(parents=True)
+    environment = os.environ | {"PYTHONPATH": ":".join(path for path in sys.path if path)}
+    command = ["unshare", "--mount", "sh", "-c", ON_A_SMALL_DISK, "sh", size, sys.executable]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    if words is None:
+        assert run.returncode == 0, run.stderr
+        return
+    assert run.returncode == 1
+    assert words in run.stderr
+    assert "No space left on device. Make room there, or set OCDRNET_CACHE to another folder" in run.stderr
+    assert run.stdout == "", "nothing is left half done"
+
+
+def test_full_disk_that_trtexec_meets(gpu_machine):
+    gpu_machine.fail("Could not write engine: No space left on device")
+    with pytest.raises(TensorRtError, match="Probably the disk is full: make room, or set OCDRNET_CACHE"):
+        find_or_build_plan(small_request())
+
+
+def test_log_that_cannot_be_kept_hides_no_reason(gpu_machine, monkeypatch):
+    gpu_machine.fail("Error Code 1: Cuda Runtime (out of memory)")
+
+    def full(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("ocdrnet_deploy.tensorrt.run.write_file", full)
+    with pytest.raises(TensorRtError, match=r"(?s)out of memory.*Its whole log could not be kept: No space left"):
+        find_or_build_plan(small_request())
 
 
 def test_no_gpu_builds_nothing(gpu_machine):

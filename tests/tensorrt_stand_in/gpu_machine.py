@@ -6,7 +6,12 @@ import stat
 import sys
 from pathlib import Path
 
-STAND_IN = Path(__file__).with_name("trtexec_stand_in.py")
+HERE = Path(__file__).parent
+sys.path.append(str(HERE / "tensorrt"))  # a folder that Triton takes for a backend, and so no package
+from plan_file import read_plan  # noqa: E402
+
+__all__ = ["HERE", "GpuMachine", "read_plan"]
+UUID = "GPU-5d0b7b3a-0000-4000-8000-{:012d}"
 
 
 class GpuMachine:
@@ -18,7 +23,8 @@ class GpuMachine:
         self._setenv = setenv
         self._calls = folder / "calls.jsonl"
         self.cache = folder / "cache"
-        _program(self._bin / "trtexec", f'exec "{sys.executable}" "{STAND_IN}" "$@"')
+        for name, file in (("trtexec", "trtexec.py"), ("nvidia-smi", "nvidia_smi.py")):
+            _program(self._bin / name, f'exec "{sys.executable}" "{HERE / file}" "$@"')
         setenv("PATH", f"{self._bin}:{os.environ['PATH']}")
         setenv("OCDRNET_CACHE", str(self.cache))
         setenv("TRTEXEC_CALLS", str(self._calls))
@@ -31,11 +37,22 @@ class GpuMachine:
 
     def use_gpu(self, capability, name):
         """Have another GPU."""
-        _program(self._bin / "nvidia-smi", f'echo "{capability}, {name}"')
+        self.use_gpus((capability, name))
+
+    def use_gpus(self, *gpus):
+        """Have these GPUs, compute capability and name each, in the order of their PCI buses."""
+        lines = (
+            f"{index}, {UUID.format(index)}, {capability}, {name}" for index, (capability, name) in enumerate(gpus)
+        )
+        self._setenv("STAND_IN_GPUS", ";".join(lines))
 
     def fail(self, reason):
         """Fail every build with this error; none when empty."""
         self._setenv("TRTEXEC_FAIL", reason)
+
+    def die(self, number):
+        """Have `trtexec` die of a signal in the middle of every build."""
+        self._setenv("TRTEXEC_DIE", str(number))
 
     def delay(self, seconds):
         """Take this long for a build."""

@@ -1,8 +1,9 @@
-"""`trtexec` without TensorRT: takes what a generation takes, writes a plan with a header or fails like the real one.
+"""`trtexec` without TensorRT: takes what a generation takes, writes a plan that carries the graph, or fails.
 
 Held against samples/common/sampleOptions.cpp of TensorRT 8.6, 10.12 and 11.1. Its behaviour is set by the environment:
-TRTEXEC_VERSION (the banner's number), TRTEXEC_FAIL (an error to fail with), TRTEXEC_DELAY_S (of the build),
-TRTEXEC_CALLS (a file that every build appends its arguments to).
+TRTEXEC_VERSION (the banner's number), TRTEXEC_FAIL (an error to fail with), TRTEXEC_DIE (a signal to die of),
+TRTEXEC_DELAY_S (of the build), TRTEXEC_CALLS (a file that every build appends its arguments to), STAND_IN_GPUS and
+CUDA's own variables (the GPU that it builds for).
 """
 
 import json
@@ -12,7 +13,10 @@ import sys
 import time
 from pathlib import Path
 
-VERSION = int(os.environ.get("TRTEXEC_VERSION", "101200"))
+sys.path.insert(0, str(Path(__file__).parent / "tensorrt"))
+from plan_file import Header, cuda_devices, plan_bytes, version
+
+VERSION = version()
 GENERATION = divmod(VERSION // 100, 100) if VERSION >= 100_000 else divmod(VERSION // 100, 10)
 FLOAT16 = 10  # onnx.TensorProto's number
 SHAPES = ("minShapes", "optShapes", "maxShapes")
@@ -60,6 +64,7 @@ def check_profile(given, model):
     for fixed, *sizes in zip(declared, *shapes, strict=True):
         if fixed and {*sizes} != {fixed}:
             raise Failure(f"Static dimension {fixed} of {tensor.name} does not match the profile's {sizes}")
+    return shapes
 
 
 def check_precision(given, model):
@@ -81,7 +86,7 @@ def build(given):
     if unknown := set(given) - TAKEN:
         raise Failure(f"Unknown option: --{min(unknown)} {given[min(unknown)]}")
     model = onnx.load(given["onnx"])
-    check_profile(given, model)
+    shapes = check_profile(given, model)
     check_precision(given, model)
     if calls := os.environ.get("TRTEXEC_CALLS"):
         with Path(calls).open("a") as file:
@@ -90,8 +95,14 @@ def build(given):
     time.sleep(float(os.environ.get("TRTEXEC_DELAY_S", "0")))
     if reason := os.environ.get("TRTEXEC_FAIL"):
         raise Failure(reason)
-    plan = Path(given["saveEngine"])
-    plan.write_bytes(b"ftrt" + VERSION.to_bytes(4, "little") + Path(given["onnx"]).read_bytes()[:64])
+    devices = cuda_devices()
+    if not devices:
+        raise Failure("CUDA initialization failure with error: 100")
+    if number := int(os.environ.get("TRTEXEC_DIE", "0")):
+        Path(given["saveEngine"]).write_bytes(b"ft")  # half written
+        os.kill(os.getpid(), number)
+    header = Header(VERSION, devices[0][2], *map(list, shapes))
+    Path(given["saveEngine"]).write_bytes(plan_bytes(header, Path(given["onnx"]).read_bytes()))
     Path(given["timingCacheFile"]).touch()
     log("I", "Engine built in 12.3 sec.")
 

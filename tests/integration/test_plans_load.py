@@ -1,0 +1,151 @@
+"""Every kind of repository that `models build` writes is loaded by a real Triton, whole and READY."""
+
+import itertools
+from dataclasses import dataclass, field
+
+import onnx
+import pytest
+import tritonclient.http
+from plan_server import GROUPED_CHANGES, PLAN_CHANGES, models_of, rehearsal
+from twin_contracts import DETECTORS, RECOGNIZERS
+from twin_detector import detector_twin
+from twin_recognizer import recognizer_twin
+
+from ocdrnet_deploy.networks.catalog import DEFAULT, catalog
+from ocdrnet_deploy.networks.presets import presets
+from ocdrnet_deploy.repository.build import PRECISIONS, BuildOptions, build_repository
+from ocdrnet_deploy.repository.profile import PROFILES
+from ocdrnet_deploy.triton_versions import DEFAULT as DEFAULT_TRITON
+
+CUDA_CHANGES = [f"{model}: provider CUDAExecutionProvider is CPUExecutionProvider" for model in ("ocdnet", "ocrnet")]
+IN_FLIGHT = "ocdrnet: max_inflight_requests is left out"
+
+# Every network of the catalog with another, and every preset.
+NAMES = {
+    kind: [entry.name for entry in catalog() if entry.description.kind == kind] for kind in ("detector", "recognizer")
+}
+PAIRS = dict.fromkeys(
+    [
+        *zip(NAMES["detector"], itertools.cycle(NAMES["recognizer"]), strict=False),
+        *zip(itertools.cycle(NAMES["detector"]), NAMES["recognizer"], strict=False),
+        *((preset.detector, preset.recognizer) for preset in presets()),
+    ]
+)
+FEW = (
+    (DEFAULT, DEFAULT),
+    ("ocdnet-v2.0", "ocrnet-v1.0"),
+    ("ocdnet-v1.0-resnet18", "ocrnet-v2.0"),
+)  # batch 1; deformable
+DEFORMABLE = {version.name for version in DETECTORS if version.deformable}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A build, and what it is called."""
+
+    detector: str
+    recognizer: str
+    options: BuildOptions
+    name: str
+    changes: list = field(default_factory=list)
+
+    @property
+    def marks(self):
+        return [pytest.mark.full, *([pytest.mark.deformable] if self.detector in DEFORMABLE else [])]
+
+
+def changes_of(engine, recognizer):
+    """What has to be changed for Triton 2.51 without a GPU; of the catalog's recognizers one has a free width."""
+    plans = GROUPED_CHANGES if recognizer == DEFAULT else PLAN_CHANGES
+    return {"cpu": [], "cuda": CUDA_CHANGES, "tensorrt": plans}[engine]
+
+
+def case(pair, engine, **options):
+    made = BuildOptions(engine=engine, **options)
+    name = "-".join([engine, *(str(value) for value in options.values()), "+".join(pair)])
+    changes = changes_of(engine, pair[1]) + ([IN_FLIGHT] if "triton" in options else [])
+    return Case(*pair, made, name, changes)
+
+
+def cases():
+    for engine in PRECISIONS:
+        for pair in PAIRS:
+            yield case(pair, engine)
+        for precision in PRECISIONS[engine][1:]:
+            for pair in PAIRS if precision != "int8" else [(DEFAULT, DEFAULT)]:
+                yield case(pair, engine, precision=precision)
+        for profile in PROFILES[1:] if engine != "cuda" else ():
+            for pair in FEW:
+                yield case(pair, engine, profile=profile)
+        yield case((DEFAULT, DEFAULT), engine, charset="latin")
+        yield case(FEW[1], engine, max_candidates=7, recognizer_batch=9, detector_batch=3)
+    for engine in ("cpu", "cuda"):  # served in NVIDIA's container, which limits requests in flight
+        yield case(FEW[1], engine, triton=DEFAULT_TRITON)
+
+
+ALL = list(cases())
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory, serve_folder):
+    with rehearsal(tmp_path_factory.mktemp("gpu"), serve_folder) as made:
+        yield made
+
+
+def assert_ready(server, models=8):
+    """Every model of the repository, asked one by one."""
+    with tritonclient.http.InferenceServerClient(server.addresses.http_url.removeprefix("http://")) as client:
+        ready = {name: client.is_model_ready(name) for name in models_of(server.repository)}
+    assert ready == dict.fromkeys(ready, True)
+    assert len(ready) == models
+
+
+def test_the_matrix_has_every_network_engine_precision_and_profile():
+    built = {(one.options.engine, one.options.precision, one.detector) for one in ALL}
+    built |= {(one.options.engine, one.options.precision, one.recognizer) for one in ALL}
+    for engine, precisions in PRECISIONS.items():
+        for precision in (None, *precisions[1:]):
+            names = {DEFAULT} if precision == "int8" else {*NAMES["detector"], *NAMES["recognizer"]}
+            assert {name for own, kind, name in built if (own, kind) == (engine, precision)} >= names
+    assert {(one.options.engine, one.options.profile) for one in ALL} == {
+        *itertools.product(("cpu", "tensorrt"), PROFILES),
+        ("cuda", PROFILES[0]),
+    }
+
+
+@pytest.mark.parametrize("one", [pytest.param(one, id=one.name, marks=one.marks) for one in ALL])
+def test_repository_is_loaded(machine, one):
+    with machine.served(machine.build(one.detector, one.recognizer, one.options), one.changes) as server:
+        assert_ready(server, 9 if one.changes == GROUPED_CHANGES else 8)
+
+
+def test_repository_of_plans_is_loaded(machine):
+    """The short one, of every run."""
+    with machine.served(machine.build("ocdnet-v2.3", "ocrnet-v1.0"), PLAN_CHANGES) as server:
+        assert_ready(server)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("engine", list(PRECISIONS))
+def test_repository_of_own_exports_is_loaded(machine, tmp_path, engine):
+    """Of free size, as TAO 5.0 exported OCDNet; cards as they are proposed."""
+    detector, recognizer = tmp_path / "detector.onnx", tmp_path / "recognizer.onnx"
+    free = detector_twin(next(version for version in DETECTORS if version.name == "ocdnet-v2.3"))
+    for axis, name in ((2, "height"), (3, "width")):
+        free.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = name
+    onnx.save(free, detector)
+    onnx.save(recognizer_twin(RECOGNIZERS[-1]), recognizer)
+    built = machine.build(str(detector), str(recognizer), BuildOptions(engine=engine))
+    with machine.served(built, changes_of(engine, "my own")) as server:
+        assert_ready(server)
+
+
+@pytest.mark.full
+def test_repository_that_was_another_engines_is_loaded(machine):
+    """What is built over an earlier build has nothing of it left."""
+    folder = machine.build("ocdnet-v2.3", DEFAULT)
+    for engine, recognizer in (("cpu", DEFAULT), ("tensorrt", DEFAULT), ("tensorrt", "ocrnet-v1.0")):
+        build_repository(folder, "ocdnet-v2.3", recognizer, BuildOptions(engine=engine))
+        changes = changes_of(engine, recognizer)
+        with machine.served(folder, changes) as server:
+            assert_ready(server, 9 if changes == GROUPED_CHANGES else 8)

@@ -6,6 +6,7 @@ Everything lies in a store of its own below $OCDRNET_CI_CACHE, by default /var/c
 downloads are kept there for the next time, and no image of the machine's own is touched.
 """
 
+import fcntl
 import hashlib
 import importlib.util
 import json
@@ -14,6 +15,8 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from dockerfile_reading import CHECKOUT, DOCKER, arguments, stages
@@ -46,6 +49,16 @@ def refusal() -> str:
         return "building and running images takes root here"
     missing = [name for name in _NEEDED if shutil.which(name) is None]
     return f"images are built and run by {', '.join(missing)}, which this machine lacks" if missing else ""
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """While no other run works with the store; pods that one before has left are removed."""
+    KEPT.mkdir(parents=True, exist_ok=True)
+    with (KEPT / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        podman("pod", "rm", "--all", "--force", "--time=0")
+        yield
 
 
 def environment() -> dict[str, str]:
@@ -100,7 +113,9 @@ def run(*words: object, timeout_s: float = BUILD_S, entered: tuple[str, ...] = (
         timeout=timeout_s,
         check=False,
     )
-    shown = f"exit code {found.returncode} of {' '.join(map(str, words))}:\n{found.stdout[-3000:]}\n{found.stderr[-3000:]}"
+    shown = (
+        f"exit code {found.returncode} of {' '.join(map(str, words))}:\n{found.stdout[-3000:]}\n{found.stderr[-3000:]}"
+    )
     assert found.returncode == 0, shown
     return found.stdout.strip()
 
@@ -119,7 +134,9 @@ def build(*targets: str) -> None:
     if "gpu" in targets:
         own = Path(__file__).parent / "stand_ins/tritonserver.Containerfile"
         tag = f"PYTHON_TAG={arguments()['PYTHON_TAG']}"
-        _build(own, TRITON_BASE, "--build-arg", tag, context=_context("tests/tensorrt_stand_in", "tests/docker/stand_ins"))
+        _build(
+            own, TRITON_BASE, "--build-arg", tag, context=_context("tests/tensorrt_stand_in", "tests/docker/stand_ins")
+        )
     for target in targets:
         _build(DOCKER / "Dockerfile", image(target), "--target", target, context=_context())
 
@@ -191,7 +208,8 @@ def size(name: str) -> int:
 
 
 if __name__ == "__main__":
-    for wanted in sys.argv[1:] or TAGS:
-        begin = time.monotonic()
-        build(wanted)
-        print(f"{image(wanted):36}  {time.monotonic() - begin:6.1f} s  {size(image(wanted))}", flush=True)
+    with alone():
+        for wanted in sys.argv[1:] or TAGS:
+            begin = time.monotonic()
+            build(wanted)
+            print(f"{image(wanted):36}  {time.monotonic() - begin:6.1f} s  {size(image(wanted))} bytes", flush=True)

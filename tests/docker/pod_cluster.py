@@ -21,17 +21,16 @@ from helm_python import Chart
 
 START_S = 600.0
 # The names of the cluster's Services; all pods are on one address.
-SERVICES = ["demo-ocdrnet", "demo-ocdrnet-headless", "demo-ocdrnet-gateway"]
+SERVICES = ["demo-ocdrnet", "demo-ocdrnet-headless", "demo-ocdrnet-gateway", "demo-ocdrnet-loadtest"]
 _SIZES = {"Mi": 1 << 20, "Gi": 1 << 30}
 
 
 def rendered(install: str, **values: object) -> list[dict]:
-    """Every object of `helm template demo --namespace ocr --values ci/INSTALL-values.yaml`, with more values over it."""
+    """Every object of `helm template demo --namespace ocr --values ci/INSTALL-values.yaml`, with values over it."""
     chart = CHECKOUT / "helm/ocdrnet"
     own = yaml.safe_load((chart / "ci" / f"{install}-values.yaml").read_text())
     texts = Chart.load(chart).render(values=_over(own, values), name="demo", namespace="ocr")
-    documents = [each for name, text in sorted(texts.items()) if name.endswith(".yaml") for each in _documents(text)]
-    return documents
+    return [each for name, text in sorted(texts.items()) if name.endswith(".yaml") for each in _documents(text)]
 
 
 def _documents(text: str) -> list[dict]:
@@ -139,9 +138,9 @@ class Pod:
         return f"{self.name}-{own['name']}"
 
     def play(self) -> None:
-        spec = for_podman(self.spec, self._volume, self._more_variables)
-        manifest = self._folder.with_suffix(".yaml")
-        manifest.parent.mkdir(parents=True, exist_ok=True)
+        manifest, hosts = (self._folder.with_suffix(suffix) for suffix in (".yaml", ".hosts"))
+        hosts.write_text(f"127.0.0.1 localhost {' '.join(SERVICES)}\n")
+        spec = for_podman(self.spec, str(hosts), self._volume, self._more_variables)
         # Init containers are kept when they have ended, for their logs.
         metadata = {"name": self.name, "annotations": {"io.podman.annotations.init.container.type": "always"}}
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
@@ -166,7 +165,7 @@ class Pod:
             text=True,
             check=False,
         )
-        return found.stdout
+        return found.stdout[-20_000:]
 
     def inspect(self) -> dict:
         (found,) = json.loads(podman("inspect", self.container))
@@ -203,7 +202,7 @@ class Pod:
             wanted = own[f"{kind}Probe"]
             end = time.monotonic() + wanted["periodSeconds"] * max(wanted["failureThreshold"], 24)
             while not self.probe(kind):
-                assert time.monotonic() < end, f"{kind} probe:\n{self.log()}"
+                assert time.monotonic() < end, f"{kind} probe:\n{self.log()[-4000:]}"
                 assert self.inspect()["State"]["Running"], self.log()
                 time.sleep(0.5)
         return time.monotonic() - begin
@@ -249,7 +248,7 @@ def _bytes(quantity: str) -> int:
 
 
 def for_podman(
-    spec: dict, place: Callable[[dict], Path], more_variables: Callable[[dict], dict[str, str]]
+    spec: dict, hosts: str, place: Callable[[dict], Path], more_variables: Callable[[dict], dict[str, str]]
 ) -> dict:
     """A pod's spec as this podman takes it.
 
@@ -257,10 +256,12 @@ def for_podman(
     - Probes and the preStop hook are left to the test, which asks and runs them as they stand.
     - Volumes are folders made as the kubelet makes them: podman knows no fsGroup and no size limit.
     - Variables from fields and limits are filled in, and `$(VARIABLE)` in arguments.
-    - Services are lines of /etc/hosts. Limits of the GPU go; where pods are placed is no matter on one node.
+    - Services are lines of /etc/hosts: podman gives no names to pods in the node's network.
+    - Limits of the GPU go, and where pods are placed is no matter on one node.
 
     Args:
         spec: of the pod, as rendered.
+        hosts: a file with the names of Services.
         place: gives the folder of a volume.
         more_variables: gives those that a container has beside its own.
     """
@@ -268,12 +269,13 @@ def for_podman(
     for key in ("topologySpreadConstraints", "affinity", "nodeSelector", "tolerations", "serviceAccountName"):
         made.pop(key, None)
     made["restartPolicy"] = "Never"
-    made["hostAliases"] = [{"ip": "127.0.0.1", "hostnames": SERVICES}]
-    made["volumes"] = [{"name": each["name"], "hostPath": {"path": str(place(each))}} for each in spec["volumes"]]
+    volumes = {each["name"]: str(place(each)) for each in spec["volumes"]} | {"hosts": hosts}
+    made["volumes"] = [{"name": name, "hostPath": {"path": path}} for name, path in volumes.items()]
     for container in (*made.get("initContainers", []), *made["containers"]):
         for key in ("startupProbe", "readinessProbe", "livenessProbe", "lifecycle", "ports"):
             container.pop(key, None)
         values = {each["name"]: _value(each, spec) for each in container["env"]}
+        container["volumeMounts"].append({"name": "hosts", "mountPath": "/etc/hosts", "readOnly": True})
         values |= more_variables(container)
         container.pop("envFrom", None)
         container["env"] = [{"name": name, "value": value} for name, value in values.items()]

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -160,6 +162,18 @@ def test_gpu_requirements_are_those_of_serve():
     gpu = {Requirement(line).name: str(Requirement(line).specifier) for line in lines if not line.startswith("#")}
     assert gpu.pop("onnxruntime-gpu") == ">=1.25"
     assert gpu == {name: versions for name, versions in serve.items() if name not in NOT_ON_GPU}
+
+
+@pytest.mark.full  # asks the package index
+def test_gpu_requirements_can_be_had_for_the_containers_python():
+    """NVIDIA's container has Python 3.12, and nothing is compiled in it."""
+    files = ["deploy/docker/gpu-requirements.txt", "pyproject.toml"]
+    options = ["--python-version", "3.12", "--only-binary", ":all:", "--constraint", "constraints.txt", "--quiet"]
+    command = [sys.executable, "-m", "uv", "pip", "compile", *options, *files]
+    found = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=300)
+    assert found.returncode == 0, found.stderr
+    assert re.search(r"(?m)^onnxruntime-gpu==", found.stdout)
+    assert re.search(r"(?m)^numpy==1\.", found.stdout)
 
 
 def serve_of(project):

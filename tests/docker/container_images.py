@@ -196,7 +196,7 @@ def _names() -> set[str]:
 
 def _stay_small() -> None:
     """Start anew where old layers have grown over the limit."""
-    listed = subprocess.run(["du", "-sb", KEPT], capture_output=True, text=True, check=False).stdout or "0"
+    listed = subprocess.run(["du", "-sbx", KEPT], capture_output=True, text=True, check=False).stdout or "0"
     if int(listed.split()[0]) > _LARGEST_STORE:
         buildah("rm", "--all")
         buildah("rmi", "--all", "--force")

@@ -91,7 +91,9 @@ class Cluster:
 
     def spawn(self, *command: object) -> subprocess.Popen:
         """Start one there."""
-        return subprocess.Popen([*self.entered, *map(str, command)])
+        return subprocess.Popen(
+            [*self.entered, *map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
 
     def names(self, kind: str) -> list[str]:
         return sorted(name for each, name in self._objects if each == kind)

@@ -47,6 +47,7 @@ PLAN_CHANGES = [
     "ocdnet: instance_group KIND_GPU is KIND_CPU",
     "ocdrnet: max_inflight_requests is left out",
     "ocrnet: instance_group KIND_GPU is KIND_CPU",
+    "--http-max-input-size=67108864 is left out",
 ]
 LARGEST = {"cpu": 1.0e9, "gateway": 0.45e9}  # bytes, uncompressed
 
@@ -125,10 +126,17 @@ def test_only_volumes_can_be_written(on_cpu, which, writable):
     assert set(getattr(on_cpu, which).run_inside("sh", "-c", script, "sh", *folders).split()) == writable
 
 
-def test_shared_memory_has_the_charts_size(on_cpu):
+def test_shared_memory_is_for_the_python_processes_that_run(on_cpu):
     (volume,) = [each for each in on_cpu.server.spec["volumes"] if each["name"] == "shared-memory"]
     size = on_cpu.server.run_inside("df", "--output=size", "--block-size=1M", "/dev/shm").split()[-1]
     assert f"{size}Mi" == volume["emptyDir"]["sizeLimit"]
+    assert stubs(on_cpu.server) * 320 == int(size)
+
+
+def stubs(pod):
+    """How many processes of Python models a pod has."""
+    script = "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' | grep -c 'triton_python_backend_stub$'"
+    return int(pod.run_inside("sh", "-c", script))
 
 
 @pytest.mark.parametrize(("which", "target"), [("server", "cpu"), ("gateway", "gateway")])
@@ -239,7 +247,7 @@ def test_gateway_alone_serves_a_triton_elsewhere(on_cpu, tmp_path):
         "AWS_DEFAULT_REGION": "us-east-1",
     }
     on_cpu.add(
-        *rendered("gateway-only", gateway={"tritonUrl": f"grpc://{TRITON[1]}"}),
+        *rendered("gateway-only", gateway={"tritonUrl": f"grpc://{TRITON[1]}", "settings": {"PUBLIC_URL": HOME}}),
         secret("gateway-keys", {"keys.json": (tmp_path / "keys.json").read_text()}),
         secret("gateway-environment", storage),
     )
@@ -342,6 +350,8 @@ def test_plans_are_built_once_and_served(on_gpu, tmp_path):
     assert on_gpu.server.run_inside("cat", "/tmp/changes").splitlines() == PLAN_CHANGES
     assert plates_of(on_gpu, tmp_path) == list(PLATES)
     assert on_gpu.server.log("build").count("Engine built") == 2
+    (volume,) = [each for each in on_gpu.server.spec["volumes"] if each["name"] == "shared-memory"]
+    assert 5 <= stubs(on_gpu.server) <= int(volume["emptyDir"]["sizeLimit"].removesuffix("Mi")) // 320
 
 
 def test_process_of_the_gpus_triton_has_no_rights(on_gpu):

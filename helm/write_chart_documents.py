@@ -1,4 +1,4 @@
-"""Write the chart's values.schema.json and the table in its README from values.yaml.
+"""Write the chart's values.schema.json and the table in its README from values.yaml, and its numbers from the build's.
 
 python -m helm.write_chart_documents
 """
@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from helm.commented_values import CHART, Value, read_values
+from ocdrnet_deploy.repository.profile import STEPS_BESIDE_A_GPU, STEPS_BESIDE_NETWORKS
+from ocdrnet_deploy.repository.step_processes import BUSY, MOST_PROCESSES, STEP_SHARES
 
 VALUES = CHART / "values.yaml"
 SCHEMA = CHART / "values.schema.json"
 README = CHART / "README.md"
+PROCESSES = CHART / "files/step-processes.json"
 _DEFINITIONS = Path(__file__).parent / "schema_definitions.json"
 _BEGIN = "<!-- values: written by `python -m helm.write_chart_documents` -->\n"
 _END = "<!-- end of values -->"
@@ -36,6 +39,16 @@ def schema_text(values: Iterable[Value]) -> str:
         "$defs": json.loads(_DEFINITIONS.read_text(encoding="utf-8")),
     }
     return json.dumps(schema, indent=2) + "\n"
+
+
+def processes_text() -> str:
+    """How many processes of each Python step a core keeps busy in each mode of the chart, and the most of a step."""
+    beside = {"cpu": STEPS_BESIDE_NETWORKS, "gpu": STEPS_BESIDE_A_GPU}
+    per_core = {
+        mode: {step: round(cores * share / BUSY, 12) for step, share in STEP_SHARES.items()}
+        for mode, cores in beside.items()
+    }
+    return json.dumps({"most": MOST_PROCESSES, "perCore": per_core}, indent=2) + "\n"
 
 
 def readme_page(page: str, values: Iterable[Value]) -> str:
@@ -70,5 +83,6 @@ def _row(leaf: Value) -> str:
 
 if __name__ == "__main__":
     chart_values = read_values(VALUES.read_text(encoding="utf-8"))
+    PROCESSES.write_text(processes_text(), encoding="utf-8")
     SCHEMA.write_text(schema_text(chart_values), encoding="utf-8")
     README.write_text(readme_page(README.read_text(encoding="utf-8"), chart_values), encoding="utf-8")

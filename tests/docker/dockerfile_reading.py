@@ -68,3 +68,16 @@ def stages() -> dict[str, Stage]:
         base = re.sub(r"\$\{(\w+)\}", lambda match: arguments()[match[1]], base)
         inside = []
     return found
+
+
+def lineage(name: str) -> list[Stage]:
+    """A stage and those that it is made from, the oldest first."""
+    found = [stages()[name]]
+    while found[0].base in stages():
+        found.insert(0, stages()[found[0].base])
+    return found
+
+
+def runs(name: str) -> str:
+    """Every command of a stage and of those that it is made from."""
+    return "\n".join(each.text for stage in lineage(name) for each in stage.of("RUN"))

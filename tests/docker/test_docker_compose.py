@@ -11,6 +11,7 @@ from dockerfile_reading import CHECKOUT, DOCKER, stages
 
 from ocdrnet_deploy.commands.models_build import build
 from ocdrnet_deploy.commands.serve import serve
+from ocdrnet_deploy.repository.profile import TensorRtProfile, cpu_profile, tensorrt_profile
 from ocdrnet_gateway.commands.gateway import gateway
 
 # The schema of the Compose specification comes with this package.
@@ -134,10 +135,24 @@ def test_admin_protocols_of_the_gpus_triton_are_closed():
     assert "model-repository,shared-memory,trace,logging:ocdrnet-admin-key=$$(cat " in script
 
 
-def test_shared_memory_and_tmp_are_as_the_pod_has_them():
+def test_shared_memory_is_enough_for_the_processes_of_sixteen_cores():
+    values = yaml.safe_load((CHECKOUT / "helm/ocdrnet/values.yaml").read_text())
+    each = values["server"]["sharedMemory"]["mebibytesPerInstance"]
+    processes = {
+        "gpu": sum(tensorrt_profile("balanced", 1000, 16).step_processes.values())
+        + TensorRtProfile.recognizer_processes,
+        "cpu": sum(cpu_profile("throughput", 1000, 16).step_processes.values())
+        + cpu_profile("throughput", 1000, 16).detector_processes
+        + 1,
+    }
+    assert processes["cpu"] <= processes["gpu"]
+    for kind in processes:
+        assert SERVICES[f"triton-{kind}"]["shm_size"] == f"${{OCDRNET_SHM_SIZE:-{processes['gpu'] * each}m}}"
+
+
+def test_tmp_is_as_the_pod_has_it():
     for kind in ("cpu", "gpu"):
         service = SERVICES[f"triton-{kind}"]
-        assert service["shm_size"] == f"{7 * 320}m"
         # Without it Docker mounts noexec, and the Python stub could not start.
         assert any("/tmp:" in mount and "exec" in re.split("[:,]", mount) for mount in service["tmpfs"])
         assert service["networks"]["default"]["aliases"] == ["triton"]

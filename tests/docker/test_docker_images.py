@@ -1,14 +1,18 @@
-"""The Dockerfile, held against the checkout and the chart; it cannot be built here."""
+"""The Dockerfile, held against the checkout and the chart; test_docker_pods.py builds and runs it."""
 
 import json
 import re
-import zipfile
+import subprocess
+import sys
 
 import pytest
 import yaml
-from dockerfile_reading import CHECKOUT, DOCKER, arguments, stages
+from container_images import TAGS
+from dockerfile_reading import CHECKOUT, DOCKER, arguments, runs, stages
 from helm_python import Chart
 from packaging.requirements import Requirement
+
+from ocdrnet_deploy.triton_versions import DEFAULT
 
 try:
     import tomllib
@@ -17,7 +21,7 @@ except ModuleNotFoundError:  # Python 3.10
 
 CHART = CHECKOUT / "helm/ocdrnet"
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
-IMAGES = {"gpu": "", "cpu": "-cpu", "gateway": "-gateway"}
+SERVERS = ("gpu", "cpu", "gateway")
 # The container has its own Triton, the wheel's base requires two, and ONNX Runtime comes in its form for GPUs.
 NOT_ON_GPU = {"nvidia-pytriton", "onnxruntime", "tritonclient", "numpy"}
 
@@ -35,9 +39,9 @@ def copies(stage):
     return [source for words in found if not words[0].startswith("--from") for source in words[:-1]]
 
 
-def made_folders(stage):
+def made_folders(name):
     """Folders that `install --directory` makes for the user."""
-    return set(re.findall(r"(?<=\s)/\w+", stage.of("RUN")[-1].text.partition("install --directory")[2]))
+    return set(re.findall(r"(?<=\s)/\w+", re.search(r"install --directory.*", runs(name))[0]))
 
 
 def containers(**values):
@@ -51,12 +55,14 @@ def containers(**values):
 def chart():
     """The container that each image is for."""
     gateway = {"enabled": True, "allowAnonymous": True}
-    cpu = containers(mode="cpu", gateway=gateway)
+    bulk = {"enabled": True, "source": "/data/in", "output": "/data/out"}
+    cpu = containers(mode="cpu", gateway=gateway, bulk=bulk, loadtest={"enabled": True})
     gpu = containers()
     return {
         "gpu": [gpu["triton"], gpu["build"]],
         "cpu": [cpu["triton"], cpu["build"]],
         "gateway": [cpu["gateway"]],
+        "tools": [cpu["bulk"], cpu["locust"]],
     }
 
 
@@ -66,20 +72,28 @@ def test_bases_are_pinned(name):
     assert base in stages() or re.fullmatch(r"[\w./-]+:\d[\w.-]+", base), base
 
 
-def test_triton_is_new_enough():
-    year, month = re.match(r"(\d+)\.(\d+)-py3$", arguments()["TRITON_TAG"]).groups()
-    assert (int(year), int(month)) >= (26, 7)
-    assert stages()["gpu"].base == f"nvcr.io/nvidia/tritonserver:{arguments()['TRITON_TAG']}"
+def test_triton_is_the_projects_own():
+    assert arguments()["TRITON_TAG"] == f"{DEFAULT}-py3"
+    assert stages()["gpu"].base == f"nvcr.io/nvidia/tritonserver:{DEFAULT}-py3"
 
 
-@pytest.mark.parametrize("name", IMAGES)
+@pytest.mark.parametrize("name", TAGS)
 def test_user_is_that_of_the_chart(name):
     stage, security = stages()[name], VALUES["security"]
     user = f"{security['runAsUser']}:{security['fsGroup']}"
     assert [each.text for each in stage.of("USER")] == [user] == ["10001:10001"]
-    assert "--owner 10001 --group 10001" in stage.of("RUN")[-1].text
+    assert "--owner 10001 --group 10001" in runs(name)
+    assert "--uid 10001 --gid 10001" in runs(name)
     kinds = [each.kind for each in stage.instructions]
     assert "RUN" not in kinds[kinds.index("USER") :]
+
+
+@pytest.mark.parametrize(
+    ("name", "extras"),
+    [("cpu", ["serve"]), ("gateway", ["gateway"]), ("tools", ["bulk", "loadtest"])],
+)
+def test_an_image_has_what_it_is_for(name, extras):
+    assert re.findall(r"--extra (\w+)", runs(name)) == extras
 
 
 @pytest.mark.parametrize("name", stages())
@@ -101,15 +115,15 @@ def test_copies_between_stages_name_earlier_ones():
             assert found is None or found[1] in names[: names.index(name)]
 
 
-@pytest.mark.parametrize("name", IMAGES)
+@pytest.mark.parametrize("name", SERVERS)
 def test_folders_that_the_chart_writes_to_are_made(name, chart):
     mounts = [mount for container in chart[name] for mount in container["volumeMounts"]]
     written = {mount["mountPath"] for mount in mounts if not mount.get("readOnly")} - {"/tmp", "/dev/shm"}
     assert written
-    assert written <= made_folders(stages()[name])
+    assert written <= made_folders(name)
 
 
-@pytest.mark.parametrize("name", IMAGES)
+@pytest.mark.parametrize("name", SERVERS)
 def test_same_program_as_in_the_chart(name, chart):
     (command,) = stages()[name].of("CMD")
     wanted = chart[name][0]["command"]
@@ -133,11 +147,11 @@ def test_health_is_that_of_the_charts_probe(name, probe, chart):
     assert str(port) in stages()[name].of("EXPOSE")[0].words()
 
 
-@pytest.mark.parametrize("name", IMAGES)
+@pytest.mark.parametrize("name", TAGS)
 def test_tag_is_that_of_the_chart(name, chart):
     version = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
-    tag = f"ocdrnet:{version}{IMAGES[name]}"
-    assert chart[name][0]["image"] == tag
+    tag = f"ocdrnet:{version}{TAGS[name]}"
+    assert {container["image"] for container in chart[name]} == {tag}
     assert re.search(rf"--target {name}\s+--tag {re.escape(tag)} \.\n", (DOCKER / "Dockerfile").read_text())
 
 
@@ -148,6 +162,18 @@ def test_gpu_requirements_are_those_of_serve():
     gpu = {Requirement(line).name: str(Requirement(line).specifier) for line in lines if not line.startswith("#")}
     assert gpu.pop("onnxruntime-gpu") == ">=1.25"
     assert gpu == {name: versions for name, versions in serve.items() if name not in NOT_ON_GPU}
+
+
+@pytest.mark.full  # asks the package index
+def test_gpu_requirements_can_be_had_for_the_containers_python():
+    """NVIDIA's container has Python 3.12, and nothing is compiled in it."""
+    files = ["deploy/docker/gpu-requirements.txt", "pyproject.toml"]
+    options = ["--python-version", "3.12", "--only-binary", ":all:", "--constraint", "constraints.txt", "--quiet"]
+    command = [sys.executable, "-m", "uv", "pip", "compile", *options, *files]
+    found = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=300)
+    assert found.returncode == 0, found.stderr
+    assert re.search(r"(?m)^onnxruntime-gpu==", found.stdout)
+    assert re.search(r"(?m)^numpy==1\.", found.stdout)
 
 
 def serve_of(project):
@@ -163,22 +189,13 @@ def test_python_steps_find_their_packages_on_gpu():
 
 
 def test_settings_of_the_charts_containers_are_the_images(chart):
-    for name in IMAGES:
+    for name in TAGS:
         image = stages()[name].environment()
         for container in chart[name]:
             given = {each["name"]: each.get("value") for each in container["env"]}
             assert {key: given[key] for key in ("HOME", "PYTHONDONTWRITEBYTECODE")} == {
                 key: image[key] for key in ("HOME", "PYTHONDONTWRITEBYTECODE")
             }
-
-
-def test_wheel_has_every_package_at_its_top(wheel_folder):
-    """A package that lies deeper in the checkout must not lie deeper in the wheel."""
-    (wheel,) = wheel_folder.glob("*.whl")
-    names = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
-    folders = ("python_backend", "client", "deploy", "gateway")
-    packages = {path.parent.name for folder in folders for path in (CHECKOUT / folder).rglob("py.typed")}
-    assert {name for name in names if not name.endswith(".dist-info")} == packages
 
 
 def test_nothing_secret_is_in_the_dockerfile():

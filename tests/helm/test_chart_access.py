@@ -2,9 +2,10 @@
 
 import base64
 
+import pytest
 from chart_matrix import merged
 from chart_pods import builder, server, triton, variable
-from chart_render import CHART, of_kind, the
+from chart_render import CHART, objects, of_kind, the
 
 PARENT = {"enabled": True, "parentRefs": [{"name": "public", "namespace": "gateways"}]}
 TLS = {"server": {"tls": {"existingSecret": "triton-tls"}}}
@@ -177,6 +178,25 @@ def test_images_are_taken_by_digest_where_one_is_given():
         assert container["image"] == f"registry.internal/ocdrnet@{digest}"
     assert triton({"mode": "cpu"})["image"] == "ocdrnet:0.1.0-cpu"
     assert gateway({})["containers"][0]["image"] == "ocdrnet:0.1.0-gateway"
+
+
+@pytest.mark.parametrize(("mode", "image"), [("cpu", "ocdrnet:0.1.0-cpu"), ("gpu", "ocdrnet:0.1.0-tools")])
+def test_helm_test_has_the_servers_image_unless_that_is_of_a_gpu(mode, image):
+    (container,) = the({"mode": mode}, "Pod", "demo-ocdrnet-test-read")["spec"]["containers"]
+    assert container["image"] == image
+
+
+def test_bulk_jobs_and_load_tests_have_an_image_of_their_own():
+    values = {
+        "mode": "cpu",
+        "bulk": {"enabled": True, "source": "/data", "output": "/data/text"},
+        "loadtest": {"enabled": True},
+    }
+    specs = [each["spec"]["template"]["spec"] for each in objects(values) if "template" in each.get("spec", {})]
+    found = {each["name"]: each["image"] for spec in specs for each in spec["containers"]}
+    assert {name: found[name] for name in ("bulk", "locust")} == dict.fromkeys(
+        ("bulk", "locust"), "ocdrnet:0.1.0-tools"
+    )
 
 
 def test_the_test_picture_is_the_one_of_the_chart():

@@ -35,17 +35,39 @@ def processes(values):
     return dict(words[at + 1].split("=") for at, word in enumerate(words) if word == "--processes")
 
 
-def test_steps_have_the_processes_that_the_default_cores_can_use():
-    cores = int(triton({})["resources"]["limits"]["cpu"])
-    planned = tensorrt_profile("balanced", 1000, cores).step_processes
-    assert processes({}) == {name: str(count) for name, count in planned.items()}
+def limited(cpu, **values):
+    return {"server": {"resources": {"limits": {"cpu": cpu, "memory": "16Gi"}}}, **values}
 
 
-@pytest.mark.parametrize("pool", ["a100", "h100"])
+def counted(planned):
+    return {name: str(count) for name, count in planned.step_processes.items()}
+
+
+# With whole numbers of processes among them, such as 0.14 x 50 and 0.45 / 7 x 140.
+CORES = [*range(1, 13), 14, 16, 20, 24, 28, 32, 40, 48, 50, 64, 96, 100, 128, 140, 192, 256]
+
+
+@pytest.mark.parametrize("cores", CORES)
+def test_steps_have_the_processes_that_the_build_counts_for_the_limit(cores):
+    assert processes(limited(str(cores))) == counted(tensorrt_profile("balanced", 1000, cores))
+    on_cpu = limited(str(cores), mode="cpu")
+    assert processes(on_cpu) == counted(cpu_profile("balanced", 1000, cores))
+
+
+@pytest.mark.parametrize(("cpu", "cores"), [("500m", 1), ("1500m", 2), ("2000m", 2), ("2.5", 3), ("28", 28)])
+def test_a_limit_is_rounded_up_to_whole_cores_as_kubernetes_does_it(cpu, cores):
+    assert processes(limited(cpu)) == counted(tensorrt_profile("balanced", 1000, cores))
+
+
+@pytest.mark.parametrize("pool", ["a100", "h100", "l4", "t4"])
 def test_steps_have_the_processes_that_the_cores_of_a_pool_can_use(pool):
     values = yaml.safe_load((CHART / "ci" / f"{pool}-values.yaml").read_text())
-    planned = tensorrt_profile("balanced", 1000, int(values["server"]["resources"]["requests"]["cpu"])).step_processes
-    assert processes(values) == {name: str(count) for name, count in planned.items()}
+    cores = int(values["server"]["resources"]["limits"]["cpu"])
+    assert processes(values) == counted(tensorrt_profile("balanced", 1000, cores))
+
+
+def test_small_profile_has_one_process_a_step():
+    assert set(processes(limited("64", models={"profile": "small"})).values()) == {"1"}
 
 
 @pytest.mark.parametrize(("profile", "waiting"), [("balanced", "1"), ("throughput", "2")])

@@ -10,7 +10,7 @@ from chart_render import CHART, CI, ci_values, rendered
 from helm_python import HelmError
 
 from helm.commented_values import read_values
-from helm.write_chart_documents import README, SCHEMA, VALUES, readme_page, schema_text
+from helm.write_chart_documents import PROCESSES, README, SCHEMA, VALUES, processes_text, readme_page, schema_text
 
 VALUES_TEXT = VALUES.read_text(encoding="utf-8")
 CHART_VALUES = read_values(VALUES_TEXT)
@@ -61,6 +61,10 @@ BASES = [
 
 def test_schema_is_what_the_values_say():
     assert SCHEMA.read_text(encoding="utf-8") == schema_text(CHART_VALUES), REWRITE
+
+
+def test_processes_are_counted_by_the_numbers_of_the_build():
+    assert PROCESSES.read_text(encoding="utf-8") == processes_text(), REWRITE
 
 
 def test_readme_has_the_table():

@@ -15,8 +15,8 @@ PROFILES: tuple[Profile, ...] = ("balanced", "latency", "throughput", "small")
 CUDA_PROVIDER = "CUDAExecutionProvider"
 # What the Python steps keep busy. Beside networks on the same cores they take 5 to 9 % of a photo's time; beside a GPU
 # all cores are theirs but for the 30 % that Triton itself needs to hand their tensors on. By `benchmarks.stages`.
-_STEPS_BESIDE_NETWORKS = 0.1
-_STEPS_BESIDE_A_GPU = 0.7
+STEPS_BESIDE_NETWORKS = 0.1
+STEPS_BESIDE_A_GPU = 0.7
 # Of the ensemble's requests: a picture of 12 megapixels with the detector's input and map and 200 crops is 36 + 16 + 12
 # MB. Half of the memory is theirs, the other half the networks' and the steps' own.
 _PICTURE_BYTES = 64 << 20
@@ -104,7 +104,7 @@ def cpu_profile(kind: Profile, recognizer_batch: int, cores: int | None = None) 
     cores = cores or usable_cores()
     threads = cores if cores < len(os.sched_getaffinity(0)) else 0
     streams = max(1, cores // 4)
-    steps = processes_for(_STEPS_BESIDE_NETWORKS * cores)
+    steps = processes_for(STEPS_BESIDE_NETWORKS * cores)
     balanced = PythonProfile(
         detector_threads=threads,
         detector_streams=streams,
@@ -185,4 +185,4 @@ def most_in_flight(memory: int) -> int:
 
 
 def _beside_a_gpu(cores: int | None) -> dict[str, int]:
-    return processes_for(_STEPS_BESIDE_A_GPU * (cores or usable_cores()))
+    return processes_for(STEPS_BESIDE_A_GPU * (cores or usable_cores()))

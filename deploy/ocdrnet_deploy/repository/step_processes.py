@@ -22,7 +22,9 @@ def processes_for(cores: float) -> dict[str, int]:
     Args:
         cores: over 0; those that the networks leave to the Python steps.
     """
-    return {name: min(MOST_PROCESSES, math.ceil(cores * share / BUSY)) for name, share in STEP_SHARES.items()}
+    # Rounded first, or the last bit of a float could make a whole number of processes one more.
+    wanted = {name: math.ceil(round(cores * share / BUSY, 6)) for name, share in STEP_SHARES.items()}
+    return {name: min(MOST_PROCESSES, count) for name, count in wanted.items()}
 
 
 def parse_processes(values: Iterable[str]) -> dict[str, int]:

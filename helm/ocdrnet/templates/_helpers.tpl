@@ -41,7 +41,13 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{- end }}
 
 {{- define "ocdrnet.toolsImage" -}}
-{{ include "ocdrnet.image" (dict "root" . "of" "tools" "suffix" "-cpu") }}
+{{ include "ocdrnet.image" (dict "root" . "of" "tools" "suffix" "-tools") }}
+{{- end }}
+
+{{- /* `helm test` wants the client alone, which both have: the server's image is on a node already, but that of a GPU is
+       many times larger. */}}
+{{- define "ocdrnet.testImage" -}}
+{{ eq .Values.mode "cpu" | ternary (include "ocdrnet.serverImage" .) (include "ocdrnet.toolsImage" .) | trim }}
 {{- end }}
 
 {{- define "ocdrnet.serviceAccount" -}}

@@ -13,23 +13,33 @@
 {{- add .pair.server.preStopSeconds (include "ocdrnet.exitSeconds" . | int) .pair.server.graceMarginSeconds }}
 {{- end }}
 
-{{- /* Processes of each Python step, as JSON. The networks leave a CPU's cores to one of each; dbnet_postprocess waits
-       for the detector where a picture may lie on its side, and with many in flight another goes on meanwhile. */}}
+{{- /* Cores that Triton may use: its limit, rounded up as Kubernetes does it for OCDRNET_CORES. */}}
+{{- define "ocdrnet.cores" -}}
+{{- $cpu := .pair.server.resources.limits.cpu | toString }}
+{{- hasSuffix "m" $cpu | ternary (divf (trimSuffix "m" $cpu | float64) 1000) (trimSuffix "m" $cpu | float64) | ceil }}
+{{- end }}
+
+{{- /* Processes of each Python step, as JSON, as `models build` counts them for these cores; the numbers are its own.
+       dbnet_postprocess waits for the detector where a picture may lie on its side, and with many in flight another
+       goes on meanwhile. */}}
 {{- define "ocdrnet.stepProcesses" -}}
-{{- $gpu := eq .root.Values.mode "gpu" }}
-{{- $few := $gpu | ternary 2 1 }}
-{{- $waiting := or $gpu (eq .pair.models.profile "throughput") | ternary 2 1 }}
-{{- $usual := dict "image_preprocess" ($gpu | ternary 4 1) "dbnet_postprocess" $waiting "text_crop" $few "text_turn" 1 "text_decode" $few }}
+{{- $numbers := .root.Files.Get "files/step-processes.json" | fromJson }}
+{{- $cores := include "ocdrnet.cores" . | float64 }}
+{{- $usual := dict }}
+{{- range $step, $perCore := get $numbers.perCore .root.Values.mode }}
+{{- $count := eq $.pair.models.profile "small" | ternary 1 (round (mulf $cores $perCore) 6 | ceil | int) }}
+{{- $_ := set $usual $step (min $numbers.most $count) }}
+{{- end }}
+{{- if and (eq .root.Values.mode "cpu") (eq .pair.models.profile "throughput") }}
+{{- $_ := set $usual "dbnet_postprocess" (max 2 $usual.dbnet_postprocess) }}
+{{- end }}
 {{- merge (deepCopy .pair.server.stepProcesses) $usual | toJson }}
 {{- end }}
 
-{{- /* Mebibytes of /dev/shm: the Python steps, and two more: both networks, or the two processes that group crops for a
-       plan; of a CPU's detector two in the profile `throughput`. */}}
+{{- /* Mebibytes of /dev/shm: the Python steps, and two processes of the networks: their own, or those that group crops
+       for a plan. Of a CPU's detector there are two in the profile `throughput`. */}}
 {{- define "ocdrnet.sharedMemory" -}}
-{{- $gpu := eq .root.Values.mode "gpu" }}
-{{- $networks := 2 }}
-{{- if and (not $gpu) (eq .pair.models.profile "throughput") }}{{ $networks = 3 }}{{ end }}
-{{- $processes := $networks }}
+{{- $processes := and (eq .root.Values.mode "cpu") (eq .pair.models.profile "throughput") | ternary 3 2 }}
 {{- range include "ocdrnet.stepProcesses" . | fromJson }}
 {{- $processes = add $processes (int .) }}
 {{- end }}

@@ -46,8 +46,16 @@ def merge_maps(
         for start in range(0, len(maps) - 1, len(lefts))
     ]
     merged = _faded(rows, tops, height)
-    _add_large_text(merged, maps[-1], placements[-1, 2:] / scales, settings)
+    _add_large_text(merged, _inside(maps[-1], placements[-1, 2:], image_size), placements[-1, 2:] / scales, settings)
     return merged, np.array([0, 0, *scales], np.float32)
+
+
+def _inside(overview: ProbabilityMap, scale: npt.NDArray[np.float32], image_size: tuple[int, int]) -> ProbabilityMap:
+    """The overview without what the detector saw in the padding beside the image: text is found there too."""
+    width, height = (max(1, round(length / float(each))) for length, each in zip(image_size, scale, strict=True))
+    inside = np.zeros_like(overview)
+    inside[:height, :width] = overview[:height, :width]
+    return inside
 
 
 def _faded(parts: Sequence[ProbabilityMap], starts: Sequence[int], length: int) -> ProbabilityMap:
@@ -96,6 +104,8 @@ def _add_large_text(
 def _erase_pieces(merged: ProbabilityMap, grown: npt.NDArray[np.int32], size: float, settings: DbnetSettings) -> bool:
     """Clear a large box, and what reaches into it: pieces of letters. Not done where it is full of small text."""
     x, y, width, height = _around(grown, round(size), merged.shape)
+    if not width or not height:
+        return False  # the box lies outside the image
     below = merged[y : y + height, x : x + width]
     inside = np.zeros(below.shape, np.uint8)
     cv2.fillPoly(inside, [grown], (1,), offset=(-x, -y))
@@ -123,6 +133,8 @@ def _draw_region(
     )
     shift = ratio / 2 - 0.5 - (x, y)  # between pixel centers
     matrix = np.array([[ratio[0], 0, shift[0]], [0, ratio[1], shift[1]]])
+    if not width or not height:
+        return
     drawn = cv2.warpAffine(overview * own, matrix, (width, height))
     below = merged[y : y + height, x : x + width]
     np.maximum(below, drawn, out=below, casting="unsafe")

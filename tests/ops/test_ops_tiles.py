@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocdrnet_ops.cards import DetectorCard
-from ocdrnet_ops.dbnet import DbnetSettings, detect_boxes
+from ocdrnet_ops.dbnet import DbnetSettings, dbnet_settings, detect_boxes
 from ocdrnet_ops.errors import OptionError
 from ocdrnet_ops.merged_map import LARGE_TEXT, merge_maps
 from ocdrnet_ops.resize import detector_input
@@ -286,3 +286,20 @@ def test_map_of_one_tile_is_passed_on():
     assert probability is not maps
     assert np.shares_memory(probability, maps)
     assert placement.tolist() == [0, 0, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "side"), [(20, 640, 4096), (9000, 800, None), (1, 6000, 4096), (6000, 1, None)]
+)
+def test_text_that_the_overview_sees_beside_the_image_is_nothing(detector_card, height, width, side):
+    """The overview of a long image is mostly padding, and a detector may find text there."""
+    card = detector_card()
+    seen = detector_tiles(np.full((height, width, 3), 255, np.uint8), card, side, "auto", 32)
+    maps = np.zeros(seen.tiles.shape[:3], np.uint8)
+    maps[-1] = 255  # all of it
+    merged, _ = merge_maps(maps, seen.placements, (width, height), dbnet_settings(card, {}))
+    beside = maps.copy()
+    scale_x, scale_y = seen.placements[-1, 2:].tolist()
+    beside[-1, : max(1, round(height / scale_y)), : max(1, round(width / scale_x))] = 0
+    assert not merge_maps(beside, seen.placements, (width, height), dbnet_settings(card, {}))[0].any()
+    assert merged.shape[0] >= 1

@@ -8,6 +8,7 @@ from ocdrnet_deploy.tensorrt.command import PlanFiles, build_command, graph_for,
 from ocdrnet_deploy.tensorrt.shapes import detector_shapes, recognizer_shapes
 from ocdrnet_deploy.tensorrt.version import TensorRtVersion
 from ocdrnet_ops.cards import DetectorCard, RecognizerCard
+from ocdrnet_ops.width_groups import padded_width
 
 FREE = DetectorCard("d", "s", "MIT", "0", "multiple-of-32")
 FIXED = DetectorCard("d", "s", "MIT", "0", "stretch", height=736, width=1280)
@@ -88,5 +89,5 @@ def test_recognizer_is_tuned_for_32_crops(width, dims):
     card = RecognizerCard("r", "s", "MIT", "0", 32, "ctc", ("a",), width=width, max_width=1000)
     shapes = recognizer_shapes(card, 1000)
     assert (shapes.least[0], shapes.tuned_batch, shapes.max_batch, shapes.dims) == (1, 32, 1000, dims)
-    assert shapes.most[2] == (width or 1024)
+    assert shapes.most[2] == (width or padded_width(1000))
     assert shapes.tuned[2] == (width or 320)

@@ -172,6 +172,7 @@ def test_settings_of_the_charts_containers_are_the_images(chart):
             }
 
 
+@pytest.mark.full  # pip fetches what builds it
 def test_wheel_has_every_package_at_its_top(wheel_folder):
     """A package that lies deeper in the checkout must not lie deeper in the wheel."""
     (wheel,) = wheel_folder.glob("*.whl")

@@ -11,6 +11,9 @@ import pytest
 from chart_pod import ChartPod
 from dockerfile_reading import CHECKOUT, stages
 
+# A gigabyte is installed for it, as root, by way of the network.
+pytestmark = pytest.mark.full
+
 PICTURE = CHECKOUT / "samples/storefront.jpg"
 LOAD = Path(__file__).with_name("steady_load.py")
 TRITON = ("grpc", "127.0.0.1:8001")

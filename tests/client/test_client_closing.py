@@ -24,7 +24,7 @@ def test_closing_breaks_off_a_request(connect, model):
     started = time.monotonic()
     with pytest.raises(ClientClosedError):
         client.read_and_close(b"picture", lambda: model.running)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
 
 
 def test_a_closed_client_refuses(connect, model):

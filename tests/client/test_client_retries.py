@@ -68,7 +68,7 @@ def test_readiness_is_asked_once(connect, model, server):
     client = connect(f"{server.protocol}://127.0.0.1:9", retry=Retry(attempts=9, initial=5))
     started = time.monotonic()
     assert not client.is_ready()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 5
 
 
 def test_a_server_that_comes_up_late_is_found(connect, server, serve_at, unused_port):
@@ -85,7 +85,7 @@ def test_a_stalled_request_ends_at_the_timeout(connect, model):
     started = time.monotonic()
     with pytest.raises(RequestTimeoutError, match="raise the timeout"):
         connect(timeout=0.2).read(b"picture")
-    assert 0.19 <= time.monotonic() - started < 1.5
+    assert 0.19 <= time.monotonic() - started < 10
     assert len(model.requests) == 1
 
 
@@ -93,16 +93,16 @@ def test_a_stalled_question_ends_at_its_own_timeout(connect, model):
     model.is_ready = model.stall
     started = time.monotonic()
     assert not connect(timeout=Timeout(request=60, ready=0.2)).is_ready()
-    assert 0.19 <= time.monotonic() - started < 1.5
+    assert 0.19 <= time.monotonic() - started < 10
 
 
 def test_the_timeout_includes_the_retries(connect, model, server):
     model.fail_first(99, server.status("unavailable"))
     started = time.monotonic()
     with pytest.raises(ServerUnavailableError):
-        connect(timeout=0.4, retry=Retry(attempts=99, initial=0.15, maximum=0.15, jitter=0)).read(b"picture")
-    assert time.monotonic() - started < 0.4
-    assert len(model.requests) == 3
+        connect(timeout=1, retry=Retry(attempts=99, initial=0.6, maximum=0.6, jitter=0)).read(b"picture")
+    assert time.monotonic() - started < 1
+    assert len(model.requests) == 2
 
 
 def test_a_retry_has_only_what_is_left_of_the_timeout(connect, model, server):
@@ -114,8 +114,8 @@ def test_a_retry_has_only_what_is_left_of_the_timeout(connect, model, server):
     model.respond = respond
     started = time.monotonic()
     with pytest.raises(RequestTimeoutError):
-        connect(timeout=0.5, retry=Retry(initial=0.4, maximum=0.4, jitter=0)).read(b"picture")
-    assert 0.49 <= time.monotonic() - started < 0.85
+        connect(timeout=1, retry=Retry(initial=0.7, maximum=0.7, jitter=0)).read(b"picture")
+    assert 0.99 <= time.monotonic() - started < 1.7
     assert len(model.requests) == 2
 
 
@@ -186,5 +186,5 @@ def test_closing_ends_the_wait_for_a_retry(connect, model, server):
     started = time.monotonic()
     with pytest.raises(ClientClosedError):
         client.read_and_close(b"picture", lambda: bool(model.requests))
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 5
     assert len(model.requests) == 1

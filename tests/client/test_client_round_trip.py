@@ -132,7 +132,7 @@ def test_a_call_may_have_a_timeout_of_its_own(connect, model):
     started = time.monotonic()
     with pytest.raises(RequestTimeoutError):
         connect(timeout=60).read(b"picture", timeout=0.2)
-    assert 0.19 <= time.monotonic() - started < 1.5
+    assert 0.19 <= time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize("seconds", [0, -1])

@@ -28,6 +28,9 @@ from ocdrnet_deploy.networks.catalog import find_by_name
 
 pytestmark = pytest.mark.full
 
+# A gigabyte is installed for it, as root, by way of the network.
+pytestmark = pytest.mark.full
+
 PICTURE = CHECKOUT / "samples/storefront.jpg"
 LOAD = Path(__file__).with_name("steady_load.py")
 NGC = Path(__file__).parent / "stand_ins/ngc.py"

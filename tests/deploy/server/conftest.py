@@ -73,7 +73,7 @@ def repository(make_repository):
 
 @pytest.fixture
 def wait_until():
-    def wait(condition, timeout_s=15.0):
+    def wait(condition, timeout_s=60.0):
         end = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < end, "waited in vain"
@@ -98,7 +98,7 @@ def is_running():
 @pytest.fixture
 def all_gone(is_running, wait_until):
     """Waits for the end of processes that have been killed: the kernel takes a moment."""
-    return lambda pids: wait_until(lambda: not [pid for pid in pids if is_running(pid)], timeout_s=15)
+    return lambda pids: wait_until(lambda: not [pid for pid in pids if is_running(pid)])
 
 
 @pytest.fixture
@@ -137,13 +137,13 @@ class ServeCommand:
 
     def finish(self):
         """The exit code and what was written to stderr."""
-        error = self.child.communicate(timeout=30)[1]
+        error = self.child.communicate(timeout=120)[1]
         return self.child.returncode, error
 
     def end(self):
         if self.child.poll() is None:
             self.child.terminate()
-        self.child.communicate(timeout=30)
+        self.child.communicate(timeout=120)
 
 
 @pytest.fixture

@@ -248,11 +248,15 @@ def _configured(tensor: Any, dims: Sequence[int]) -> Tensor:  # noqa: ANN401 - a
 
 
 def _tensors(found: Sequence[TensorFacts]) -> tuple[Tensor, ...]:
-    return tuple(Tensor(t["name"], _TRITON_TYPES.get(t["dtype"], t["dtype"]), tuple(t["dims"])) for t in found)
+    return tuple(Tensor(tensor["name"], _triton_type(tensor), tuple(tensor["dims"])) for tensor in found)
+
+
+def _triton_type(tensor: TensorFacts) -> str:
+    return _TRITON_TYPES.get(tensor["dtype"], tensor["dtype"])
 
 
 def _differences(wanted: WantedEngine, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[str]:
-    """Inputs and outputs that are not as Triton will be told; their order does not matter."""
+    """Inputs and outputs that Triton would refuse beside their config; their order does not matter."""
     return [
         f"{what} {name} is {found.get(name, 'missing')}; config.pbtxt says {said.get(name, 'nothing of it')}"
         for what, found, said in (
@@ -260,19 +264,36 @@ def _differences(wanted: WantedEngine, inputs: Sequence[Tensor], outputs: Sequen
             ("output", _by_name(outputs), _by_name(wanted.outputs)),
         )
         for name in sorted(found.keys() | said.keys())
-        if found.get(name) != said.get(name)
+        if not _fits(found.get(name), said.get(name))
     ]
+
+
+def _fits(found: Tensor | None, said: Tensor | None) -> bool:
+    """As Triton's backend compares: types, ranks, and sizes where both are known (`CompareDimsSupported`).
+
+    https://github.com/triton-inference-server/tensorrt_backend/blob/main/src/tensorrt_utils.cc
+    """
+    if found is None or said is None or found.dtype != said.dtype or len(found.dims) != len(said.dims):
+        return False
+    return all(a == b or -1 in (a, b) for a, b in zip(found.dims, said.dims, strict=True))
 
 
 def _corner_differences(wanted: WantedEngine, built: Built) -> list[str]:
-    """Outputs whose batch is not the input's: they would be cut into answers at the wrong places."""
+    """Outputs that are not as config.pbtxt says for the profile's least, tuned and most input.
+
+    The first dimension must be the input's batch: Triton cuts it into the answers of the requests.
+    """
+    said = _by_name(wanted.outputs)
     shapes = (wanted.shapes.least, wanted.shapes.tuned, wanted.shapes.most)
-    return [
-        f"output {output['name']} is {dims} for an input of {list(shape)}: its first dimension must be the batch"
-        for shape, corner in zip(shapes, built.corners, strict=True)
-        for output, dims in zip(built.outputs, corner, strict=True)
-        if dims[:1] != [shape[0]]
-    ]
+    differences = []
+    for shape, corner in zip(shapes, built.corners, strict=True):
+        for output, dims in zip(built.outputs, corner, strict=True):
+            name = output["name"]
+            expected = replace(said[name], dims=(shape[0], *said[name].dims[1:])) if name in said else None
+            found = Tensor(name, _triton_type(output), tuple(dims))
+            if expected and not _fits(found, expected):
+                differences.append(f"output {found} for an input of {list(shape)}; Triton expects {expected}")
+    return differences
 
 
 def _by_name(tensors: Sequence[Tensor]) -> dict[str, Tensor]:

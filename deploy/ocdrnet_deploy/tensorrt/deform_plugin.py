@@ -60,11 +60,12 @@ def plugin_refusals(model: onnx.ModelProto) -> list[NodeRefusal]:
     """
     if not plugin_nodes(model):
         return []
+    weights = _constants(model)
     bad_fields = [
         NodeRefusal(_name(node), PLUGIN, fault)
         for node in model.graph.node
         if node.op_type == PLUGIN
-        for fault in _field_faults(node)
+        for fault in _field_faults(node, weights)
     ]
     if bad_fields:  # no stand-in can be made of such a node
         return bad_fields
@@ -88,7 +89,7 @@ def with_stand_ins(model: onnx.ModelProto) -> onnx.ModelProto:
     """
     changed = onnx.ModelProto()
     changed.CopyFrom(model)
-    weights = {weight.name: weight for weight in model.graph.initializer}
+    weights = _constants(model)
     nodes: list[onnx.NodeProto] = []
     for node in model.graph.node:
         nodes += _stand_in(node, weights, changed.graph) if node.op_type == PLUGIN else [node]
@@ -102,7 +103,7 @@ def _stand_in(
 ) -> Iterator[onnx.NodeProto]:
     x, offset, mask, weight, *bias = node.input
     padding, groups = _numbers(node, "padding"), _numbers(node, "deformable_group")[0]
-    kernel = list(weights[weight].dims[2:]) if weight in weights else [3, 3]
+    kernel = list(weights[weight].dims[2:])
     prefix = f"{_name(node)}/stand_in"
     yield helper.make_node(
         "Conv",
@@ -115,7 +116,7 @@ def _stand_in(
         dilations=_numbers(node, "dilation"),
         group=_numbers(node, "group")[0],
     )
-    half = weight in weights and weights[weight].data_type == TensorProto.FLOAT16
+    half = weights[weight].data_type == TensorProto.FLOAT16
     taps = groups * kernel[0] * kernel[1]
     for what, source, channels in (("offset", offset, 2 * taps), ("mask", mask, taps)):
         ones = np.ones((1, channels, 1, 1), np.float16 if half else np.float32)
@@ -129,10 +130,24 @@ def _stand_in(
     )
 
 
-def _field_faults(node: onnx.NodeProto) -> Iterator[str]:
+def _constants(model: onnx.ModelProto) -> dict[str, TensorProto]:
+    return {weight.name: weight for weight in model.graph.initializer} | {
+        node.output[0]: attribute.t
+        for node in model.graph.node
+        if node.op_type == "Constant"
+        for attribute in node.attribute
+        if attribute.name == "value"
+    }
+
+
+def _field_faults(node: onnx.NodeProto, weights: dict[str, TensorProto]) -> Iterator[str]:
     """The creator's own checks; a field that is missing, short or of another type is refused, or read past its end."""
     if len(node.input) not in (4, 5) or not all(node.input[:4]):
         yield f"it has {len(node.input)} inputs; the plugin takes {', '.join(_INPUTS[:4])} and maybe a {_INPUTS[4]}"
+    elif node.input[3] not in weights:
+        yield "its weight is no constant of the graph, and its size not known: this check needs it"
+    elif len(weights[node.input[3]].dims) != 4:
+        yield f"its weight has rank {len(weights[node.input[3]].dims)}; the plugin takes 4"
     if len(node.output) != 1:
         yield f"it has {len(node.output)} outputs; the plugin has one"
     found = {attribute.name: attribute for attribute in node.attribute}

@@ -18,14 +18,16 @@ _WIDTH = 100  # of the changing line; a longer one would wrap and leave its firs
 class BuildProgress:
     """Elapsed time and the last thing that the builder said; used as a context, around the build."""
 
-    def __init__(self, title: str, stream: TextIO | None = None) -> None:
+    def __init__(self, title: str, stream: TextIO | None = None, done: str = "built") -> None:
         """Prepare.
 
         Args:
             title: what is built.
             stream: standard error when left out.
+            done: what has happened to it at the end.
         """
         self._title = title
+        self._verb = done
         self._stream = stream or sys.stderr
         self._terminal = self._stream.isatty()
         self._phase = "starting trtexec"
@@ -47,7 +49,7 @@ class BuildProgress:
         if self._terminal:
             self._stream.write("\r\x1b[K")
         elif kind is None:
-            self._stream.write(f"{self._title}: built in {self._elapsed()}\n")
+            self._stream.write(f"{self._title}: {self._verb} in {self._elapsed()}\n")
         self._stream.flush()
 
     def see(self, line: str) -> None:

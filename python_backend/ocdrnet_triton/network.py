@@ -10,6 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+# How the names of nodes begin that no engine may compute in less than 32-bit floats, in graphs of `models build`.
+FLOAT32 = "ocdrnet_float32_"
+
 
 @dataclass(frozen=True)
 class Placement:
@@ -48,7 +51,8 @@ def open_network(path: Path, outputs: Sequence[str], parameters: Mapping[str, st
         path: of an ONNX file.
         outputs: names of the tensors to return.
         parameters: of config.pbtxt: `threads` and `streams`; `runtime`, `openvino` when left out, or `onnxruntime`;
-            for the latter `providers`, separated by commas, the CPU when left out; for the former `graphs`.
+            for the latter `providers`, separated by commas, the CPU when left out; for the former `graphs`, and
+            `precision`: `f32` where bfloat16 is not exact enough.
 
     Raises:
         ValueError: there is no such runtime.
@@ -61,7 +65,7 @@ def open_network(path: Path, outputs: Sequence[str], parameters: Mapping[str, st
         from ocdrnet_triton.openvino_network import OpenVinoNetwork  # noqa: PLC0415
 
         placed = replace(placement, graphs=int(parameters.get("graphs", 0)))
-        return OpenVinoNetwork(path, outputs, placed)
+        return OpenVinoNetwork(path, outputs, placed, parameters.get("precision", ""))
     if runtime == "onnxruntime":
         from ocdrnet_triton.onnxruntime_network import CPU, OnnxRuntimeNetwork  # noqa: PLC0415
 

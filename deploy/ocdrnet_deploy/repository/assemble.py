@@ -22,12 +22,13 @@ from ocdrnet_deploy.repository.configs import (
 from ocdrnet_deploy.repository.files import write_file
 from ocdrnet_deploy.repository.plan_configs import place_plan
 from ocdrnet_deploy.repository.profile import PythonProfile, TensorRtProfile
+from ocdrnet_deploy.repository.trial_file import TRIAL_FILE
 from ocdrnet_deploy.tensorrt.network_plan import NetworkPlan
 from ocdrnet_deploy.tensorrt.plan import check_plan, sidecar
 from ocdrnet_ops.cards import DetectorCard, RecognizerCard, card_json
 
 Edit = Callable[[ModelConfig], None]
-_NETWORK_FILES = ("model.onnx", "charset.onnx", "model.plan", "model.plan.json")
+_NETWORK_FILES = ("model.onnx", "charset.onnx", "model.plan", "model.plan.json", TRIAL_FILE)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+from ocdrnet_deploy.repository.trial_file import picture_wait_s, ready_wait_s
 from ocdrnet_deploy.server import shared_memory
 from ocdrnet_deploy.server.addresses import Addresses
 from ocdrnet_deploy.server.draining import drain
@@ -44,7 +45,7 @@ class TritonServer:
         log: LogLevel = "warning",
         on_log: Callable[[str], None] | None = None,
         exit_timeout_s: int = 5,
-        ready_timeout_s: float = 120.0,
+        ready_timeout_s: float | None = None,
     ) -> None:
         """Checks that the server can be started, and settles where it will listen.
 
@@ -57,7 +58,8 @@ class TritonServer:
             log: The least severe lines that Triton writes.
             on_log: Called with each log line, in another thread; by default it goes to stderr.
             exit_timeout_s: How long a stop waits for requests in flight.
-            ready_timeout_s: How long `wait_ready` waits by default.
+            ready_timeout_s: How long `wait_ready` waits by default; when left out, as the repository's networks need
+                by what was measured when it was built, 120 at least.
 
         Raises:
             RefusalError: Something has to change first; a subclass and its text say what.
@@ -73,7 +75,8 @@ class TritonServer:
         )
         self._log = Log(on_log or _to_stderr)
         self._exit_timeout_s = exit_timeout_s
-        self._ready_timeout_s = ready_timeout_s
+        self._ready_timeout_s = ready_wait_s(repository) if ready_timeout_s is None else ready_timeout_s
+        self.picture_timeout_s = picture_wait_s(repository)
         self._prefix = launch.shared_memory_prefix
         self._repository_key = launch.repository_key
         self._process = GroupProcess(launch.command, launch.environment, self._log.take)
@@ -111,7 +114,7 @@ class TritonServer:
             if on_wait is not None:
                 on_wait(waited)
             self._process.ended.wait(_POLL_S)
-        read_first_picture(self.addresses.http_url)
+        read_first_picture(self.addresses.http_url, self.picture_timeout_s)
         return time.monotonic() - begin
 
     def wait_end(self, timeout_s: float) -> bool:

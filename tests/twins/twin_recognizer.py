@@ -85,7 +85,10 @@ def _scores(graph, image, version):
     darkest = DARKEST / 127.5 - 1
     measured = graph.node("Div", graph.node("Sub", remembered, graph.constant(darkest)), graph.constant(step))
     distance = graph.node("Sub", measured, graph.constant(np.arange(version.classes)))
-    return graph.node("Mul", graph.node("Mul", distance, distance), graph.constant(-SHARPNESS))
+    near = graph.node("Mul", graph.node("Mul", distance, distance), graph.constant(-SHARPNESS))
+    # The layer that scores the classes, from which their number can be told; this one changes nothing.
+    product = graph.node("MatMul", near, graph.constant(np.eye(version.classes)))
+    return graph.node("Add", graph.constant(np.zeros(version.classes)), product)
 
 
 def _centers(width):

@@ -17,10 +17,8 @@ from ocdrnet_deploy.networks.class_scores import best_classes
 from ocdrnet_deploy.networks.description import NetworkDescription
 from ocdrnet_deploy.networks.graph import GraphEdit
 from ocdrnet_deploy.networks.normalize import normalize_input
-from ocdrnet_deploy.networks.signature import TensorSignature, outputs
+from ocdrnet_deploy.networks.signature import OLDEST_OPSET, TensorSignature, outputs
 from ocdrnet_deploy.networks.spatial_transformer import keep_spatial_transformer
-
-OLDEST_OPSET = 11  # the first whose Round and floating-point Equal stand before and behind the network
 
 
 def adapt_detector(model: onnx.ModelProto, description: NetworkDescription) -> onnx.ModelProto:

@@ -115,4 +115,6 @@ def _best(original: Mapping[str, Array], description: NetworkDescription) -> tup
         scores /= scores.sum(-1, keepdims=True)
     best = scores.argmax(-1)
     blank = description.blank % scores.shape[-1]
+    if description.card.get("decoder") == "attention" and description.blank:
+        return np.where(best == blank, 1, best + 2 - (best > blank)), scores.max(-1)
     return np.where(best == blank, 0, best + (best < blank)), scores.max(-1)

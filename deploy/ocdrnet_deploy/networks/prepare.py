@@ -10,12 +10,13 @@ import onnx
 
 from ocdrnet_deploy.errors import NetworkError
 from ocdrnet_deploy.networks.adapt import adapt_detector, adapt_recognizer
+from ocdrnet_deploy.networks.character_list import character_count, special_classes
 from ocdrnet_deploy.networks.cut import cut_classes
 from ocdrnet_deploy.networks.deform_conv import check_runtime, needs_deform_conv, rewrite_deform_conv
 from ocdrnet_deploy.networks.description import NetworkDescription
 from ocdrnet_deploy.networks.find import FoundNetwork, find_described
 from ocdrnet_deploy.networks.gates import join_residual_gates
-from ocdrnet_deploy.networks.signature import custom_operators, outputs
+from ocdrnet_deploy.networks.signature import custom_operators
 from ocdrnet_deploy.networks.upsampling import upsample_last
 from ocdrnet_ops.cards import CardError, DetectorCard, RecognizerCard
 from ocdrnet_ops.charset import ALL, Charsets
@@ -151,10 +152,13 @@ def _characters(found: FoundNetwork) -> tuple[str, ...]:
     """The card's characters, or the graph's own; as many as its classes where those are counted."""
     description = found.description
     characters = tuple(description.card.get("characters", ())) or embedded_characters(found.model)
-    classes = outputs(found.model)[0].fixed(2)
-    special, what = (2, "[GO] and [s]") if description.card.get("decoder") == "attention" else (1, "a blank")
-    if description.answer != "ids" and classes and classes != len(characters) + special:
-        raise NetworkError(f"the recognizer has {classes} classes, its list {len(characters)} characters and {what}")
+    wanted, special = character_count(found.model, description), special_classes(description)
+    if wanted and wanted != len(characters):
+        what = "[GO] and [s]" if special == 2 else "a blank, or the end of a text"
+        raise NetworkError(
+            f"the recognizer has {wanted + special} classes, its list {len(characters)} characters and {what}: it must "
+            f"list {wanted}"
+        )
     return characters
 
 

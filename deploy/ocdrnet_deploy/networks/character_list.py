@@ -36,7 +36,10 @@ def read_characters(path: Path, wanted: int = 0, *, joins_lines: bool = False) -
     joined = tuple("".join(line.strip() for line in lines))
     listed = joined if wrong else tuple(map(_character, lines))
     readings = [] if wrong else [listed, (*listed, " ")]
-    readings += [joined] if joins_lines or wanted else []
+    readings += [joined] if joins_lines else []
+    whole = tuple(map(_character, lines))
+    if wanted and all(whole):  # a flag, or a letter with its mark, is one class of several code points
+        readings += [whole, (*whole, " ")]
     found = next((reading for reading in readings if len(reading) == (wanted or len(reading))), ())
     if not found and wrong:
         raise NetworkError(f"line {wrong} of the character list {path} is {lines[wrong - 1]!r}, not one character")

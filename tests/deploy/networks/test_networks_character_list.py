@@ -38,6 +38,13 @@ def test_paddle_has_a_space_more_than_its_dictionary(listed):
     assert listed("a\nb\n", 2) == ("a", "b")
 
 
+def test_a_flag_is_one_class_where_the_count_says_so(listed):
+    """As in PaddleOCR's dictionary of PP-OCRv5."""
+    flag = "\U0001f1e9\U0001f1ea"
+    assert listed(f"a\n{flag}\n", 3) == ("a", flag, " ")
+    assert listed(f"a\n{flag}\n", 2) == ("a", flag)
+
+
 @pytest.mark.parametrize(
     ("text", "line"), [("a\n\nb\n", "line 2 of the character list .* is '', not one"), ("a\nb\nxy\n", "line 3 .*'xy'")]
 )

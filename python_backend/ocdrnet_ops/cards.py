@@ -17,6 +17,11 @@ from typing import Any, Literal
 ResizePolicy = Literal["stretch", "letterbox", "multiple-of-32"]
 Decoder = Literal["ctc", "attention"]
 Interpolation = Literal["linear", "cubic"]
+Padding = Literal["gray", "black", "edge"]
+
+
+# Gray 127 is 0 after PP-OCR's normalization. `edge` is none of one value.
+PADDINGS: dict[Padding, int] = {"gray": 127, "black": 0, "edge": -1}
 
 
 class CardError(ValueError):
@@ -94,6 +99,8 @@ class RecognizerCard:
         time_steps: of a fixed width; 0 where the network does not say.
         interpolation: between pixels when a crop is stretched to a fixed width; `linear`, or `cubic` as OCRNet's
             training has it.
+        keep_aspect: scale a crop to the height, and to a fixed width only where it is wider: the rest is `padding`.
+        padding: right of a short line, as the network was trained: `gray`, `black`, or its last column, `edge`.
         max_batch: crops that one run of the network takes at most; 0 where it does not limit them.
         decoder: `ctc` (blank is id 0) or `attention` ([GO] is id 0, [s] is id 1).
         characters: text of the ids that follow, from 1 or from 2 on.
@@ -113,6 +120,8 @@ class RecognizerCard:
     stride: int = 8
     time_steps: int = 0
     interpolation: Interpolation = "linear"
+    keep_aspect: bool = False
+    padding: Padding = "gray"
     max_batch: int = 0
     min_text_score: float = 0.5
     crop_margin: float = 0.0
@@ -130,6 +139,10 @@ class RecognizerCard:
             raise CardError(f"recognizer {self.name}: attention goes with a fixed width; its steps are no places")
         if self.interpolation not in ("linear", "cubic"):
             raise CardError(f"recognizer {self.name}: interpolation is {self.interpolation!r}; known are linear, cubic")
+        if self.padding not in PADDINGS:
+            raise CardError(f"recognizer {self.name}: padding is {self.padding!r}; known are {', '.join(PADDINGS)}")
+        if not isinstance(self.keep_aspect, bool):
+            raise CardError(f"recognizer {self.name}: keep_aspect is {self.keep_aspect!r}; it must be true or false")
         for field in ("width", "time_steps", "max_batch"):
             _check_range(self, field, 0)
         _check_range(self, "max_width", 1)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ocdrnet_ops.cards import RecognizerCard
+from ocdrnet_ops.cards import PADDINGS, RecognizerCard
 from ocdrnet_ops.ribbon import Outlines, are_straight, corner_quads, grow_across, outline_sizes, points_at
 
 WIDTH_STEP = 32  # crops of one image are padded to a multiple of it, so that few shapes reach the recognizer
@@ -48,22 +48,26 @@ def crop_lines(image: npt.NDArray[np.uint8], boxes: Outlines, card: RecognizerCa
     boxes = grow_across(boxes, card.crop_margin)
     widths = crop_widths(boxes, card)
     full_width = card.width or -(-int(widths.max()) // WIDTH_STEP) * WIDTH_STEP
+    # Where the width is free the recognizer pads each batch anew.
+    beside = PADDINGS[card.padding] if card.width else PADDINGS["edge"]
     pixels = np.empty((len(boxes), card.height, full_width, 3), np.uint8)
     for out, shape, width, size in zip(pixels, _shapes(boxes), widths, _own_sizes(boxes, card), strict=True):
         warp = _straighten if len(shape) == 4 else _unbend
         straight = warp(*_surroundings(image, shape), (size[0], size[1]))
-        out[:, :width] = _stretch(straight, card) if card.width else _scale(straight, int(width), card.height)
-        out[:, width:] = out[:, width - 1 : width]
+        is_stretched = card.width and not card.keep_aspect
+        out[:, :width] = _stretch(straight, card) if is_stretched else _scale(straight, int(width), card.height)
+        out[:, width:] = out[:, width - 1 : width] if beside < 0 else beside
     return Crops(pixels, widths[:, None])
 
 
 def crop_widths(boxes: Outlines, card: RecognizerCard) -> npt.NDArray[np.int32]:
-    """Width of each crop in pixels, aspect ratio kept: int32 [N]; the card's own where that is fixed."""
-    if card.width:
+    """Width of each crop in pixels, aspect ratio kept: int32 [N]; the card's own where crops are stretched."""
+    if card.width and not card.keep_aspect:
         return np.full(len(boxes), card.width, np.int32)
     width, height = outline_sizes(boxes).T
     widths = np.rint(card.height * width / np.maximum(height, 1.0))
-    return np.asarray(np.clip(widths, MIN_WIDTH, card.max_width), np.int32)
+    least, most = (1, card.width) if card.width else (MIN_WIDTH, card.max_width)
+    return np.asarray(np.clip(widths, least, most), np.int32)
 
 
 def _shapes(boxes: Outlines) -> list[npt.NDArray[np.float32]]:

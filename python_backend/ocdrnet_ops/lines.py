@@ -170,5 +170,7 @@ def _check_ids(ids: npt.NDArray[np.int32], card: RecognizerCard) -> None:
 
 
 def time_steps(widths: npt.NDArray[np.int32], steps: int, card: RecognizerCard) -> npt.NDArray[np.float64]:
-    """Width of each crop in time steps: all of them where the input's width is fixed, its own share elsewhere."""
-    return np.full(len(widths), steps, np.float64) if card.width else widths / card.stride
+    """Width of each crop in time steps: all of them where it is stretched, its own share elsewhere."""
+    if card.width:
+        return widths * (steps / card.width)
+    return widths / card.stride

@@ -10,6 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+# How the names of nodes begin that no engine may compute in less than 32-bit floats, in graphs of `models build`.
+FLOAT32 = "ocdrnet_float32_"
+
 
 @dataclass(frozen=True)
 class Placement:
@@ -48,8 +51,9 @@ def open_network(path: Path, outputs: Sequence[str], parameters: Mapping[str, st
         path: of an ONNX file.
         outputs: names of the tensors to return.
         parameters: of config.pbtxt: `threads` and `streams`; `runtime`, `openvino` when left out, `onnxruntime` or
-            `plan`; for the first `graphs`, for the second `providers`, separated by commas, the CPU when left out, for
-            the third `plan`, the model of the repository that is the network.
+            `plan`; for the first `graphs`, and `precision`: `f32` where bfloat16 is not exact enough; for the second
+            `providers`, separated by commas, the CPU when left out; for the third `plan`, the model of the repository
+            that is the network.
 
     Raises:
         ValueError: there is no such runtime.
@@ -62,7 +66,7 @@ def open_network(path: Path, outputs: Sequence[str], parameters: Mapping[str, st
         from ocdrnet_triton.openvino_network import OpenVinoNetwork  # noqa: PLC0415
 
         placed = replace(placement, graphs=int(parameters.get("graphs", 0)))
-        return OpenVinoNetwork(path, outputs, placed)
+        return OpenVinoNetwork(path, outputs, placed, parameters.get("precision", ""))
     if runtime == "onnxruntime":
         from ocdrnet_triton.onnxruntime_network import CPU, OnnxRuntimeNetwork  # noqa: PLC0415
 

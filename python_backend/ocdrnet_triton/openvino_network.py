@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ocdrnet_triton.float32 import keep_float32
 from ocdrnet_triton.graph_choice import GraphChoice, Shape
 from ocdrnet_triton.network import Placement
 from ocdrnet_triton.quiet_openvino import openvino as ov
@@ -44,7 +45,7 @@ class OpenVinoNetwork:
         if placement.graphs:  # pinned, the first streams of two graphs would share a core and leave another idle
             self._config["ENABLE_CPU_PINNING"] = False
         self._outputs = list(outputs)
-        self._model = core().read_model(path)
+        self._model = keep_float32(core(), core().read_model(path))
         self._placement = placement
         self._streams = Streams(placement.streams, "openvino")
         self._any_shape = self._compile(self._model)

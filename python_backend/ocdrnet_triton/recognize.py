@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ocdrnet_ops.cards import RecognizerCard
+from ocdrnet_ops.cards import PADDINGS, RecognizerCard
 from ocdrnet_ops.charset import Charset
 from ocdrnet_ops.ctc import BLANK
 from ocdrnet_ops.width_groups import WidthGroup, batch_sizes, group_by_width
@@ -16,7 +16,6 @@ from ocdrnet_triton.network import Network
 
 Crops = npt.NDArray[np.uint8]
 Arrays = dict[str, npt.NDArray[Any]]
-PADDING = 127  # gray: what PP-OCR's networks were trained to see right of a short line (0 after normalization)
 LEAST_CHARSET = 64  # ids; below it the network is no faster
 LARGEST_BATCH = 8  # of stretched crops, so that one image's crops are shared by several streams
 
@@ -148,7 +147,7 @@ def _recognize_free(
     flat = [crop for batch in crops for crop in batch]
     flat_widths = np.concatenate(widths)
     groups = group_by_width(flat_widths, max_columns)
-    results = network.run(_batches(groups, flat, flat_widths))
+    results = network.run(_batches(groups, flat, flat_widths, PADDINGS[card.padding]))
     steps = [batch.shape[2] // card.stride for batch in crops for _ in batch]
     ids: list[npt.NDArray[np.int32]] = [np.full(count, BLANK, np.int32) for count in steps]
     probabilities = [np.ones(count, np.float32) for count in steps]
@@ -164,13 +163,16 @@ def _recognize_free(
 
 
 def _batches(
-    groups: Sequence[WidthGroup], crops: Sequence[Crops], widths: npt.NDArray[np.int32]
+    groups: Sequence[WidthGroup], crops: Sequence[Crops], widths: npt.NDArray[np.int32], padding: int
 ) -> Iterator[npt.NDArray[np.uint8]]:
     for group in groups:
         height = crops[group.members[0]].shape[0]
-        batch = np.full((len(group.members), height, group.width, 3), PADDING, np.uint8)
+        batch = np.full((len(group.members), height, group.width, 3), max(0, padding), np.uint8)
         for row, member in enumerate(group.members):
-            batch[row, :, : widths[member]] = crops[member][:, : widths[member]]
+            own = widths[member]
+            batch[row, :, :own] = crops[member][:, :own]
+            if padding < 0:
+                batch[row, :, own:] = crops[member][:, own - 1 : own]
         yield batch
 
 

@@ -18,18 +18,18 @@ LONGEST_CROP = 512  # pixels; longer ones are rare, and slow enough to hide what
 JOBS = 3  # of each shape: every stream of two and the placement for a job alone has its turn
 
 
-def warm_detector(network: Network, card: DetectorCard) -> None:
-    """Show it pictures of common shapes."""
+def warm_detector(network: Network, card: DetectorCard, jobs: int = JOBS) -> None:
+    """Show it pictures of common shapes, each as often as `jobs` says."""
     free = card.resize == "multiple-of-32"
     sizes = {detector_size(*picture, card) for picture in PICTURES} if free else {(card.height, card.width)}
     for height, width in sorted(sizes):
-        network.run([np.zeros((1, height, width, 3), np.uint8)] * JOBS)
+        network.run([np.zeros((1, height, width, 3), np.uint8)] * jobs)
 
 
-def warm_recognizer(network: Network, card: RecognizerCard, max_columns: int) -> None:
+def warm_recognizer(network: Network, card: RecognizerCard, max_columns: int, jobs: int = JOBS) -> None:
     """Show it crops of every width up to `LONGEST_CROP`, in batches of every size up to 8 that they come in."""
     widths = [card.width] if card.width else sorted({padded_width(width) for width in range(1, LONGEST_CROP, 16)})
     for width in widths:
         largest = card.max_batch or LARGEST_BATCH if card.width else max(1, max_columns // width)
         for size in (size for size in BATCH_SIZES if size <= min(LARGEST_BATCH, largest)):
-            network.run([np.zeros((size, card.height, width, 3), np.uint8)] * JOBS)
+            network.run([np.zeros((size, card.height, width, 3), np.uint8)] * jobs)

@@ -2,7 +2,7 @@
 
 import pytest
 from twin_contracts import DETECTORS, RECOGNIZERS
-from twin_mutations import DEFORMABLE, MUTATIONS
+from twin_mutations import DEFORMABLE, MUTATIONS, in_fp16
 from twin_picture import draw_picture, png
 from twin_pipeline import TwinPipeline
 from twin_text import TEXTS
@@ -44,6 +44,12 @@ def shown(texts):
 @pytest.mark.parametrize("decoder", BY_DECODER)
 def test_unchanged_the_twins_read_every_text(pictures, decoder):
     assert tuple(TwinPipeline.of(NEWEST, BY_DECODER[decoder]).read(pictures[decoder])) == TEXTS[decoder]
+
+
+@pytest.mark.parametrize("decoder", BY_DECODER)
+def test_in_fp16_the_twins_read_every_text(pictures, decoder):
+    pipeline = in_fp16(TwinPipeline.of(NEWEST, BY_DECODER[decoder]), None)
+    assert tuple(pipeline.read(pictures[decoder])) == TEXTS[decoder]
 
 
 @pytest.mark.parametrize(("name", "decoder"), CASES)

@@ -7,10 +7,12 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+import onnx
 from onnx import TensorProto, numpy_helper
 
-from ocdrnet_deploy.networks import normalize
+from ocdrnet_deploy.networks import adapt, normalize
 from ocdrnet_deploy.networks.description import NORMALIZATIONS
+from ocdrnet_deploy.tensorrt.half import half_precision
 from ocdrnet_ops import crop, ctc, resize
 
 MEAN_OFF_BY = 4  # levels of 255
@@ -137,6 +139,23 @@ def characters_shifted(pipeline, _patch):
     return pipeline.with_card("recognizer", characters=characters[1:] + characters[:1])
 
 
+def spline_in_bfloat16(pipeline, patch):
+    """The spatial transformer's two constants as bfloat16 has them, and not folded into one before."""
+    patch.setattr(adapt, "keep_spatial_transformer", lambda model: model)
+    model = onnx.ModelProto()
+    model.CopyFrom(pipeline.recognizer_model)
+    for weight in model.graph.initializer:
+        if list(weight.dims)[1:] == [23]:
+            values = numpy_helper.to_array(weight).copy()
+            values.view(np.uint32)[...] &= 0xFFFF0000
+            weight.CopyFrom(numpy_helper.from_array(values, weight.name))
+    return replace(pipeline, recognizer_model=model)
+
+
+def in_fp16(pipeline, _patch):
+    return replace(pipeline, edit_recognizer=lambda model: model.CopyFrom(half_precision(model)))
+
+
 BOTH, CTC = ("ctc", "attention"), ("ctc",)
 
 # What is changed -> how, and for which decoder's twins it makes sense.
@@ -158,6 +177,7 @@ MUTATIONS = {
     "recognizer: INT64 ids not cast": (ids_left_as_int64, BOTH),
     "recognizer: last class as blank": (last_class_as_blank, CTC),
     "recognizer: the other decoder": (other_decoder, BOTH),
+    "recognizer: spline in bfloat16, not folded": (spline_in_bfloat16, BOTH),
     "recognizer: characters shifted by one": (characters_shifted, BOTH),
 }
 DEFORMABLE = {

@@ -115,7 +115,10 @@ def build(
     processes: tuple[str, ...],
     **options: Any,  # noqa: ANN401 - those that go to BuildOptions as they are
 ) -> None:
-    """Assemble a served repository: adapt the networks, render the configs, place everything.
+    """Assemble a served repository: adapt the networks, try them, render the configs, place everything.
+
+    On the CPU, and with --engine cuda, each network is run once on drawn text and compared with the original in FP32:
+    one that differs is served in FP32 or by another engine, or refused.
 
     With --engine tensorrt this needs a GPU and TensorRT, takes minutes the first time, and finds the plans in the cache
     ($OCDRNET_CACHE/plans) from then on.
@@ -128,7 +131,7 @@ def build(
         kind, numbers = cast(Engine, engine), cast("Precision | None", precision)
         counts = parse_processes(processes)
         chosen = BuildOptions(engine=kind, precision=numbers, step_processes=counts, **options)
-        build_repository(output, detector, recognizer, chosen)
+        build_repository(output, detector, recognizer, chosen, say=click.echo)
     except DeployError as error:
         click.echo(f"Error: {error}", err=True)
         raise SystemExit(error.exit_code) from None

@@ -37,9 +37,7 @@ _PORT = click.IntRange(0, 65535)
     "--timeout",
     "timeout_s",
     type=click.FloatRange(min=1),
-    default=120.0,
-    show_default=True,
-    help="Seconds that loading the models may take.",
+    help="Seconds that loading the models may take.  [default: 120, or more for networks that the build found slow]",
 )
 @click.option(
     "--exit-timeout",
@@ -64,7 +62,7 @@ def serve(
     grpc_port: int,
     metrics_port: int,
     log: LogLevel,
-    timeout_s: float,
+    timeout_s: float | None,
     exit_timeout_s: int,
     restarts: int,
 ) -> None:
@@ -108,7 +106,7 @@ def _serve_until_stopped(server: TritonServer, console: Console, stop: StopReque
         stop.check()
         console.show_waiting(waited_s)
 
-    console.show_ready(server.addresses, server.wait_ready(on_wait=on_wait))
+    console.show_ready(server.addresses, server.wait_ready(on_wait=on_wait), server.picture_timeout_s)
     keep_up(
         server,
         restarts=restarts,

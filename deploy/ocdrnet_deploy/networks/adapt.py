@@ -17,9 +17,8 @@ from ocdrnet_deploy.networks.class_scores import best_classes
 from ocdrnet_deploy.networks.description import NetworkDescription
 from ocdrnet_deploy.networks.graph import GraphEdit
 from ocdrnet_deploy.networks.normalize import normalize_input
-from ocdrnet_deploy.networks.signature import TensorSignature, outputs
-
-OLDEST_OPSET = 11  # the first whose Round and floating-point Equal stand before and behind the network
+from ocdrnet_deploy.networks.signature import OLDEST_OPSET, TensorSignature, outputs
+from ocdrnet_deploy.networks.spatial_transformer import keep_spatial_transformer
 
 
 def adapt_detector(model: onnx.ModelProto, description: NetworkDescription) -> onnx.ModelProto:
@@ -64,7 +63,7 @@ def adapt_recognizer(
         NetworkError: the network has not one image input of 32-bit floats, its opset is too old, its outputs are
             not what the description says, or no charset can be put in.
     """
-    edit = _edit_of(model)
+    edit = _edit_of(keep_spatial_transformer(model))
     card = description.card
     is_narrowed = with_charset and restrict_classes(edit, description)
     normalize_input(edit, description.normalization, card["height"], card.get("width") or "width")

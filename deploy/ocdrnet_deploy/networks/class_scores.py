@@ -36,11 +36,12 @@ def best_classes(
     """
     classes = _class_count(declared)
     blank = description.blank + classes if description.blank < 0 else description.blank
+    ids = _ids(description, classes, blank)
     if not 0 <= blank < classes:
         raise NetworkError(f"the blank is class {description.blank}; the recognizer has {classes}")
     if description.answer != "class-logits":
         _check_softmax(edit, scores, declared.name)
-    if in_groups and not charset and search_in_groups(edit, scores, classes, blank):
+    if in_groups and not charset and ids is None and search_in_groups(edit, scores, classes, blank):
         return
     if description.answer == "class-logits":
         scores = edit.node("Softmax", scores, axis=2 if edit.opset < 13 else -1)
@@ -49,7 +50,7 @@ def best_classes(
     if charset:
         first_id(edit, scores, best, charset, classes - 1, output="output_id")
         return
-    _first_class(edit, scores, best, classes, blank)
+    _first_class(edit, scores, best, classes, ids_of_classes(classes, blank) if ids is None else ids)
 
 
 def _class_count(declared: TensorSignature) -> int:
@@ -62,14 +63,21 @@ def _class_count(declared: TensorSignature) -> int:
     return classes
 
 
-def _first_class(edit: GraphEdit, scores: str, best: str, classes: int, blank: int) -> None:
-    """The first class whose score is the best, as id with the blank at 0."""
+def _ids(description: NetworkDescription, classes: int, end: int) -> list[int] | None:
+    """Id of each class of a network that ends a text with a class of its own: 1, and the characters from 2 on."""
+    if description.card.get("decoder") != "attention" or description.blank == 0:
+        return None
+    return [1 if index == end else 2 + index - (index > end) for index in range(classes)]
+
+
+def _first_class(edit: GraphEdit, scores: str, best: str, classes: int, ids: list[int]) -> None:
+    """The first class whose score is the best, as its id."""
     indices = edit.constant(np.arange(classes), np.int32)
-    if blank == 0:
+    if ids == list(range(classes)):
         first_id(edit, scores, best, indices, classes - 1, output="output_id")
         return
     first = first_id(edit, scores, best, indices, classes - 1)
-    edit.node("Gather", edit.constant(ids_of_classes(classes, blank), np.int32), first, output="output_id")
+    edit.node("Gather", edit.constant(ids, np.int32), first, output="output_id")
 
 
 def _check_softmax(edit: GraphEdit, scores: str, name: str) -> None:

@@ -42,6 +42,7 @@ _IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # PaddleOCR's detectors take ImageNet's means on BGR planes as they are, MMOCR's on RGB; docTR states its own.
 NORMALIZATIONS: dict[str, Normalization] = {
     "half": Normalization("bgr", (127.5,) * 3, (1 / 127.5,) * 3),
+    "rgb-half": Normalization("rgb", (127.5,) * 3, (1 / 127.5,) * 3),
     "gray-half": Normalization("gray", (127.5,), (1 / 127.5,)),
     "tao": Normalization("bgr", (122.67891434, 116.66876762, 104.00698793), (1 / 255,) * 3),
     "nvocdr": Normalization("bgr", (104.00698793, 116.66876762, 122.67891434), (1 / 255,) * 3),
@@ -65,7 +66,8 @@ class NetworkDescription:
         normalization: of its input.
         max_batch: images that one run takes at most; 0 where the graph does not limit it.
         card: fields of its model card that are not in the weights file.
-        blank: index of the CTC blank among a recognizer's classes; negative from the end.
+        blank: index of the CTC blank among a recognizer's classes; negative from the end. With the decoder `attention`,
+            of the class that ends a text; 0 where the first two classes are [GO] and [s].
     """
 
     kind: Kind

@@ -11,22 +11,27 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ocdrnet_deploy.errors import NetworkError
+from ocdrnet_deploy.networks.character_list import read_characters
 from ocdrnet_deploy.networks.description import ANSWERS, NORMALIZATIONS, Kind, NetworkDescription, Normalization
 
 _FIELDS = {field.name for field in dataclasses.fields(NetworkDescription)}
 _PLANES = {"bgr": 3, "rgb": 3, "gray": 1}
 
 
-def read_description(path: Path, kind: Kind) -> NetworkDescription:
+def read_description(
+    path: Path, kind: Kind, count: Callable[[NetworkDescription], int] = lambda _: 0
+) -> NetworkDescription:
     """Read a description from a file.
 
     Args:
         path: of the JSON file.
         kind: that the network is to serve as.
+        count: tells how many characters the network has, 0 where that is not known.
 
     Raises:
         NetworkError: the file cannot be read, or its content is not a description of that kind.
@@ -43,22 +48,11 @@ def read_description(path: Path, kind: Kind) -> NetworkDescription:
         name = found.card.pop("characters_file")
         if not isinstance(name, str):
             raise NetworkError(f"{path}: characters_file is {name!r}; it must be the name of a file")
-        found.card["characters"] = read_characters(path.parent / name)
+        joins_lines = found.answer == "ids"
+        found.card["characters"] = read_characters(path.parent / name, count(found), joins_lines=joins_lines)
     if found.kind != kind:
         raise NetworkError(f"{path} describes a {found.kind}; a {kind} is needed")
     return found
-
-
-def read_characters(path: Path) -> tuple[str, ...]:
-    """A character list as TAO writes it: one character a line, in the order of the ids.
-
-    Raises:
-        NetworkError: the file cannot be read.
-    """
-    try:
-        return tuple(path.read_bytes().decode("utf-8").replace("\r", "").rstrip("\n").split("\n"))
-    except (OSError, ValueError) as error:
-        raise NetworkError(f"the character list {path} cannot be read: {error}") from None
 
 
 def parse_description(content: Any) -> NetworkDescription:  # noqa: ANN401 - whatever stands in the JSON

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import onnx
@@ -13,6 +14,7 @@ from onnx.checker import ValidationError
 from ocdrnet_deploy.errors import NetworkError
 from ocdrnet_deploy.networks import weights
 from ocdrnet_deploy.networks.catalog import CatalogEntry, find_network
+from ocdrnet_deploy.networks.character_list import character_count
 from ocdrnet_deploy.networks.description import Kind, NetworkDescription
 from ocdrnet_deploy.networks.description_file import read_description
 from ocdrnet_deploy.networks.input_size import fit_input
@@ -74,7 +76,10 @@ def load_graph(path: Path) -> onnx.ModelProto:
 
 def _own(kind: Kind, path: Path, card_file: Path | None) -> FoundNetwork:
     model = load_graph(path)
-    described = read_description(card_file, kind) if card_file else propose_description(model, kind).description
+    if card_file:
+        described = read_description(card_file, kind, partial(character_count, model))
+    else:
+        described = propose_description(model, kind).description
     provenance = {"name": path.stem, "source": path.name, "license": "the user's own", "sha256": _sha256(path)}
     return FoundNetwork(model, fit_input(model, described, graph_wins=False), provenance)
 
@@ -83,7 +88,7 @@ def _of_catalog(entry: CatalogEntry) -> FoundNetwork:
     path = weights.find_weights(entry)
     model = load_graph(path)
     description = fit_input(model, entry.description, graph_wins=True)
-    listed = weights.character_list(entry)
+    listed = weights.character_list(entry, character_count(model, description))
     if listed:
         description = replace(description, card=description.card | {"characters": listed})
     provenance = {"name": entry.name, "source": str(entry.source), "license": entry.license}

@@ -10,11 +10,13 @@ import onnx
 
 from ocdrnet_deploy.errors import NetworkError
 from ocdrnet_deploy.networks.adapt import adapt_detector, adapt_recognizer
+from ocdrnet_deploy.networks.character_list import character_count, special_classes
 from ocdrnet_deploy.networks.cut import cut_classes
 from ocdrnet_deploy.networks.deform_conv import check_runtime, needs_deform_conv, rewrite_deform_conv
+from ocdrnet_deploy.networks.description import NetworkDescription
 from ocdrnet_deploy.networks.find import FoundNetwork, find_described
 from ocdrnet_deploy.networks.gates import join_residual_gates
-from ocdrnet_deploy.networks.signature import custom_operators, outputs
+from ocdrnet_deploy.networks.signature import custom_operators
 from ocdrnet_deploy.networks.upsampling import upsample_last
 from ocdrnet_ops.cards import CardError, DetectorCard, RecognizerCard
 from ocdrnet_ops.charset import ALL, Charsets
@@ -26,6 +28,19 @@ Card = TypeVar("Card", DetectorCard, RecognizerCard)
 
 
 @dataclass(frozen=True)
+class Original:
+    """A network before it was adapted: what the adapted one must answer like.
+
+    Attributes:
+        model: in standard operators, cut to its charset.
+        description: of it.
+    """
+
+    model: onnx.ModelProto
+    description: NetworkDescription
+
+
+@dataclass(frozen=True)
 class PreparedDetector:
     """An adapted detector.
 
@@ -34,12 +49,18 @@ class PreparedDetector:
         card: for the pipeline.
         max_batch: images that one run takes at most; 0 where the graph does not limit it.
         runtime: what runs it.
+        precision: that the runtime must keep to, `f32`; its own choice when empty.
+        warm_ups: how often each shape is run before the network counts as ready.
+        original: as it was trained.
     """
 
     model: onnx.ModelProto
     card: DetectorCard
     max_batch: int = 0
     runtime: Runtime = "openvino"
+    precision: str = ""
+    warm_ups: int = 3
+    original: Original | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +74,9 @@ class PreparedRecognizer:
         runtime: what runs it.
         charset_model: takes the input `charset` int32 [K] too, the ids that it may answer; none where the graph, or
             the engine, lets nothing be ruled out.
+        precision: as of `PreparedDetector`.
+        warm_ups: likewise.
+        original: likewise.
     """
 
     model: onnx.ModelProto
@@ -60,6 +84,9 @@ class PreparedRecognizer:
     max_batch: int = 0
     runtime: Runtime = "openvino"
     charset_model: onnx.ModelProto | None = None
+    precision: str = ""
+    warm_ups: int = 3
+    original: Original | None = None
 
 
 def prepare_detector(name_or_path: str, *, card_file: Path | None = None, engine: Engine = "cpu") -> PreparedDetector:
@@ -80,7 +107,8 @@ def prepare_detector(name_or_path: str, *, card_file: Path | None = None, engine
     runtime = _runtime(original, engine)
     if runtime == "openvino":
         model = upsample_last(join_residual_gates(model))
-    return PreparedDetector(model, card, found.description.max_batch, runtime)
+    known = Original(original, found.description)
+    return PreparedDetector(model, card, found.description.max_batch, runtime, original=known)
 
 
 def prepare_recognizer(
@@ -104,7 +132,8 @@ def prepare_recognizer(
     found, card = _cut(found, card, charset)
     model = adapt_recognizer(found.model, found.description, in_groups=runtime == "openvino")
     with_charset = None if engine == "tensorrt" else _with_charset(found)
-    return PreparedRecognizer(model, card, found.description.max_batch, runtime, with_charset)
+    known = Original(found.model, found.description)
+    return PreparedRecognizer(model, card, found.description.max_batch, runtime, with_charset, original=known)
 
 
 def embedded_characters(model: onnx.ModelProto) -> tuple[str, ...]:
@@ -123,10 +152,13 @@ def _characters(found: FoundNetwork) -> tuple[str, ...]:
     """The card's characters, or the graph's own; as many as its classes where those are counted."""
     description = found.description
     characters = tuple(description.card.get("characters", ())) or embedded_characters(found.model)
-    classes = outputs(found.model)[0].fixed(2)
-    special, what = (2, "[GO] and [s]") if description.card.get("decoder") == "attention" else (1, "a blank")
-    if description.answer != "ids" and classes and classes != len(characters) + special:
-        raise NetworkError(f"the recognizer has {classes} classes, its list {len(characters)} characters and {what}")
+    wanted, special = character_count(found.model, description), special_classes(description)
+    if wanted and wanted != len(characters):
+        what = "[GO] and [s]" if special == 2 else "a blank, or the end of a text"
+        raise NetworkError(
+            f"the recognizer has {wanted + special} classes, its list {len(characters)} characters and {what}: it must "
+            f"list {wanted}"
+        )
     return characters
 
 

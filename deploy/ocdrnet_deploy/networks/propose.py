@@ -9,7 +9,14 @@ import onnx
 
 from ocdrnet_deploy.errors import NetworkError
 from ocdrnet_deploy.networks.description import NORMALIZATIONS, Answer, Kind, NetworkDescription
-from ocdrnet_deploy.networks.signature import TensorSignature, image_input, maker, outputs
+from ocdrnet_deploy.networks.signature import (
+    OLDEST_OPSET,
+    STANDARD_DOMAINS,
+    TensorSignature,
+    image_input,
+    maker,
+    outputs,
+)
 
 OCRNET_CTC = "0123456789abcdefghijklmnopqrstuvwxyz"  # of deployable_v1.0
 OCRNET_ATTENTION = "!#$%&'()*+,-./0123456789:;<=>[]^_abcdefghijklmnopqrstuvwxyz|~"  # of deployable_v2.0
@@ -40,6 +47,11 @@ def propose_description(model: onnx.ModelProto, kind: Kind | None = None) -> Pro
         NetworkError: it fits no contract, or is of the other kind; the text states the difference.
     """
     image, found = image_input(model), outputs(model)
+    opset = next((o.version for o in model.opset_import if o.domain in STANDARD_DOMAINS), 1)
+    if opset < OLDEST_OPSET:
+        raise NetworkError(
+            f"the network is written in opset {opset}; it must be {OLDEST_OPSET} or later: export it anew"
+        )
     proposal = _recognizer(model, image, found) or _detector(model, image, found)
     if proposal is None:
         shown = ", ".join(map(str, found))
@@ -63,7 +75,12 @@ def _detector(model: onnx.ModelProto, image: TensorSignature, found: list[Tensor
     notes = [_normalization_note(normalization, image, output)]
     if answer == "logit-map":
         notes.append(f"answer logit-map: the map is made by {last or 'nothing'}, so a sigmoid is put behind it")
-    card = _detector_card(image, normalization)
+    card = _detector_card(model, image, normalization)
+    if normalization == "tao":
+        why = "the graph has the attention of a FAN" if _attends(model) else "the graph is a convolutional OCDNet"
+        notes.append(f"binarize_threshold {card['binarize_threshold']}: {why}; take your specification's `thresh`")
+    if not (image.fixed(2) and image.fixed(3)) and normalization == "tao":
+        notes.append("height, width: TAO's default size, for the file leaves it free")
     return Proposal(NetworkDescription("detector", answer, NORMALIZATIONS[normalization], image.fixed(0), card), notes)
 
 
@@ -76,14 +93,18 @@ def _detector_normalization(image: TensorSignature, output: TensorSignature) -> 
     return "imagenet-bgr" if image.name == "x" else "imagenet-rgb"
 
 
-def _detector_card(image: TensorSignature, normalization: str) -> dict[str, Any]:
-    """OCDNet is always stretched, to TAO's default size where the export left it free."""
+def _detector_card(model: onnx.ModelProto, image: TensorSignature, normalization: str) -> dict[str, Any]:
+    """OCDNet is always stretched, to TAO's default size where the export left it free.
+
+    TAO's specifications binarize at 0.3, those of FAN (`*_ocdnet_vit.yaml`) at 0.5.
+    """
     tao = normalization == "tao"
     card: dict[str, Any] = {"resize": "multiple-of-32"}
     if tao or image.fixed(2):
         policy = "letterbox" if normalization == "doctr-detection" else "stretch"
         card = {"resize": policy, "height": image.fixed(2) or 736, "width": image.fixed(3) or 1280}
-    return card | {"binarize_threshold": 0.3, "box_threshold": 0.55 if tao else 0.5, "unclip_ratio": 1.5}
+    threshold = 0.5 if tao and _attends(model) else 0.3
+    return card | {"binarize_threshold": threshold, "box_threshold": 0.55 if tao else 0.5, "unclip_ratio": 1.5}
 
 
 def _recognizer(model: onnx.ModelProto, image: TensorSignature, found: list[TensorSignature]) -> Proposal | None:
@@ -107,10 +128,11 @@ def _ocrnet(model: onnx.ModelProto, image: TensorSignature, ids: TensorSignature
         "characters": OCRNET_ATTENTION if attention else OCRNET_CTC,
     } | ({"time_steps": ids.fixed(1)} if ids.fixed(1) else {})
     gray = image.fixed(1) in (0, 1)
-    normalization = NORMALIZATIONS["gray-half" if gray else "half"]
+    normalization = NORMALIZATIONS["gray-half" if gray else "rgb-half"]
     description = NetworkDescription("recognizer", "ids", normalization, image.fixed(0), card)
     notes = [
         f"decoder {card['decoder']}: from the graph's {recurrent} LSTM nodes",
+        f"normalization {'gray' if gray else 'rgb'}-half: from the input's {image.fixed(1) or 'free number of'} planes",
         "characters: those of NVIDIA's own network; put yours in, or name your character_list as characters_file",
     ]
     return Proposal(description, notes)
@@ -119,10 +141,22 @@ def _ocrnet(model: onnx.ModelProto, image: TensorSignature, ids: TensorSignature
 def _class_scores(model: onnx.ModelProto, image: TensorSignature, output: TensorSignature) -> Proposal:
     """PaddleOCR, docTR, MMOCR: CTC scores of every class."""
     answer: Answer = "class-scores" if _last_operator(model, output.name) == "Softmax" else "class-logits"
-    doctr = output.name == "logits"
-    normalization = "doctr-recognition" if doctr else "half"
-    card: dict[str, Any] = {"height": image.fixed(2) or 48, "decoder": "ctc"}
+    doctr, gray = output.name == "logits", image.fixed(1) == 1
+    normalization = "gray-half" if gray else "doctr-recognition" if doctr else "half"
+    ends = _ends_texts(model, image, output)
+    card: dict[str, Any] = {"height": image.fixed(2) or 48, "decoder": "attention" if ends else "ctc"}
     notes = [_normalization_note(normalization, image, output)]
+    notes.append(_decoder_note(image, output, ends=ends))
+    if doctr or gray:
+        card["padding"] = "black" if doctr else "edge"
+        card |= {"keep_aspect": True} if image.fixed(3) else {}
+        notes.append(f"padding {card['padding']}: as {'docTR' if doctr else 'EasyOCR'} fills up a short line")
+    elif image.fixed(3):
+        notes.append("keep_aspect: false, so crops are stretched; say true, and a padding, if the training padded them")
+    else:
+        notes.append("padding gray: as PP-OCR's training has it right of a short line")
+    if not image.fixed(2):
+        notes.append("height: 48 pixels, for the file leaves it free")
     if image.fixed(3):
         card["width"] = image.fixed(3)
     else:
@@ -131,11 +165,36 @@ def _class_scores(model: onnx.ModelProto, image: TensorSignature, output: Tensor
     if not any(entry.key == "character" for entry in model.metadata_props):
         card["characters"] = ""
         notes.append(f"characters: not in the file; put in the {output.fixed(2) - 1} of the classes")
-    notes.append(f"blank: the {'last' if doctr else 'first'} of {output.fixed(2)} classes")
+    last = doctr or ends
+    what = "end of a text" if ends else "blank"
+    notes.append(f"{what}: the {'last' if last else 'first'} of {output.fixed(2)} classes")
     description = NetworkDescription(
-        "recognizer", answer, NORMALIZATIONS[normalization], image.fixed(0), card, blank=-1 if doctr else 0
+        "recognizer", answer, NORMALIZATIONS[normalization], image.fixed(0), card, blank=-1 if last else 0
     )
     return Proposal(description, notes)
+
+
+def _ends_texts(model: onnx.ModelProto, image: TensorSignature, output: TensorSignature) -> bool:
+    """Whether steps are characters one after another, as of docTR's parseq and vitstr, and not places in the crop.
+
+    A CTC's steps share the width evenly. The others have one more than the longest text has characters.
+    """
+    steps, width = output.fixed(1), image.fixed(3)
+    return bool(steps and width and width % steps) and _attends(model)
+
+
+def _attends(model: onnx.ModelProto) -> bool:
+    """Whether there are attention layers: a softmax over a product, multiplied again."""
+    makers = {name: node for node in model.graph.node for name in node.output}
+    read = [name for node in model.graph.node if node.op_type == "MatMul" for name in node.input]
+    return any(name in makers and makers[name].op_type == "Softmax" for name in read)
+
+
+def _decoder_note(image: TensorSignature, output: TensorSignature, *, ends: bool) -> str:
+    steps, width = output.fixed(1), image.fixed(3)
+    if ends:
+        return f"decoder attention: {steps} steps do not share {width} pixels evenly, so each is a character"
+    return "decoder ctc: the graph does not say whether equal neighbours are one character; a CTC's are"
 
 
 def _last_operator(model: onnx.ModelProto, tensor: str) -> str:

@@ -9,6 +9,7 @@ import onnx
 from ocdrnet_deploy.errors import NetworkError
 
 STANDARD_DOMAINS = ("", "ai.onnx")
+OLDEST_OPSET = 11  # the first whose Round and floating-point Equal can stand before and behind a network
 _HANDING_ON = ("Identity", "Cast", "Squeeze", "Unsqueeze", "Reshape", "Clip")
 
 

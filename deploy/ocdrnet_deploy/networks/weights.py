@@ -5,8 +5,9 @@ from __future__ import annotations
 from importlib import metadata
 from pathlib import Path
 
-from ocdrnet_deploy.errors import WeightsError
+from ocdrnet_deploy.errors import NetworkError, WeightsError
 from ocdrnet_deploy.networks.catalog import CatalogEntry, NgcFile, PackageFile
+from ocdrnet_deploy.networks.character_list import read_characters
 from ocdrnet_deploy.ngc.cache import cached_character_list, cached_weights
 from ocdrnet_deploy.ngc.checksums import recorded_sha256, sha256_of
 
@@ -29,10 +30,14 @@ def are_weights_present(entry: CatalogEntry) -> bool:
     return _installed_file(entry.source) is not None
 
 
-def character_list(entry: CatalogEntry) -> tuple[str, ...] | None:
+def character_list(entry: CatalogEntry, wanted: int = 0) -> tuple[str, ...] | None:
     """Characters of ids 1, 2, ... from the file of that name in the network's version; it wins over the catalog's.
 
-    One character a line; lines may end with CR LF. None where the version has no such file.
+    None where the version has no such file.
+
+    Args:
+        entry: the network.
+        wanted: how many characters it has; 0 where that is not known.
 
     Raises:
         WeightsError: the file is not the one that was downloaded, or holds something else than characters.
@@ -42,12 +47,9 @@ def character_list(entry: CatalogEntry) -> tuple[str, ...] | None:
         return None
     _check(entry, path, recorded_sha256(path), f"remove it, then ocdrnet models download {entry.name}")
     try:
-        lines = path.read_text(encoding="utf-8").replace("\r", "").rstrip("\n").split("\n")
-    except UnicodeDecodeError:
-        raise WeightsError(f"{entry.name}: {path} is not text in UTF-8") from None
-    if wrong := next((number for number, line in enumerate(lines, 1) if len(line) != 1), 0):
-        raise WeightsError(f"{entry.name}: line {wrong} of {path} is {lines[wrong - 1]!r}, not one character")
-    return tuple(lines)
+        return read_characters(path, wanted, joins_lines=True)
+    except NetworkError as error:
+        raise WeightsError(f"{entry.name}: {error}") from None
 
 
 def _downloaded(entry: CatalogEntry, source: NgcFile) -> Path:

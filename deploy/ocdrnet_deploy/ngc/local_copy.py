@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from ocdrnet_deploy.errors import ChecksumError, DownloadError, FileChoiceError
+from ocdrnet_deploy.errors import ChecksumError, DownloadError, FileChoiceError, NetworkError
 from ocdrnet_deploy.file_lock import file_lock
 from ocdrnet_deploy.networks.catalog import CatalogEntry, NgcFile
+from ocdrnet_deploy.networks.find import load_graph
+from ocdrnet_deploy.networks.propose import propose_description
 from ocdrnet_deploy.ngc.cache import CHARACTER_LIST, cached_file, choose_weights, is_complete, weights_name
 from ocdrnet_deploy.ngc.checksums import recorded_sha256, sha256_of
 from ocdrnet_deploy.ngc.fetch import cache_errors
@@ -36,6 +38,7 @@ def fetch_local(entry: CatalogEntry, source: NgcFile, origin: Path, *, accepted_
     weights = _weights_in(source, origin, file) if origin.is_dir() else origin
     if not weights.is_file():
         raise DownloadError(f"there is no file {weights}")
+    _check_kind(entry, weights)
     name = file or weights_name(source) or weights.name
     with cache_errors(source):
         require_acceptance(entry, source, accepted_by)
@@ -46,6 +49,17 @@ def fetch_local(entry: CatalogEntry, source: NgcFile, origin: Path, *, accepted_
         _copy(weights, path, entry.sha256, network=True)
         choose_weights(source, name)
         return path
+
+
+def _check_kind(entry: CatalogEntry, weights: Path) -> None:
+    """Refuse a recognizer's file for a detector, and the other way round; what is no network is refused later."""
+    kind = entry.description.kind
+    try:
+        found = propose_description(load_graph(weights)).description.kind
+    except NetworkError:
+        return
+    if found != kind:
+        raise DownloadError(f"{weights} is a {found}; {entry.name} is a {kind}. Give the {kind}'s file")
 
 
 def _copy(origin: Path, final: Path, sha256: str = "", *, network: bool = False) -> None:

@@ -25,6 +25,7 @@ from ocdrnet_deploy.repository.ensemble import check_ensemble
 from ocdrnet_deploy.repository.plan_configs import place_plan
 from ocdrnet_deploy.repository.profile import PythonProfile, TensorRtProfile
 from ocdrnet_deploy.repository.replace import CONFIG, ENSEMBLE, RECOGNIZER_PLAN, Content, replace_repository
+from ocdrnet_deploy.repository.trial_file import TRIAL_FILE
 from ocdrnet_deploy.tensorrt.cache import find_or_build_plan
 from ocdrnet_deploy.tensorrt.network_plan import NetworkPlan
 from ocdrnet_deploy.tensorrt.plan import sidecar
@@ -48,6 +49,7 @@ def assemble_repository(
     recognizer: PreparedRecognizer,
     profile: PythonProfile,
     max_in_flight: int = 0,
+    trials: tuple[str, str] | None = None,
 ) -> None:
     """Write a repository that Triton can load, with both networks in its Python backend.
 
@@ -57,6 +59,7 @@ def assemble_repository(
         recognizer: adapted network and its card.
         profile: threads, processes and batches.
         max_in_flight: as of `limit_in_flight`.
+        trials: of the detector and the recognizer, as of `trial_file`.
 
     Raises:
         BuildError: the recognizer's batch is below the detector's candidate cap, Triton would not load the ensemble, or
@@ -75,6 +78,8 @@ def assemble_repository(
     files["ocrnet"] |= _card(recognizer.card) | {"1/model.onnx": recognizer.model.SerializeToString()}
     if recognizer.charset_model:
         files["ocrnet"]["1/charset.onnx"] = recognizer.charset_model.SerializeToString()
+    if trials:
+        files["ocdnet"][f"1/{TRIAL_FILE}"], files["ocrnet"][f"1/{TRIAL_FILE}"] = trials
     replace_repository(output, files)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeVar, cast
@@ -17,6 +17,7 @@ from ocdrnet_deploy.networks.prepare import (
     prepare_detector,
     prepare_recognizer,
 )
+from ocdrnet_deploy.networks.trial import Attempt, try_network
 from ocdrnet_deploy.quantize.int8 import quantize_pair
 from ocdrnet_deploy.repository.assemble import assemble_plans, assemble_repository, check_batch
 from ocdrnet_deploy.repository.profile import (
@@ -29,6 +30,7 @@ from ocdrnet_deploy.repository.profile import (
     most_in_flight,
     tensorrt_profile,
 )
+from ocdrnet_deploy.repository.trial_file import trial_text
 from ocdrnet_deploy.tensorrt.command import PlanPrecision
 from ocdrnet_deploy.tensorrt.half import half_precision
 from ocdrnet_deploy.tensorrt.network_plan import detector_plan, recognizer_plan
@@ -83,7 +85,13 @@ class BuildOptions:
     memory: int | None = None
 
 
-def build_repository(output: Path, detector: str, recognizer: str, options: BuildOptions | None = None) -> None:
+def build_repository(
+    output: Path,
+    detector: str,
+    recognizer: str,
+    options: BuildOptions | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> None:
     """Adapt two networks and assemble a repository that Triton can load.
 
     Args:
@@ -91,10 +99,11 @@ def build_repository(output: Path, detector: str, recognizer: str, options: Buil
         detector: a detector's name in the catalog, or the path of its ONNX file.
         recognizer: a recognizer's, likewise.
         options: the defaults when left out.
+        say: is told what was measured of each network.
 
     Raises:
-        BuildError: a network is unknown, missing or does not fit, the batch is below the candidate cap, or the engine
-            cannot work here.
+        BuildError: a network is unknown, missing or does not fit, does not answer like the original, the batch is below
+            the candidate cap, or the engine cannot work here.
     """
     chosen = options or BuildOptions()
     precision = _precision(chosen)
@@ -122,7 +131,11 @@ def build_repository(output: Path, detector: str, recognizer: str, options: Buil
         read_by = replace(read_by, model=half_precision(read_by.model), charset_model=with_charset)
     cores = chosen.cores
     profile = cpu_profile(chosen.profile, batch, cores) if chosen.engine == "cpu" else cuda_profile(batch, cores)
-    assemble_repository(output, found, read_by, _overridden(profile, chosen), in_flight)
+    attempt = Attempt(profile.provider, profile.detector_threads, precision == "int8", say)
+    found, detected = try_network(found, attempt)
+    read_by, recognized = try_network(read_by, attempt)
+    trials = trial_text(detected), trial_text(recognized)
+    assemble_repository(output, found, read_by, _overridden(profile, chosen), in_flight, trials)
 
 
 def _precision(options: BuildOptions) -> Precision:

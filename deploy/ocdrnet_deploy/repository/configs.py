@@ -37,7 +37,7 @@ def place_detector(config: ModelConfig, detector: PreparedDetector, profile: Pyt
     config.dynamic_batching.preferred_batch_size[:] = [profile.detector_batch]
     place_processes(config, profile.detector_processes)
     _set(config, threads=profile.detector_threads, streams=profile.detector_streams, graphs=profile.detector_graphs)
-    _set_runtime(config, detector.runtime, profile.provider)
+    _set_runtime(config, detector, profile.provider)
 
 
 def place_recognizer(config: ModelConfig, recognizer: PreparedRecognizer, profile: PythonProfile) -> None:
@@ -47,7 +47,7 @@ def place_recognizer(config: ModelConfig, recognizer: PreparedRecognizer, profil
     graphs = min(profile.recognizer_graphs, GRAPHS_MEMORY // int(GRAPH_PER_WEIGHTS * recognizer.model.ByteSize() + 1))
     _set(config, threads=profile.recognizer_threads, streams=profile.recognizer_streams, graphs=graphs)
     _set(config, max_columns=profile.recognizer_columns)
-    _set_runtime(config, recognizer.runtime, profile.provider)
+    _set_runtime(config, recognizer, profile.provider)
 
 
 def place_grouping(config: ModelConfig, card: RecognizerCard, plan: str, profile: TensorRtProfile) -> None:
@@ -101,9 +101,13 @@ def _set(config: ModelConfig, **values: object) -> None:
         config.parameters[name].string_value = str(value)
 
 
-def _set_runtime(config: ModelConfig, runtime: str, provider: str) -> None:
-    """OpenVINO is what the models take when nothing is said."""
-    if runtime == "onnxruntime":
-        _set(config, runtime=runtime)
+def _set_runtime(config: ModelConfig, network: PreparedDetector | PreparedRecognizer, provider: str) -> None:
+    """OpenVINO, in the precision of its choice, is what the models take when nothing is said."""
+    if network.precision:
+        _set(config, precision=network.precision)
+    if network.warm_ups != PreparedDetector.warm_ups:
+        _set(config, warm_ups=network.warm_ups)
+    if network.runtime == "onnxruntime":
+        _set(config, runtime=network.runtime)
         if provider:
             _set(config, providers=provider)

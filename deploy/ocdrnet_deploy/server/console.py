@@ -9,6 +9,7 @@ import click
 from ocdrnet_deploy.server.addresses import Addresses
 
 _DEFAULT_GRPC_PORT = 8001
+_CALLERS_TIMEOUT_S = 60  # of `ocdrnet read`, where nothing is said
 _CLEAR_LINE = "\r\x1b[K"
 
 
@@ -51,16 +52,17 @@ class Console:
         if self._terminal and self._held is not None:
             click.echo(f"{_CLEAR_LINE}Loading the models ... {waited_s:.0f} s", err=True, nl=False)
 
-    def show_ready(self, addresses: Addresses, waited_s: float) -> None:
-        """Says where the server listens, and lets go of the lines held back."""
+    def show_ready(self, addresses: Addresses, waited_s: float, picture_s: float = 0.0) -> None:
+        """Says where the server listens, and how long callers of slow networks must wait; lets go of held lines."""
         self._clear()
+        patience = f" --timeout {picture_s:.0f}" if picture_s > _CALLERS_TIMEOUT_S else ""
         option = "" if addresses.grpc_port == _DEFAULT_GRPC_PORT else f" --url {addresses.grpc_url}"
         click.echo(
             f"Ready after {waited_s:.1f} s.\n"
             f"  gRPC     {addresses.grpc_url}\n"
             f"  HTTP     {addresses.http_url}\n"
             f"  metrics  {addresses.metrics_url}\n"
-            f"Try it:    ocdrnet read photo.jpg{option}"
+            f"Try it:    ocdrnet read photo.jpg{option}{patience}"
         )
         with self._lock:
             for line in self._held or []:

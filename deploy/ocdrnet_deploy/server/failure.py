@@ -20,7 +20,8 @@ def died(exit_code: int | None, log: Log) -> TritonDiedError:
 
 def not_ready(model: str, limit_s: float, log: Log) -> StartTimeoutError:
     """The error for a Triton whose model was not ready within `limit_s` seconds."""
-    return StartTimeoutError(_with_last_lines(f"The model {model} was not ready within {limit_s:g} s.", log))
+    sentence = f"The model {model} was not ready within {limit_s:g} s. Give it longer with --timeout {2 * limit_s:g}."
+    return StartTimeoutError(_with_last_lines(sentence, log))
 
 
 def _with_last_lines(sentence: str, log: Log) -> str:

@@ -14,14 +14,15 @@ _HEADERS = {"Content-Type": "application/octet-stream", "Inference-Header-Conten
 _WORDS = ("The first", "picture warms", "every step", "0123456789", "12:30")
 
 
-def read_first_picture(http_url: str) -> None:
+def read_first_picture(http_url: str, timeout_s: float = _TIMEOUT_S) -> None:
     """Has the server read a drawn picture of 1280 x 720; whether it can is not this function's business.
 
     Args:
         http_url: The server's HTTP endpoint, such as http://127.0.0.1:8000.
+        timeout_s: Seconds that it may take.
     """
     with suppress(OSError, http.client.HTTPException):
-        ask(f"{http_url}/v2/models/{MODEL}/infer", _TIMEOUT_S, first_picture(), _HEADERS)
+        ask(f"{http_url}/v2/models/{MODEL}/infer", timeout_s, first_picture(), _HEADERS)
 
 
 def first_picture() -> bytes:

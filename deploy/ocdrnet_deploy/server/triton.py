@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ocdrnet_deploy.errors import StepLostError
+from ocdrnet_deploy.repository.trial_file import picture_wait_s, ready_wait_s
 from ocdrnet_deploy.server import shared_memory
 from ocdrnet_deploy.server.addresses import Addresses
 from ocdrnet_deploy.server.draining import drain
@@ -47,7 +48,7 @@ class TritonServer:
         log: LogLevel = "warning",
         on_log: Callable[[str], None] | None = None,
         exit_timeout_s: int = 5,
-        ready_timeout_s: float = 120.0,
+        ready_timeout_s: float | None = None,
     ) -> None:
         """Checks that the server can be started, and settles where it will listen.
 
@@ -60,7 +61,8 @@ class TritonServer:
             log: The least severe lines that Triton writes.
             on_log: Called with each log line, in another thread; by default it goes to stderr.
             exit_timeout_s: How long a stop waits for requests in flight.
-            ready_timeout_s: How long `wait_ready` waits by default.
+            ready_timeout_s: How long `wait_ready` waits by default; when left out, as the repository's networks need
+                by what was measured when it was built, 120 at least.
 
         Raises:
             RefusalError: Something has to change first; a subclass and its text say what.
@@ -68,7 +70,8 @@ class TritonServer:
         self._prepare = partial(prepare_launch, repository, host=host, log=log, exit_timeout_s=exit_timeout_s)
         self._log = Log(on_log or _to_stderr)
         self._exit_timeout_s = exit_timeout_s
-        self._ready_timeout_s = ready_timeout_s
+        self._ready_timeout_s = ready_wait_s(repository) if ready_timeout_s is None else ready_timeout_s
+        self.picture_timeout_s = picture_wait_s(repository)
         self._take(self._prepare(http_port=http_port, grpc_port=grpc_port, metrics_port=metrics_port))
 
     def _take(self, launch: Launch) -> None:
@@ -111,7 +114,7 @@ class TritonServer:
             if on_wait is not None:
                 on_wait(waited)
             self._process.ended.wait(_POLL_S)
-        read_first_picture(self.addresses.http_url)
+        read_first_picture(self.addresses.http_url, self.picture_timeout_s)
         self._watch_steps()
         return time.monotonic() - begin
 

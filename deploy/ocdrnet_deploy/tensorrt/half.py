@@ -6,7 +6,8 @@ onnxconverter-common converts; which nodes keep 32 bits is chosen here:
   255 lose in half precision what the network gained;
 - a recognizer's class-scores layer, and all from it to the outputs: the best of up to 18,710 classes is decided by
   differences that FP16 rounds away, and mixed precision commonly leaves the last layer whole;
-- OCRNet's spatial transformer, `/Transformation/`: its grid is a coordinate of a pixel, and most ids change in FP16;
+- the grid of OCRNet's spatial transformer, which `networks.spatial_transformer` finds and names `ocdrnet_float32_*`:
+  it is coordinates of pixels, and most ids change in FP16;
 - powers, their means and roots: a layer normalization squares what may be over 255, and 65504 is the largest half.
 """
 
@@ -23,7 +24,7 @@ from onnx import TensorProto, helper
 from ocdrnet_deploy.errors import BuildError
 from ocdrnet_deploy.tensorrt.score_layer import class_scores_nodes
 
-_PIPELINE_SCOPES = ("ocdrnet_", "/Transformation/")
+_PIPELINE_SCOPE = "ocdrnet_"
 _KEPT_OPS = ("Pow", "ReduceMean", "Sqrt")
 _AFTER_KEPT = re.compile(r"_output_cast\d+$")  # how the converter names its Cast to FP16 behind a kept node
 _UNKNOWN_TO_ONNX = "ModulatedDeformConv2d"  # a float map of rank 4, as its TensorRT plugin returns
@@ -59,12 +60,12 @@ def half_precision(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def pipeline_nodes(model: onnx.ModelProto) -> list[str]:
-    """Names of the pipeline's own nodes, of those that make the outputs, and of OCRNet's spatial transformer."""
+    """Names of the nodes that the pipeline made, or marked, and of those that make the outputs."""
     outputs = {output.name for output in model.graph.output}
     return [
         node.name
         for node in model.graph.node
-        if node.name.startswith(_PIPELINE_SCOPES) or outputs.intersection(node.output)
+        if node.name.startswith(_PIPELINE_SCOPE) or outputs.intersection(node.output)
     ]
 
 

@@ -7,7 +7,7 @@ from ocdrnet_ops.network_inputs import check_detector_input
 from ocdrnet_triton.network import open_network
 from ocdrnet_triton.respond import respond_all, tensor
 from ocdrnet_triton.settings import parameters, prepare_process, version_folder
-from ocdrnet_triton.warm_up import warm_detector
+from ocdrnet_triton.warm_up import JOBS, warm_detector
 
 
 class TritonPythonModel:
@@ -15,8 +15,9 @@ class TritonPythonModel:
         prepare_process()
         folder = version_folder(args)
         self._card = read_detector_card(folder / "card.json")
-        self._network = open_network(folder / "model.onnx", ["pred"], parameters(args))
-        warm_detector(self._network, self._card)
+        settings = parameters(args)
+        self._network = open_network(folder / "model.onnx", ["pred"], settings)
+        warm_detector(self._network, self._card, int(settings.get("warm_ups", JOBS)))
 
     def execute(self, requests):
         return respond_all(requests, self._take, self._answer)

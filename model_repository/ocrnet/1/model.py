@@ -9,7 +9,7 @@ from ocdrnet_triton.network import open_network
 from ocdrnet_triton.recognize import CharsetRecognizer
 from ocdrnet_triton.respond import options, respond_all, tensor
 from ocdrnet_triton.settings import parameters, prepare_process, recognizer_card, version_folder
-from ocdrnet_triton.warm_up import warm_recognizer
+from ocdrnet_triton.warm_up import JOBS, warm_recognizer
 
 OUTPUTS = ("output_id", "output_prob")
 
@@ -23,7 +23,7 @@ class TritonPythonModel:
         open_restricted = partial(open_network, restricted, OUTPUTS, once) if restricted.exists() else None
         network, columns = open_network(folder / "model.onnx", OUTPUTS, settings), int(settings["max_columns"])
         if "plan" not in settings:  # Triton warms a plan itself
-            warm_recognizer(network, card, columns)
+            warm_recognizer(network, card, columns, int(settings.get("warm_ups", JOBS)))
         self._read = CharsetRecognizer(network, open_restricted, card, columns)
         self._card, self._charsets = card, Charsets(card)
 

@@ -111,8 +111,72 @@ def test_other_recognizers(output_name, last, answer, normalization, blank):
     description = found.description
     assert (description.kind, description.answer, description.blank) == ("recognizer", answer, blank)
     assert description.normalization == NORMALIZATIONS[normalization]
-    assert description.card == {"height": 48, "decoder": "ctc", "stride": 8, "characters": ""}
+    padding = {"padding": "black"} if output_name == "logits" else {}
+    assert description.card == {"height": 48, "decoder": "ctc", "stride": 8, "characters": ""} | padding
     assert f"put in the {CLASSES - 1} of the classes" in " ".join(found.notes)
+
+
+def with_planes(model, planes):
+    model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = planes
+    return model
+
+
+def test_ocrnet_of_three_planes_is_fed_rgb():
+    """TAO opens the pictures of such a network as RGB (`ocrnet/dataloader/ocr_dataset.py`)."""
+    assert propose(with_planes(ocrnet(), 3)).normalization == NORMALIZATIONS["rgb-half"]
+
+
+def test_one_plane_of_scores_is_gray_and_build_takes_it(save, tmp_path):
+    """As EasyOCR's recognizers, which repeat a line's last column beside it."""
+    found = propose(with_planes(recognizer(), 1))
+    assert found.normalization == NORMALIZATIONS["gray-half"]
+    assert found.card["padding"] == "edge"
+
+
+def with_attention(model):
+    """The model with an attention layer beside what it computes."""
+    model.graph.node.append(helper.make_node("Softmax", ["products"], ["attended"], axis=-1))
+    model.graph.node.append(helper.make_node("MatMul", ["attended", "attended"], ["attention"]))
+    return model
+
+
+def with_sizes(model, steps, width):
+    model.graph.input[0].type.tensor_type.shape.dim[2].dim_value = 32
+    model.graph.input[0].type.tensor_type.shape.dim[3].dim_value = width
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = steps
+    return model
+
+
+@pytest.mark.parametrize(("steps", "decoder"), [(33, "attention"), (32, "ctc")], ids=["vitstr", "viptr"])
+def test_steps_that_are_no_places_are_an_attention_decoders(steps, decoder):
+    model = with_sizes(with_attention(recognizer(output_name="logits", last="Identity")), steps, 128)
+    found = propose_description(model)
+    card = found.description.card
+    assert (card["decoder"], found.description.blank, card["keep_aspect"], card["padding"]) == (
+        decoder,
+        -1,
+        True,
+        "black",
+    )
+    assert any(note.startswith(f"decoder {decoder}:") for note in found.notes)
+
+
+def test_a_fan_is_binarized_at_one_half():
+    model = ocdnet()
+    model.graph.node.append(helper.make_node("Softmax", ["c1"], ["attended"], axis=-1))
+    model.graph.node.append(helper.make_node("MatMul", ["attended", "c1"], ["attention"]))
+    found = propose_description(model)
+    assert found.description.card["binarize_threshold"] == 0.5
+    assert any(note.startswith("binarize_threshold 0.5: the graph has the attention of a FAN") for note in found.notes)
+
+
+def test_an_opset_that_build_refuses_is_refused_here(save):
+    model = onnx.ModelProto()
+    model.CopyFrom(detector())
+    model.opset_import[0].version = 10
+    result = run(save(model))
+    assert result.exit_code == 2
+    assert "opset 10; it must be 11 or later" in result.stderr
 
 
 def test_characters_in_the_file_need_not_be_put_in():

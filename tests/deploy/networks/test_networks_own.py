@@ -2,12 +2,15 @@
 
 import json
 
+import numpy as np
 import onnx
 import pytest
 from nvidia_graphs import ocdnet, ocrnet
+from runs import normalized, random_images, run
 from small_graphs import CLASSES, recognizer
 
 from ocdrnet_deploy.errors import NetworkError
+from ocdrnet_deploy.networks.description_file import parse_description
 from ocdrnet_deploy.networks.prepare import prepare_detector, prepare_recognizer
 from ocdrnet_ops.cards import RecognizerCard
 
@@ -90,7 +93,19 @@ def test_attention_has_two_classes_that_are_no_characters(save):
     card = CTC["card"] | {"characters": "abc", "decoder": "attention", "width": 40}
     path, card_file = save(recognizer(last="Identity"), CTC | {"card": card, "blank": 0})
     assert prepare_recognizer(path, card_file=card_file).card.decoder == "attention"
-    refuse_recognizer(save, r"4 characters and \[GO\]", card=card | {"characters": "abcd"})
+    refuse_recognizer(save, r"4 characters and \[GO\]", card=card | {"characters": "abcd"}, blank=0)
+
+
+def test_a_class_that_ends_a_text_is_the_one_that_is_no_character(save):
+    """As of docTR's parseq and vitstr: characters from id 2 on, the last class as [s]."""
+    card = CTC["card"] | {"characters": "abcd", "decoder": "attention", "width": 40}
+    path, card_file = save(recognizer(last="Identity"), CTC | {"card": card, "blank": -1})
+    prepared = prepare_recognizer(path, card_file=card_file)
+    pictures = random_images(4, 6, 40)
+    answered = run(prepared.model, pictures)
+    scores = run(recognizer(last="Identity"), normalized(pictures, parse_description(CTC).normalization))["scores"]
+    best = scores.argmax(-1)
+    np.testing.assert_array_equal(answered["output_id"], np.where(best == CLASSES - 1, 1, best + 2))
 
 
 def test_missing_characters_are_refused(save):

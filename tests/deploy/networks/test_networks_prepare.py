@@ -27,7 +27,7 @@ def downloaded(tmp_path, monkeypatch):
         path = tmp_path / "weights.onnx"
         path.write_bytes(model.SerializeToString())
         monkeypatch.setattr(find.weights, "find_weights", lambda entry: path)
-        monkeypatch.setattr(find.weights, "character_list", lambda entry: characters)
+        monkeypatch.setattr(find.weights, "character_list", lambda *_: characters)
         return hashlib.sha256(path.read_bytes()).hexdigest()
 
     return place

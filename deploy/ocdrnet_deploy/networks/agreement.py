@@ -1,0 +1,120 @@
+"""How far an adapted network in its engine and precision agrees with the original in 32-bit floats.
+
+Both see the same drawn inputs. The original gets its planes from NumPy, so a fault in the graph's first or last nodes
+shows as well as one of precision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ocdrnet_deploy.networks.description import NetworkDescription, Normalization
+from ocdrnet_deploy.networks.normalize import GRAY
+from ocdrnet_deploy.networks.prepare import Original
+from ocdrnet_deploy.networks.signature import outputs
+
+Array = npt.NDArray[Any]
+CONFIDENT = 0.9  # ids that the original gives at least so much are compared: the others are a toss
+LEAST_EQUAL = 0.99  # of those
+FEWEST = 20  # of them; with fewer nothing is said
+_BINARIZED = 76.5  # of 255: the threshold of most DBNets, 0.3
+TEXT = 26  # of 255: pixels that either map gives so much are compared; the rest is background and always equal
+# Levels of 255 that the map may be off where there is text, on average. Not at most: the default detector in bfloat16,
+# whose boxes are as good as in FP32 (docs/tensorrt.md), is off by 0.5 to 1.5, and by up to 46 in single pixels.
+MOST_OFF = 8.0
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What was compared, and how much of it agrees.
+
+    Attributes:
+        kind: `ids` of time steps that the original is sure of, or `pixels` of a map, those of text.
+        compared: how many.
+        equal: share of the ids that are equal; of the pixels, that are on the same side of 0.3. 1 where there are none.
+        off: mean difference of the probabilities, in levels of 255.
+    """
+
+    kind: str
+    compared: int
+    equal: float
+    off: float
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether the network may be served; also where there was nothing to compare."""
+        return self.compared < FEWEST or (self.equal >= LEAST_EQUAL if self.kind == "ids" else self.off <= MOST_OFF)
+
+    def __str__(self) -> str:
+        if self.compared < FEWEST:
+            return f"{self.compared} {self.kind} of drawn text that FP32 is sure of: too few to compare"
+        if self.kind == "ids":
+            return f"{self.equal:.2%} of {self.compared} confident ids as in FP32"
+        return f"map off by {self.off:.2g} of 255 on average where there is text"
+
+
+def original_inputs(pixels: Array, normalization: Normalization) -> Array:
+    """What the network was trained on: float32 [N, C, h, w] from uint8 [N, h, w, 3] BGR."""
+    planes = pixels.astype(np.float32)
+    if normalization.planes == "gray":
+        planes = np.rint((planes * np.array(GRAY, np.float32)).sum(-1, keepdims=True))
+    elif normalization.planes == "rgb":
+        planes = planes[..., ::-1]
+    scaled = (planes - np.array(normalization.mean)) * np.array(normalization.scale)
+    return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2), np.float32)
+
+
+def output_names(original: Original) -> list[str]:
+    """Outputs of the original that its answer is in."""
+    if original.description.answer == "ids":
+        return ["output_id", "output_prob"]
+    found = outputs(original.model)
+    return [next((each.name for each in found if each.name == "pred"), found[0].name)]
+
+
+def compare_maps(original: Mapping[str, Array], description: NetworkDescription, answered: Array) -> Agreement:
+    """Of a detector: `answered` uint8 [N, 1, h, w] against the original's map."""
+    expected = next(iter(original.values())).astype(np.float64).reshape(answered.shape)
+    if description.answer == "logit-map":
+        expected = 1 / (1 + np.exp(-expected))
+    expected *= 255
+    text = (expected > TEXT) | (answered > TEXT)
+    compared = int(text.sum())
+    if not compared:
+        return Agreement("pixels", 0, 1.0, 0.0)
+    same = (expected[text] > _BINARIZED) == (answered[text] > _BINARIZED)
+    return Agreement("pixels", compared, float(same.mean()), float(np.abs(expected - answered)[text].mean()))
+
+
+def compare_ids(
+    original: Mapping[str, Array], description: NetworkDescription, ids: Array, probabilities: Array
+) -> Agreement:
+    """Of a recognizer: ids and probabilities [N, T] against those of the original."""
+    expected, sure = _best(original, description)
+    confident = sure >= CONFIDENT
+    equal = ids == expected
+    compared = int(confident.sum())
+    if not compared:
+        return Agreement("ids", 0, 1.0, 0.0)
+    off = np.abs(probabilities - sure)[confident].mean() * 255
+    return Agreement("ids", compared, float(np.mean(equal[confident])), float(off))
+
+
+def _best(original: Mapping[str, Array], description: NetworkDescription) -> tuple[Array, Array]:
+    """Ids, with the blank at 0, and their probabilities."""
+    if description.answer == "ids":
+        return original["output_id"], original["output_prob"]
+    scores = next(iter(original.values())).astype(np.float64)
+    if description.answer == "class-logits":
+        scores = np.exp(scores - scores.max(-1, keepdims=True))
+        scores /= scores.sum(-1, keepdims=True)
+    best = scores.argmax(-1)
+    blank = description.blank % scores.shape[-1]
+    if description.card.get("decoder") == "attention" and description.blank:
+        return np.where(best == blank, 1, best + 2 - (best > blank)), scores.max(-1)
+    return np.where(best == blank, 0, best + (best < blank)), scores.max(-1)

@@ -1,0 +1,265 @@
+"""An adapted network tried in its engine before it is served: does it run, how exact and fast is it, in what memory.
+
+OpenVINO is tried first; then, where it computes in bfloat16 and the answer is not the original's, OpenVINO in 32-bit
+floats; then ONNX Runtime. What has been tried once on a machine is remembered in the cache.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from ocdrnet_deploy.errors import BuildError
+from ocdrnet_deploy.machine.cache import cache_folder
+from ocdrnet_deploy.networks.agreement import (
+    Agreement,
+    compare_ids,
+    compare_maps,
+    original_inputs,
+    output_names,
+)
+from ocdrnet_deploy.networks.drawn import drawn_crops, drawn_tile
+from ocdrnet_deploy.networks.prepare import Original, PreparedDetector, PreparedRecognizer, Runtime
+from ocdrnet_deploy.repository.files import write_file
+
+Prepared = TypeVar("Prepared", PreparedDetector, PreparedRecognizer)
+SLOW_S = 5.0  # a run that takes longer is not repeated to warm up, and callers are told to be patient
+_LONGEST_S = 3600.0  # that a trial may take
+_ENGINES = ("openvino", "onnxruntime", "onnx", "numpy")
+_NAMES: dict[str, str] = {"openvino": "OpenVINO", "onnxruntime": "ONNX Runtime"}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A network as it is going to be served.
+
+    Attributes:
+        runtime: `openvino` or `onnxruntime`.
+        precision: `f32` where bfloat16 was not exact enough; the runtime's own choice when empty.
+        load_s: seconds to compile it.
+        run_s: seconds of the first run: a picture of the detector, 24 crops of the recognizer.
+        memory: bytes of a process with it and nothing else, at most.
+        compared: of `Agreement`, as are the next three.
+        kind: what was compared.
+        equal: share of it.
+        off: of it.
+        notes: what was tried before, a sentence each.
+    """
+
+    runtime: Runtime
+    precision: str
+    load_s: float
+    run_s: float
+    memory: int
+    kind: str
+    compared: int
+    equal: float
+    off: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether a run takes so long that it is not repeated to warm up, and callers have to be patient."""
+        return self.run_s > SLOW_S
+
+    @property
+    def agreement(self) -> Agreement:
+        """With the original."""
+        return Agreement(self.kind, self.compared, self.equal, self.off)
+
+    def __str__(self) -> str:
+        precision = " in FP32" if self.precision else ""
+        what = "picture" if self.kind == "pixels" else "24 crops"
+        return (
+            f"{_NAMES[self.runtime]}{precision}: {self.agreement}; {self.run_s:.2g} s for the first {what}, "
+            f"{self.memory / 2**30:.1f} GiB"
+        )
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """How networks are tried.
+
+    Attributes:
+        provider: ONNX Runtime's, as of `PythonProfile`.
+        threads: cores that a network may use; 0 for all.
+        is_approximate: the networks were made so on purpose, as INT8 is: how far they are off is measured, and nothing
+            refused.
+        say: is told what is tried, and what came of it.
+    """
+
+    provider: str = ""
+    threads: int = 0
+    is_approximate: bool = False
+    say: Callable[[str], None] = lambda _: None
+
+
+def try_network(network: Prepared, attempt: Attempt) -> tuple[Prepared, Trial]:
+    """The network with the runtime and precision that it can be served in, and what was measured.
+
+    Raises:
+        BuildError: no runtime runs it, or none as the original answers.
+    """
+    notes: list[str] = []
+    for runtime, precision in _candidates(network, is_approximate=attempt.is_approximate):
+        settings = {"runtime": runtime, "streams": "1", "threads": str(attempt.threads)}
+        settings |= {"precision": precision} if precision else {}
+        settings |= {"providers": attempt.provider} if attempt.provider and runtime == "onnxruntime" else {}
+        tried = _remembered(network, settings) or _try(network, settings)
+        if isinstance(tried, str):
+            notes.append(f"{_NAMES[runtime]} does not run it: {tried}")
+        else:
+            trial = replace(tried, notes=tuple(notes))
+            if trial.agreement.is_enough or attempt.is_approximate:
+                for note in notes:
+                    attempt.say(f"{network.card.name}: {note}")
+                attempt.say(f"{network.card.name}: {trial}")
+                warm_ups = 1 if trial.is_slow else network.warm_ups
+                return replace(network, runtime=runtime, precision=precision, warm_ups=warm_ups), trial
+            notes.append(f"{trial}: not served so")
+    raise BuildError(f"{network.card.name} cannot be served here. " + ". ".join(notes))
+
+
+def _candidates(
+    network: PreparedDetector | PreparedRecognizer, *, is_approximate: bool
+) -> Iterator[tuple[Runtime, str]]:
+    if network.runtime == "openvino":
+        yield "openvino", network.precision
+        if not network.precision and not is_approximate and _computes_in_bfloat16():
+            yield "openvino", "f32"
+    yield "onnxruntime", ""
+
+
+def _computes_in_bfloat16() -> bool:
+    from ocdrnet_triton.openvino_network import core  # noqa: PLC0415 - an engine is imported where it is used
+
+    return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def _try(network: PreparedDetector | PreparedRecognizer, settings: dict[str, str]) -> Trial | str:
+    """Measure it; a text says why it does not run."""
+    assert network.original is not None
+    with tempfile.TemporaryDirectory(prefix="ocdrnet-trial-") as name:
+        folder = Path(name)
+        _write_jobs(folder, network, network.original, settings)
+        done = subprocess.run(
+            [sys.executable, "-m", "ocdrnet_deploy.networks.trial_run", name],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_LONGEST_S,
+            check=False,
+        )
+        taken = _read(folder / "served.json")
+        if not taken:
+            return f"its process ended with exit code {done.returncode}. {done.stderr.strip().splitlines()[-1:]}"
+        if "error" in taken:
+            return str(taken["error"])
+        if not (folder / "original.npz").exists():
+            why = _read(folder / "original.json").get("error", f"exit code {done.returncode}")
+            raise BuildError(f"{network.card.name}: ONNX Runtime does not run the network as it was trained: {why}")
+        agreement = _compare(network, network.original, folder)
+    measured = {**taken, **dataclasses.asdict(agreement)}
+    trial = Trial(cast(Runtime, settings["runtime"]), settings.get("precision", ""), **measured)
+    _remember(network, settings, trial)
+    return trial
+
+
+def _write_jobs(
+    folder: Path, network: PreparedDetector | PreparedRecognizer, original: Original, settings: dict[str, str]
+) -> None:
+    is_detector = isinstance(network, PreparedDetector)
+    pixels = drawn_inputs(network)
+    np.save(folder / "pixels.npy", pixels)
+    np.save(folder / "planes.npy", original_inputs(pixels, original.description.normalization))
+    (folder / "served").write_bytes(network.model.SerializeToString())
+    (folder / "original").write_bytes(original.model.SerializeToString())
+    served = ["pred"] if is_detector else ["output_id", "output_prob"]
+    plain = {"runtime": "onnxruntime", "streams": "1", "threads": "0"}
+    jobs = [
+        {"model": "served", "outputs": served, "parameters": settings, "inputs": "pixels.npy"},
+        {"model": "original", "outputs": output_names(original), "parameters": plain, "inputs": "planes.npy"},
+    ]
+    (folder / "jobs.json").write_text(json.dumps(jobs), encoding="utf-8")
+
+
+def drawn_inputs(network: PreparedDetector | PreparedRecognizer) -> npt.NDArray[np.uint8]:
+    """What the network is tried on, as it is fed it: uint8 [N, h, w, 3] BGR, as many as one run takes."""
+    if isinstance(network, PreparedDetector):
+        return drawn_tile(network.card)
+    return drawn_crops(network.card)[: network.max_batch or None]
+
+
+def _compare(network: PreparedDetector | PreparedRecognizer, original: Original, folder: Path) -> Agreement:
+    served, expected = (dict(np.load(folder / f"{name}.npz")) for name in ("served", "original"))
+    if isinstance(network, PreparedDetector):
+        return compare_maps(expected, original.description, served["pred"])
+    return compare_ids(expected, original.description, served["output_id"], served["output_prob"])
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def _place(network: PreparedDetector | PreparedRecognizer, settings: dict[str, str]) -> Path:
+    """Where a trial is remembered: by all that could change it."""
+    assert network.original is not None
+    key = hashlib.sha256()
+    key.update(network.model.SerializeToString(deterministic=True))
+    key.update(network.original.model.SerializeToString(deterministic=True))
+    versions = {name: metadata.version(name) for name in _ENGINES if _is_installed(name)}
+    about = [repr(network.original.description), repr(network.card), settings, versions, len(os.sched_getaffinity(0))]
+    key.update(json.dumps(about, sort_keys=True).encode())
+    key.update(drawn_inputs(network).tobytes())
+    key.update(_processor().encode())
+    return cache_folder() / "trials" / f"{key.hexdigest()}.json"
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _processor() -> str:
+    """The processor's name and abilities: its arithmetic depends on them."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return "\n".join(sorted({line for line in lines if line.startswith(("model name", "flags"))}))
+
+
+def _remembered(network: PreparedDetector | PreparedRecognizer, settings: dict[str, str]) -> Trial | None:
+    found = _read(_place(network, settings))
+    try:
+        return Trial(**{**found, "notes": ()}) if found else None
+    except TypeError:
+        return None  # of another version of this program
+
+
+def _remember(network: PreparedDetector | PreparedRecognizer, settings: dict[str, str], trial: Trial) -> None:
+    try:
+        write_file(_place(network, settings), json.dumps(dataclasses.asdict(trial)))
+    except OSError:
+        return  # it is measured again the next time

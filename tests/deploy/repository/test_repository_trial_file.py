@@ -1,0 +1,39 @@
+"""What `models build` measured, and how long a server waits by it."""
+
+import pytest
+
+from ocdrnet_deploy.networks.trial import Trial
+from ocdrnet_deploy.repository.trial_file import TRIAL_FILE, picture_wait_s, ready_wait_s, trial_text
+
+
+def trial(load_s, run_s):
+    return Trial("openvino", "", load_s, run_s, 1 << 30, "ids", 100, 1.0, 0.0)
+
+
+def write(repository, detector, recognizer):
+    for model, made in (("ocdnet", detector), ("ocrnet", recognizer)):
+        path = repository / model / "1" / TRIAL_FILE
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(trial_text(made))
+
+
+def test_without_a_measurement_the_wait_is_as_it_was(tmp_path):
+    assert (ready_wait_s(tmp_path), picture_wait_s(tmp_path)) == (120, 30)
+
+
+def test_fast_networks_change_nothing(tmp_path):
+    write(tmp_path, trial(0.5, 0.1), trial(0.5, 0.1))
+    assert (ready_wait_s(tmp_path), picture_wait_s(tmp_path)) == (120, 30)
+
+
+def test_slow_networks_are_waited_for(tmp_path):
+    """A FAN of 60 s a picture: compiled and run once at start, and the first picture."""
+    write(tmp_path, trial(20, 60), trial(1, 2))
+    assert ready_wait_s(tmp_path) == pytest.approx(4 * 83)
+    assert picture_wait_s(tmp_path) == 240
+
+
+def test_a_file_that_is_no_measurement_is_left_aside(tmp_path):
+    write(tmp_path, trial(20, 60), trial(1, 2))
+    (tmp_path / "ocdnet" / "1" / "trial.json").write_text("[]")
+    assert ready_wait_s(tmp_path) == 120

@@ -103,11 +103,16 @@ async def read_body(request: Request, max_bytes: int | None = None) -> bytes:
     return bytes(body)
 
 
-def keep_only(request: Request, size: int) -> None:
-    """Say that of the request's body no more is in use than pictures of so many bytes."""
+def keep_pictures(request: Request, size: int) -> None:
+    """Say that pictures of so many bytes are what is left of the request's body, or what it led to in the store.
+
+    Raises:
+        TooLargeError: they are more than bodies may take.
+        OverloadedError: they are more than is free now.
+    """
     hold = hold_of(request)
     if hold is not None:
-        hold.resize(min(hold.size, size * _WHILE_KEPT))
+        hold.resize(size * _WHILE_KEPT)
 
 
 def hold_of(request: Request) -> Hold | None:

@@ -19,6 +19,7 @@ from ocdrnet_gateway.connections import (
     limited_protocol,
 )
 from ocdrnet_gateway.errors import ListenError
+from ocdrnet_gateway.memory import return_freed_memory
 from ocdrnet_gateway.reader import Reader
 from ocdrnet_gateway.settings import GatewaySettings
 from ocdrnet_gateway.store.opening import open_backend
@@ -48,6 +49,7 @@ class GatewayServer:
         Raises:
             StartError: a file or an address cannot be used.
         """
+        return_freed_memory()
         app = create_app(settings, reader)
         # Here, not on the thread: what is wrong with it is the caller's to hear, in words.
         open_backend(settings).check()

@@ -8,7 +8,7 @@ import socket
 import pytest
 from gateway_nim import nim_body
 from gateway_reader import PAGE
-from hosted_flow import ask, fetched, inline, is_problem, make_key, poll
+from hosted_flow import ask, fetched, inline, is_problem, make_key, poll, uploaded
 from PIL import Image
 
 from ocdrnet_client import Page
@@ -265,6 +265,31 @@ class TestGateway:
         assert is_problem(answer, 413, "POST /v1/read")
         assert reader.calls == []
         assert http.post(f"{url}/v1/read", content=buffer.getvalue()).status_code == 200
+
+    def test_an_asset_counts_when_it_is_read(self, start_gateway, http, picture, reader, until):
+        server = start_gateway()
+        asset = uploaded(http, server.url, picture)
+        reader.seconds = 1.5
+        assert ask(http, server.url, asset, headers=FAST).status_code == 202
+        assert memory_of(server).held == 2 * len(picture)
+        until(lambda: memory_of(server).held == 0)
+
+    def test_a_result_counts_until_its_caller_has_it(self, start_gateway, http, picture, until, monkeypatch):
+        server = start_gateway(stall_timeout_s=60)
+        location = ask(http, server.url, inline(picture)).headers["location"]
+        store = server._server.config.app.state.services.store
+
+        async def large(place):
+            return b"x" * 20_000_000
+
+        monkeypatch.setattr(store, "get", large)
+        with socket.create_connection(self.address(server.url)) as slow:
+            slow.sendall(f"GET {location.removeprefix(server.url)} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+            until(lambda: memory_of(server).held == 20_000_000)
+        until(lambda: memory_of(server).held == 0)
+        got = http.get(location)
+        assert (got.status_code, len(got.content)) == (200, 20_000_000)
+        until(lambda: memory_of(server).held == 0)
 
     def test_the_metrics_tell(self, gateway, http):
         assert "ocdrnet_gateway_held_bytes 0.0" in http.get(f"{gateway}/v1/metrics").text.splitlines()

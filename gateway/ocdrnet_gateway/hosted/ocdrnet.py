@@ -11,10 +11,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request, Response
 
 from ocdrnet_client import Page
-from ocdrnet_gateway.body_limit import hold_of, keep_only
+from ocdrnet_gateway.body_limit import hold_of, keep_pictures
 from ocdrnet_gateway.caller import Caller
 from ocdrnet_gateway.hosted.addresses import RESULTS, result_address
 from ocdrnet_gateway.hosted.bodies import OcdrnetRequest
+from ocdrnet_gateway.hosted.held_response import HeldResponse
 from ocdrnet_gateway.hosted.jobs import RESULT_TYPE
 from ocdrnet_gateway.hosted.parts import HostedDep, HostedParts
 from ocdrnet_gateway.hosted.pictures import requested_picture
@@ -77,7 +78,7 @@ async def ocdrnet(
     arrived = time.monotonic()
     wanted = await read_json(request, OcdrnetRequest)
     picture = await requested_picture(services, caller, wanted.image)
-    keep_only(request, len(picture))
+    keep_pictures(request, len(picture))
     size = await asyncio.to_thread(check_picture, picture, services.settings.max_pixels)
     # Before it is read: what could not be drawn on is refused at no cost.
     services.memory.check_drawing(drawing_bytes(size, Page(size.width, size.height), wanted.render_label))
@@ -144,7 +145,7 @@ async def result(
         "content-disposition": f'attachment; filename="{place.id}.zip"',
         "cache-control": "private, no-store",
     }
-    return Response(content, media_type=RESULT_TYPE, headers=headers)
+    return HeldResponse(content, RESULT_TYPE, headers, services.memory)
 
 
 @dataclass(frozen=True)

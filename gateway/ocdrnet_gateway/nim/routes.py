@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from ocdrnet_gateway.body_limit import keep_only
+from ocdrnet_gateway.body_limit import keep_pictures
 from ocdrnet_gateway.json_body import JsonBodyError, read_json
 from ocdrnet_gateway.json_schema import inline_schema
 from ocdrnet_gateway.nim.about import router as about
@@ -37,7 +37,7 @@ async def infer(request: Request, services: ServicesDep, caller: CallerDep) -> R
     services.admission.check()
     try:
         pictures = await _pictures(request, services)
-        keep_only(request, sum(map(len, pictures.images)))
+        keep_pictures(request, sum(map(len, pictures.images)))
         reading = await read_pictures(services, caller, pictures.images, pictures.options)
     except InvalidBodyError as error:
         return JSONResponse(error.body.model_dump(), 422)

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from ocdrnet_gateway.body_limit import keep_only, read_body
+from ocdrnet_gateway.body_limit import keep_pictures, read_body
 from ocdrnet_gateway.page.option_parameters import described_options, options_of
 from ocdrnet_gateway.page.read_answer import PageAnswer, Timing
 from ocdrnet_gateway.page.step_times import StepTimes, StepWatch
@@ -40,7 +40,7 @@ async def read(request: Request, services: ServicesDep, caller: CallerDep) -> JS
     # Whoever would be refused afterwards need not send the picture first.
     services.admission.check()
     image = await read_body(request)
-    keep_only(request, len(image))
+    keep_pictures(request, len(image))
     await asyncio.to_thread(_check, request, image, services.settings.max_pixels)
     receive_s = time.monotonic() - begin
     watch = StepWatch(statistics_of(request)) if wants_steps else None

@@ -78,6 +78,7 @@ class LimitedProtocol(H11Protocol):
         """It was accepted: make room for it, or close it."""
         self._waiting_since = time.monotonic()
         self._has_served = False
+        self._has_begun = False
         self._header_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
         if len(self.connections) >= self.limits.most and not self._close_idlest():
@@ -100,6 +101,8 @@ class LimitedProtocol(H11Protocol):
         """Some bytes of a request came."""
         if self not in self.connections:
             return
+        # Some clients end a body with a line break that does not belong to it.
+        self._has_begun = self._has_begun or bool(data.strip(b"\r\n"))
         if self._is_idle and self._header_timer is None:
             self._start_header_timer()
         super().data_received(data)
@@ -114,7 +117,7 @@ class LimitedProtocol(H11Protocol):
     def on_response_complete(self) -> None:
         """See `H11Protocol`."""
         self._waiting_since = time.monotonic()
-        self._has_served = True
+        self._has_served, self._has_begun = True, False
         super().on_response_complete()
 
     def pause_writing(self) -> None:
@@ -153,11 +156,13 @@ class LimitedProtocol(H11Protocol):
 
     def _header_is_late(self) -> None:
         self._header_timer = None
-        if self._is_idle and not self.transport.is_closing():
-            self.transport.write(
-                _raw_problem(408, "Request Timeout", f"no request arrived within {self.limits.header_s:g} s")
-            )
-            self.transport.close()
+        if not self._is_idle or self.transport.is_closing():
+            return
+        if self._has_begun:
+            detail = f"the request did not arrive within {self.limits.header_s:g} s"
+            self.transport.write(_raw_problem(408, "Request Timeout", detail))
+        # To one that was opened in advance, as browsers do, an answer would be that to its next request.
+        self.transport.close()
 
     def _watch_stall(self, left: int) -> None:
         self._stall_timer = self.loop.call_later(self.limits.stall_s, self._look_for_progress, left)

@@ -61,7 +61,7 @@ class GatewaySettings(BaseSettings):
     """Bytes that bodies and drawings may take together; left out, what its container allows, see Load."""
     max_connections: int = Field(default=1000, ge=8)
     """Connections that may be open at once; the one that is idle longest is closed for a new one."""
-    header_timeout_s: float = Field(default=10.0, gt=0)
+    header_timeout_s: float = Field(default=5.0, gt=0)
     """Seconds until a new connection's request, without its body, must have arrived."""
     idle_timeout_s: float = Field(default=75.0, gt=0)
     """Seconds that a connection is kept for a next request; proxies keep theirs for a minute and should close first."""

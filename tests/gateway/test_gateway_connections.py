@@ -47,14 +47,21 @@ def open_connections(server):
     return server._server.server_state.connections
 
 
-@pytest.mark.parametrize("sent", [b"", b"G", b"GET / HTTP/1.1\r\nhost: x\r\n"])
-def test_a_connection_that_brings_no_request_is_closed(start_gateway, sent):
+@pytest.mark.parametrize("sent", [b"G", b"GET / HTTP/1.1\r\nhost: x\r\n"])
+def test_a_connection_that_brings_no_whole_request_is_ended(start_gateway, sent):
     begin = time.monotonic()
     with connect(start_gateway(header_timeout_s=0.5).url) as connection:
         connection.sendall(sent)
         answer = rest(connection)
     assert answer.startswith(b"HTTP/1.1 408 ")
-    assert json.loads(answer.partition(b"\r\n\r\n")[2])["detail"] == "no request arrived within 0.5 s"
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["detail"] == "the request did not arrive within 0.5 s"
+    assert 0.4 < time.monotonic() - begin < 15
+
+
+def test_a_silent_connection_is_closed_without_a_word(start_gateway):
+    begin = time.monotonic()
+    with connect(start_gateway(header_timeout_s=0.5).url) as connection:
+        assert rest(connection) == b""
     assert 0.4 < time.monotonic() - begin < 15
 
 

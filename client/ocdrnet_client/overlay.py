@@ -30,6 +30,10 @@ _LEGIBLE_SIDE = 640
 _LEGIBLE_TEXT = 16
 # No enlargement beyond this long side, for the sake of memory: two halves of 4096x4096 are 100 MB.
 _LARGEST_SIDE = 4096
+# Larger pictures are made smaller. Both halves together stay below what Pillow and browsers open without a warning (89
+# million pixels), and below the width that a JPEG can have.
+_MOST_PIXELS = 40_000_000
+_MOST_WIDTH, _MOST_HEIGHT = 32_750, 65_500
 # A font's size counts from its highest to its lowest stroke, which a detector's box holds with a little room.
 _FONT_SHARE = 0.85
 _SMALLEST_FONT = 4
@@ -52,7 +56,7 @@ def draw_overlay(
         fonts: to share between pictures, since the search for fonts takes time.
 
     Returns:
-        RGB, twice the picture's width; small pictures are enlarged first.
+        RGB, twice the picture's width; small pictures are enlarged first, and huge ones made smaller.
 
     Raises:
         InvalidRequestError: the picture cannot be read.
@@ -62,13 +66,24 @@ def draw_overlay(
     """
     book = fonts or FontBook()
     picture = _upright(image, channel_order)
-    scale = _enlargement(picture.size, page)
-    picture = picture.resize((round(picture.width * scale), round(picture.height * scale)), Image.Resampling.BICUBIC)
+    scale = _scale(picture.size, page)
+    picture = picture.resize(overlay_size(picture.size, page), Image.Resampling.BICUBIC)
     panel = Image.new("RGB", picture.size, _PAPER)
     _draw_lines(picture, panel, page, scale, book)
     if book.missing:
         warnings.warn(_advice(book.missing), MissingGlyphsWarning, stacklevel=2)
     return _side_by_side(picture, panel)
+
+
+def overlay_size(size: tuple[int, int], page: Page) -> tuple[int, int]:
+    """Width and height of each of an overlay's two halves, in pixels, so that its cost is known before it is drawn.
+
+    Args:
+        size: width and height of the picture, in pixels.
+        page: what was read in it.
+    """
+    scale = _scale(size, page)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def _draw_lines(picture: Image.Image, panel: Image.Image, page: Page, scale: float, book: FontBook) -> None:
@@ -114,6 +129,12 @@ def _sides(box: Box) -> tuple[float, float]:
     """A box's width along its text and height across it, in pixels."""
     top_left, top_right, _, bottom_left = box
     return math.dist(top_left, top_right), math.dist(top_left, bottom_left)
+
+
+def _scale(size: tuple[int, int], page: Page) -> float:
+    width, height = size
+    room = min(math.sqrt(_MOST_PIXELS / (width * height)), _MOST_WIDTH / width, _MOST_HEIGHT / height)
+    return min(_enlargement(size, page), room)
 
 
 def _enlargement(size: tuple[int, int], page: Page) -> float:

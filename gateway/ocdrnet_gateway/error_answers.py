@@ -40,6 +40,6 @@ def _answer(error: HTTPException) -> Response:
 
 def described(errors: Sequence[Mapping[str, Any]]) -> str:
     """What is wrong with a request's fields, without their values: one of them is the picture."""
-    named = [f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in errors[:_MAX_NAMED]]
+    named = [": ".join(filter(None, (".".join(map(str, error["loc"])), error["msg"]))) for error in errors[:_MAX_NAMED]]
     more = [f"and {len(errors) - _MAX_NAMED} more"] if len(errors) > _MAX_NAMED else []
     return "; ".join([*named, *more])

@@ -6,6 +6,7 @@ for such a secret: slow hashes (bcrypt, Argon2) protect passwords that could be 
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import hmac
 import json
@@ -14,6 +15,8 @@ import os
 import re
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -86,6 +89,29 @@ def load_keys(path: Path) -> list[KeyEntry]:
         ) from None
     except (ValueError, TypeError, LookupError):
         raise KeysError(f"{path} is no keys file; `ocdrnet keys create NAME` makes one") from None
+
+
+@contextmanager
+def locked_keys(path: Path) -> Iterator[None]:
+    """Keep other commands from changing the keys file in the block, or one of two changes would be lost.
+
+    The lock is on an empty file beside it, since the keys file itself is replaced.
+
+    Raises:
+        KeysError: the folder cannot be written.
+    """
+    lock = path.with_name(f".{path.name}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise KeysError(f"cannot write the keys file {path}: {error.strerror}") from None
+    try:
+        with suppress(OSError):  # a file system without locks is no reason to refuse keys
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def save_keys(path: Path, entries: list[KeyEntry]) -> None:

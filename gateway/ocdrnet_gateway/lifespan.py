@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
@@ -9,10 +10,13 @@ from fastapi import FastAPI
 
 from ocdrnet_gateway.admission import Admission
 from ocdrnet_gateway.caller import Caller
+from ocdrnet_gateway.connections import log_loop_errors
 from ocdrnet_gateway.keys import Keys
+from ocdrnet_gateway.memory import MemoryBudget
 from ocdrnet_gateway.metrics import Metrics
 from ocdrnet_gateway.quotas import Quotas
 from ocdrnet_gateway.reader import Reader, TritonReader
+from ocdrnet_gateway.readiness import Readiness
 from ocdrnet_gateway.services import Services
 from ocdrnet_gateway.settings import GatewaySettings
 from ocdrnet_gateway.store import open_store
@@ -23,7 +27,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 ANONYMOUS = "anonymous"
 
 
-def gateway_lifespan(settings: GatewaySettings, reader: Reader | None) -> Lifespan:
+def gateway_lifespan(settings: GatewaySettings, reader: Reader | None, memory: MemoryBudget) -> Lifespan:
     """The application's lifespan; `reader` is used instead of Triton, for tests.
 
     It raises a StartError where the keys file cannot be read, or packages for tracing are missing.
@@ -33,10 +37,13 @@ def gateway_lifespan(settings: GatewaySettings, reader: Reader | None) -> Lifesp
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        log_loop_errors(asyncio.get_running_loop())
         async with AsyncExitStack() as stack:
             stack.callback(tracing.close)
             triton = reader or TritonReader(settings.triton)
             stack.push_async_callback(triton.close)
+            readiness = Readiness(triton)
+            stack.push_async_callback(readiness.close)
             store = open_store(settings)
             await store.start()
             stack.push_async_callback(store.close)
@@ -48,8 +55,10 @@ def gateway_lifespan(settings: GatewaySettings, reader: Reader | None) -> Lifesp
                 keys=keys,
                 quotas=Quotas(),
                 admission=admission,
-                metrics=Metrics(admission),
+                metrics=Metrics(admission, memory),
                 tracing=tracing,
+                readiness=readiness,
+                memory=memory,
             )
             yield
 

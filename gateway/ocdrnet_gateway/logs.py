@@ -9,9 +9,11 @@ import traceback
 import warnings
 from datetime import datetime, timezone
 
+from ocdrnet_gateway.connections import OncePerSecond
 from ocdrnet_gateway.request_id import current_request_id
 
 _ROOT = "ocdrnet_gateway"
+_CONNECTIONS = ("ocdrnet_gateway.connections", "uvicorn", "asyncio")
 # Attributes that every record has; what else it has came by `extra`.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
@@ -42,10 +44,15 @@ def places(error: BaseException) -> list[str]:
 
 
 def configure_logs(level: str) -> None:
-    """Send this package's and uvicorn's lines to stderr; uvicorn's own access lines are left out for `observe`'s."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines())
-    for name in (_ROOT, "uvicorn"):
+    """Send this package's, uvicorn's and asyncio's lines to stderr; uvicorn's access lines give way to `observe`'s.
+
+    What any stranger's connection can cause is written once a second at most.
+    """
+    for name, filters in ((_ROOT, ()), *((name, (OncePerSecond(),)) for name in _CONNECTIONS)):
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(JsonLines())
+        for chosen in filters:
+            handler.addFilter(chosen)
         logger = logging.getLogger(name)
         logger.handlers = [handler]
         logger.setLevel(level.upper())

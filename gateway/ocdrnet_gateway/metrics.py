@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from ocdrnet_gateway.admission import Admission
+from ocdrnet_gateway.memory import MemoryBudget
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # From a cached answer to the default deadline.
@@ -14,7 +15,7 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 class Metrics:
     """One gateway's numbers."""
 
-    def __init__(self, admission: Admission) -> None:
+    def __init__(self, admission: Admission, memory: MemoryBudget) -> None:
         self._registry = registry = CollectorRegistry()
         labels = ["route", "method", "status"]
         self._requests = Counter("ocdrnet_gateway_requests", "Answered requests.", labels, registry=registry)
@@ -32,6 +33,8 @@ class Metrics:
         in_flight.set_function(lambda: admission.in_flight)
         waiting = Gauge("ocdrnet_gateway_waiting", "Requests that wait for a place.", registry=registry)
         waiting.set_function(lambda: admission.waiting)
+        held = Gauge("ocdrnet_gateway_held_bytes", "Memory held for callers.", registry=registry)
+        held.set_function(lambda: memory.held)
 
     def note_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one answered request; `route` is the path's pattern, of which there are few."""

@@ -144,13 +144,26 @@ class DeadlineError(GatewayError):
 
 
 class StoreFullError(_RetryLaterError):
-    """No room for more assets or results."""
+    """No room for more assets or results; `shortage` is how many bytes lack."""
 
     status = 507
 
+    def __init__(self, detail: str, retry_after_s: int = 1, shortage: int = 0) -> None:
+        super().__init__(detail, retry_after_s)
+        self.shortage = shortage
 
-def problem_response(status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """An error as its answer."""
+
+def problem_response(
+    status: int, detail: str, headers: Mapping[str, str] | None = None, more: Mapping[str, Any] | None = None
+) -> JSONResponse:
+    """An error as its answer.
+
+    Args:
+        status: of HTTP.
+        detail: what was wrong, the limit, and what to do.
+        headers: beside the usual ones.
+        more: members beside those of `Problem`, as RFC 9457, section 3.2, allows them.
+    """
     problem = Problem(
         type="about:blank",
         title=HTTPStatus(status).phrase,
@@ -158,7 +171,7 @@ def problem_response(status: int, detail: str, headers: Mapping[str, str] | None
         detail=detail,
         requestId=current_request_id(),
     )
-    return JSONResponse(problem.model_dump(), status, dict(headers or {}), MEDIA_TYPE)
+    return JSONResponse({**problem.model_dump(), **(more or {})}, status, dict(headers or {}), MEDIA_TYPE)
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -23,6 +23,23 @@ class _Use:
     under_way: int = 0
 
 
+@dataclass
+class Charge:
+    """What one request was charged, and what it got for it.
+
+    Attributes:
+        pictures: paid for.
+        read: of them.
+    """
+
+    pictures: int
+    read: int = 0
+
+    def note_read(self) -> None:
+        """One more picture was read, or it was the picture that was at fault."""
+        self.read += 1
+
+
 class Quotas:
     """Counts for each caller's name. It belongs to one process: with R replicas a caller has R times its limit."""
 
@@ -30,8 +47,8 @@ class Quotas:
         self._uses: dict[str, _Use] = {}
 
     @asynccontextmanager
-    async def use(self, caller: Caller, pictures: int) -> AsyncIterator[None]:
-        """Charge the caller for one request.
+    async def use(self, caller: Caller, pictures: int) -> AsyncIterator[Charge]:
+        """Charge the caller for one request; pictures that the server refused or failed on are given back.
 
         Args:
             caller: with its limits.
@@ -46,8 +63,12 @@ class Quotas:
         if caller.rate_per_minute is not None:
             _spend(use, caller.rate_per_minute, pictures)
         use.under_way += 1
+        charge = Charge(pictures)
         try:
-            yield
+            yield charge
+        except Exception:  # not where the caller left: Triton worked for it all the same
+            use.tokens += charge.pictures - charge.read
+            raise
         finally:
             use.under_way -= 1
 
@@ -58,6 +79,8 @@ def _spend(use: _Use, rate: float, pictures: int) -> None:
     room = max(rate, 1.0)
     use.tokens = min(room, use.tokens + (now - use.filled_at) * rate / _MINUTE_S)
     use.filled_at = now
+    if pictures > room:
+        raise QuotaError(f"this key may have {rate:g} pictures a minute read; send at most {int(room)} in one request")
     if pictures > use.tokens:
         wait_s = math.ceil((pictures - use.tokens) * _MINUTE_S / rate)
         raise QuotaError(f"this key may have {rate:g} pictures a minute read; wait {wait_s} s", wait_s)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from ocdrnet_client import Page
 from ocdrnet_gateway.caller import Caller
 from ocdrnet_gateway.picture_check import check_picture
+from ocdrnet_gateway.problems import GatewayError, UnprocessableError
+from ocdrnet_gateway.quotas import Charge
 from ocdrnet_gateway.request_id import current_request_id
 from ocdrnet_gateway.services import Services
 
@@ -35,6 +37,22 @@ class Reading:
         return page
 
 
+class PictureFailedError(Exception):
+    """One picture of a request could not be read.
+
+    Attributes:
+        index: of the picture in the request.
+        cause: what its caller should hear.
+        pages: what was read before it.
+    """
+
+    def __init__(self, index: int, cause: GatewayError, pages: Sequence[Page]) -> None:
+        super().__init__(f"picture {index}: {cause.detail}")
+        self.index = index
+        self.cause = cause
+        self.pages = tuple(pages)
+
+
 async def read_pictures(
     services: Services,
     caller: Caller,
@@ -52,26 +70,28 @@ async def read_pictures(
         images: encoded pictures, one or more.
         options: of each picture, as `docs/options.md` names them; what is left out has the server's default.
         request_id: for Triton's log; the current request's own by default.
-        deadline_s: seconds for all of it, the setting by default.
+        deadline_s: seconds for each picture, the setting by default; those of the first include the wait.
 
     Raises:
-        GatewayError: a picture or option is at fault, a limit is reached, or the server did not answer in time.
+        PictureFailedError: a picture or option is at fault, or the server did not read it, or not in time.
+        GatewayError: a limit is reached.
     """
-    end = time.monotonic() + (deadline_s or services.settings.deadline_s)
+    deadline_s = deadline_s or services.settings.deadline_s
+    end = time.monotonic() + deadline_s
     services.admission.check()
-    for image in images:
-        await asyncio.to_thread(check_picture, image, services.settings.max_pixels)
+    for index, image in enumerate(images):
+        try:
+            await asyncio.to_thread(check_picture, image, services.settings.max_pixels)
+        except GatewayError as error:
+            raise PictureFailedError(index, error, ()) from None
     async with (
-        services.quotas.use(caller, len(images)),
+        services.quotas.use(caller, len(images)) as charge,
         services.admission.place(end - time.monotonic()) as waited_s,
     ):
         name = request_id or current_request_id()
         begin = time.monotonic()
         with services.tracing.span("read", request_id=name, pictures=len(images)):
-            pages = [
-                await services.reader.read(image, chosen, request_id=name, deadline_s=end - time.monotonic())
-                for image, chosen in zip(images, options, strict=True)
-            ]
+            pages = await _read(services, images, options, charge, name, (end - begin, deadline_s))
     read_s = time.monotonic() - begin
     services.metrics.note_reading(len(images), waited_s, read_s)
     return Reading(tuple(pages), waited_s, read_s)
@@ -86,5 +106,36 @@ async def read_picture(
     request_id: str | None = None,
     deadline_s: float | None = None,
 ) -> Reading:
-    """`read_pictures` for one picture."""
-    return await read_pictures(services, caller, [image], [options], request_id=request_id, deadline_s=deadline_s)
+    """`read_pictures` for one picture.
+
+    Raises:
+        GatewayError: the picture or an option is at fault, a limit is reached, or the server did not answer in time.
+    """
+    try:
+        return await read_pictures(services, caller, [image], [options], request_id=request_id, deadline_s=deadline_s)
+    except PictureFailedError as error:
+        raise error.cause from None
+
+
+async def _read(
+    services: Services,
+    images: Sequence[bytes],
+    options: Sequence[Mapping[str, object]],
+    charge: Charge,
+    name: str,
+    deadlines_s: tuple[float, float],
+) -> list[Page]:
+    """Read one after the other; the first picture has the first deadline, each other one the second."""
+    pages: list[Page] = []
+    for index, (image, chosen) in enumerate(zip(images, options, strict=True)):
+        try:
+            page = await services.reader.read(image, chosen, request_id=name, deadline_s=deadlines_s[index > 0])
+        except GatewayError as error:
+            services.readiness.note(error)
+            if isinstance(error, UnprocessableError):
+                charge.note_read()  # the server did its work; the picture was at fault
+            raise PictureFailedError(index, error, pages) from None
+        services.readiness.note(None)
+        charge.note_read()
+        pages.append(page)
+    return pages

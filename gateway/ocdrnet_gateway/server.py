@@ -11,14 +11,23 @@ from types import TracebackType
 import uvicorn
 
 from ocdrnet_gateway.app import create_app
+from ocdrnet_gateway.connections import (
+    ACCEPTED_AT_ONCE,
+    KERNEL_BACKLOG,
+    ConnectionLimits,
+    file_limited,
+    limited_protocol,
+)
 from ocdrnet_gateway.errors import ListenError
+from ocdrnet_gateway.memory import return_freed_memory
 from ocdrnet_gateway.reader import Reader
 from ocdrnet_gateway.settings import GatewaySettings
+from ocdrnet_gateway.store.opening import open_backend
 
 _POLL_S = 0.02
 _START_TIMEOUT_S = 30.0
-# Longer than the minute that proxies keep an idle connection, so that it is they who close it.
-_KEEP_ALIVE_S = 75
+# What a request may have without its body.
+_HEADER_BYTES = 32_768
 
 
 class GatewayServer:
@@ -40,7 +49,13 @@ class GatewayServer:
         Raises:
             StartError: a file or an address cannot be used.
         """
+        return_freed_memory()
         app = create_app(settings, reader)
+        # Here, not on the thread: what is wrong with it is the caller's to hear, in words.
+        open_backend(settings).check()
+        limits = ConnectionLimits(
+            file_limited(settings.max_connections), settings.header_timeout_s, settings.stall_timeout_s
+        )
         self._socket = _listening(settings.host, settings.port)
         config = uvicorn.Config(
             app,
@@ -49,7 +64,11 @@ class GatewayServer:
             server_header=False,
             lifespan="on",
             forwarded_allow_ips=settings.forwarded_allow_ips,
-            timeout_keep_alive=_KEEP_ALIVE_S,
+            http=limited_protocol(limits),
+            ws="none",
+            backlog=ACCEPTED_AT_ONCE,
+            h11_max_incomplete_event_size=_HEADER_BYTES,
+            timeout_keep_alive=math.ceil(settings.idle_timeout_s),
             # No accepted request is lost by a stop: each may still take as long as any request may.
             timeout_graceful_shutdown=math.ceil(settings.deadline_s),
         )
@@ -77,6 +96,8 @@ class GatewayServer:
                 self.stop()
                 raise ListenError("the gateway did not start; its log says why")
             time.sleep(_POLL_S)
+        # asyncio accepts as many at once as it told the kernel to keep; the kernel may keep more.
+        self._socket.listen(KERNEL_BACKLOG)
 
     def wait_end(self, timeout_s: float) -> bool:
         """Wait for it to end by itself; whether it has within `timeout_s` seconds."""

@@ -11,9 +11,11 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from ocdrnet_gateway.admission import Admission
 from ocdrnet_gateway.caller import Caller
 from ocdrnet_gateway.keys import Keys
+from ocdrnet_gateway.memory import MemoryBudget
 from ocdrnet_gateway.metrics import Metrics
 from ocdrnet_gateway.quotas import Quotas
 from ocdrnet_gateway.reader import Reader
+from ocdrnet_gateway.readiness import Readiness
 from ocdrnet_gateway.settings import GatewaySettings
 from ocdrnet_gateway.store import Store
 from ocdrnet_gateway.tracing import Tracing
@@ -32,6 +34,8 @@ class Services:
         admission: the bounded queue before Triton.
         metrics: counters for Prometheus.
         tracing: spans for OpenTelemetry.
+        readiness: whether a picture would be read now.
+        memory: what bodies and drawings may take together.
     """
 
     settings: GatewaySettings
@@ -42,6 +46,8 @@ class Services:
     admission: Admission
     metrics: Metrics
     tracing: Tracing
+    readiness: Readiness
+    memory: MemoryBudget
 
 
 def services_of(request: Request) -> Services:
@@ -55,7 +61,10 @@ _BEARER = HTTPBearer(auto_error=False, description="a key of `ocdrnet keys`, whe
 
 
 async def _caller_of(request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]) -> Caller:
-    caller = services_of(request).keys.caller(request.headers.get("authorization"))
+    keys, authorization = services_of(request).keys, request.headers.get("authorization")
+    caller = keys.caller(authorization)
+    if not keys.are_required:
+        caller = caller.from_address(request.client.host if request.client else "", authorization or "")
     request.state.caller = caller.name  # for the log
     return caller
 

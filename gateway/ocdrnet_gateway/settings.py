@@ -37,12 +37,14 @@ class GatewaySettings(BaseSettings):
     """Serve callers without keys on an address that other machines can reach."""
     keys_file: Path | None = None
     """File of `ocdrnet keys`; with it every caller needs a key, without it none does."""
-    store: str = "~/.cache/ocdrnet/gateway"
-    """Where assets and results lie: a folder, or s3://bucket/prefix."""
+    store: str | None = None
+    """Where assets and results lie: a folder, or s3://bucket/prefix; by default `gateway` in the cache folder."""
     store_endpoint: str | None = None
     """URL of an S3-compatible server; left out, that of AWS for the region in the usual variables."""
     store_max_bytes: int = Field(default=2048 * MEBIBYTE, ge=1)
-    """Bytes that assets and results may fill together in a folder; more are refused until some expire."""
+    """Bytes that assets and results may fill together in a folder; results that were fetched give way to new ones."""
+    store_caller_bytes: int | None = Field(default=None, ge=1)
+    """Bytes of the store that one caller may fill; left out, half of store_max_bytes, and no limit in a bucket."""
     secret: SecretStr = Field(default_factory=lambda: SecretStr(secrets.token_urlsafe(32)), min_length=16)
     """Signs upload and result URLs; random for each process, so several replicas need one in common."""
     max_upload_bytes: int = Field(default=32 * MEBIBYTE, ge=1024)
@@ -54,13 +56,25 @@ class GatewaySettings(BaseSettings):
     upload_timeout_s: float = Field(default=30.0, gt=0)
     """Seconds a request's body may take to arrive."""
     max_uploads: int = Field(default=128, ge=1)
-    """Requests with a body that may be open at once; times max_upload_bytes it bounds the memory they take."""
+    """Requests with a body that may be open at once."""
+    memory_bytes: int | None = Field(default=None, ge=MEBIBYTE)
+    """Bytes that bodies and drawings may take together; left out, what its container allows, see Load."""
+    max_connections: int = Field(default=1000, ge=8)
+    """Connections that may be open at once; the one that is idle longest is closed for a new one."""
+    header_timeout_s: float = Field(default=5.0, gt=0)
+    """Seconds until a new connection's request, without its body, must have arrived."""
+    idle_timeout_s: float = Field(default=75.0, gt=0)
+    """Seconds that a connection is kept for a next request; proxies keep theirs for a minute and should close first."""
+    stall_timeout_s: float = Field(default=30.0, gt=0)
+    """Seconds without taking a byte of its answer after which a caller's connection is closed."""
+    cors_origins: str = ""
+    """Origins of other pages whose scripts may call, with commas between, as https://app.example, or *."""
     max_in_flight: int = Field(default=16, ge=1)
     """Requests that are with Triton at once; a few more than keep it busy."""
     max_waiting: int = Field(default=64, ge=0)
     """Requests that may wait for their turn; the next one is answered 429 at once."""
     deadline_s: float = Field(default=60.0, gt=0)
-    """Seconds from a request's arrival to its answer, waiting included; what is left goes to Triton as its deadline."""
+    """Seconds from a request's arrival to its answer, waiting included; each further NIM picture has as many."""
     rate_per_minute: float | None = Field(default=None, gt=0)
     """Pictures a minute that one caller may have read, unless its key says otherwise; none: no limit."""
     concurrency: int | None = Field(default=None, ge=1)
@@ -79,6 +93,11 @@ class GatewaySettings(BaseSettings):
     """The least severe lines of the log."""
     otel_endpoint: str | None = None
     """URL of an OpenTelemetry collector (OTLP over HTTP); needs the opentelemetry packages."""
+
+    @property
+    def origins(self) -> list[str]:
+        """The parts of `cors_origins`."""
+        return [origin.strip().rstrip("/") for origin in self.cors_origins.split(",") if origin.strip()]
 
     @property
     def is_loopback(self) -> bool:

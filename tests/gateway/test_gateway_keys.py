@@ -3,7 +3,10 @@
 import json
 import os
 import stat
+import subprocess
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor, TimeoutError
 
 import pytest
 from click.testing import CliRunner
@@ -12,7 +15,7 @@ from gateway_nim import nim_body
 from ocdrnet_gateway.caller import Caller
 from ocdrnet_gateway.commands.keys import keys
 from ocdrnet_gateway.errors import KeysError, SettingsError
-from ocdrnet_gateway.keys import Keys, load_keys, new_key, save_keys
+from ocdrnet_gateway.keys import Keys, load_keys, locked_keys, new_key, save_keys
 from ocdrnet_gateway.load_settings import load_settings
 from ocdrnet_gateway.problems import UnauthorizedError
 
@@ -182,3 +185,44 @@ def test_an_open_address_needs_keys_or_a_word(host, path):
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "localhost"])
 def test_loopback_needs_no_keys(host):
     assert load_settings({"host": host}).keys_file is None
+
+
+def test_keys_made_at_the_same_time_are_all_kept(path):
+    command = [sys.executable, "-c", _CREATE, str(path)]
+    made = [subprocess.Popen([*command, f"ann{number}"]) for number in range(4)]
+    assert [process.wait(120) for process in made] == [0] * 4
+    assert len(ids(path)) == 20
+
+
+_CREATE = """
+import sys
+from click.testing import CliRunner
+from ocdrnet_gateway.commands.keys import keys
+for number in range(5):
+    result = CliRunner().invoke(keys, ["create", f"{sys.argv[2]}-{number}", "--file", sys.argv[1]])
+    assert result.exit_code == 0, result.output
+"""
+
+
+def test_a_second_change_waits_for_the_first(path):
+    create(path)
+    with ThreadPoolExecutor(1) as pool:
+        with locked_keys(path):
+            second = pool.submit(new_locked, path)
+            with pytest.raises(TimeoutError):
+                second.result(0.3)
+            save_keys(path, [*load_keys(path), new_key("first")[1]])
+        second.result(10)
+    assert [entry.name for entry in load_keys(path)] == ["ann", "first", "second"]
+
+
+def new_locked(path):
+    with locked_keys(path):
+        save_keys(path, [*load_keys(path), new_key("second")[1]])
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_in_words(tmp_path):
+    (tmp_path / "file").write_text("x")
+    answer = run("create", "ann", "--file", tmp_path / "file" / "keys.json")
+    assert answer.exit_code == 2
+    assert answer.output.startswith("Error: cannot write the keys file")

@@ -1,13 +1,18 @@
 """The NIM's interface: bodies, levels, refusals, and what it says of itself."""
 
+import asyncio
 import dataclasses
+import io
 
 import jsonschema
 import pytest
 from gateway_nim import NIM_ANSWER, NIM_INVALID, data_url, nim_body
 from gateway_reader import PAGE
+from hosted_flow import is_problem
+from PIL import Image
 
 from ocdrnet_client import Page
+from ocdrnet_gateway.problems import DeadlineError, ReaderFailedError, UnavailableError, UnprocessableError
 
 
 @pytest.mark.parametrize("path", ["/v1/infer", "/v1/ocr"])
@@ -83,7 +88,7 @@ def one(url, **fields):
         (one("data:image/png;base64,"), ["body", "input", 0, "url"]),
         (one("data:image/png;base64,A"), ["body", "input", 0, "url"]),
         (one("data:image/png;base64,AA!!"), ["body", "input", 0, "url"]),
-        (one("data:image/png;base64,AAAA"), ["body", "input"]),
+        (one("data:image/png;base64,AAAA"), ["body", "input", 0, "url"]),
         (one("data:image/png;base64,AAAA", merge_levels=["line"]), ["body", "merge_levels", 0]),
         (one("data:image/png;base64,AAAA", merge_levels=[]), ["body"]),
         (one("data:image/png;base64,AAAA", merge_levels=["word", "word"]), ["body"]),
@@ -180,3 +185,68 @@ def test_metrics_count_what_happened(gateway, http, picture):
     assert "ocdrnet_gateway_triton_seconds_count 1.0" in lines
     assert "ocdrnet_gateway_in_flight 0.0" in lines
     assert "made" not in answer.text
+
+
+class TestBatches:
+    """Several pictures in one request."""
+
+    def pages(self, reader, picture, outcomes):
+        """A body of pictures that are told apart by their last byte; each outcome is a wait in seconds or an error."""
+
+        async def respond(call):
+            outcome = outcomes[call.image[-1]]
+            if isinstance(outcome, Exception):
+                raise outcome
+            await asyncio.sleep(outcome)
+            return PAGE
+
+        reader.respond = respond
+        return nim_body(*(picture + bytes([index]) for index in range(len(outcomes))))
+
+    def test_each_picture_has_a_deadline_of_its_own(self, start_gateway, http, picture, reader):
+        url = start_gateway(deadline_s=3).url
+        answer = http.post(f"{url}/v1/infer", json=self.pages(reader, picture, [1.5, 1.5, 1.5]))
+        assert answer.status_code == 200
+        assert len(answer.json()["data"]) == 3
+        assert all(2 < call.deadline_s <= 3 for call in reader.calls)
+
+    @pytest.mark.parametrize(
+        "error", [DeadlineError("too slow"), ReaderFailedError("it failed"), UnavailableError("it is away", 7)]
+    )
+    def test_what_was_read_before_a_failure_is_not_lost(self, gateway, http, picture, reader, error):
+        answer = http.post(f"{gateway}/v1/infer", json=self.pages(reader, picture, [0, 0, error, 0]))
+        assert is_problem(answer, error.status_code, "input[2], of 4 pictures", str(error.detail), "the 2 before it")
+        body = answer.json()
+        assert body["failedIndex"] == 2
+        whole = {"data": body["data"], "model": "x", "usage": {"images_size_mb": 0}}
+        jsonschema.validate(whole, NIM_ANSWER)
+        assert [item["index"] for item in body["data"]] == [0, 1]
+        assert body["data"][1]["text_detections"][0]["text_prediction"]["text"] == "Grüße 你好"
+        assert answer.headers.get("retry-after") == ("7" if error.status_code == 503 else None)
+        assert len(reader.calls) == 3
+
+    def test_a_refused_picture_is_named_by_its_index(self, gateway, http, picture, reader):
+        body = self.pages(reader, picture, [0, UnprocessableError("the image is damaged"), 0])
+        answer = http.post(f"{gateway}/v1/infer", json=body)
+        assert answer.status_code == 422
+        jsonschema.validate(answer.json(), NIM_INVALID)
+        (detail,) = answer.json()["detail"]
+        assert (detail["loc"], detail["msg"]) == (["body", "input", 1, "url"], "the image is damaged")
+
+    @pytest.mark.parametrize("index", [0, 2])
+    def test_one_that_is_no_picture_is_named_before_any_is_read(self, gateway, http, picture, reader, index):
+        images = [picture] * 3
+        images[index] = b"%PDF-1.7"
+        answer = http.post(f"{gateway}/v1/infer", json=nim_body(*images))
+        assert answer.json()["detail"][0]["loc"] == ["body", "input", index, "url"]
+        assert "a PDF" in answer.json()["detail"][0]["msg"]
+        assert reader.calls == []
+
+    def test_one_of_too_many_pixels_is_named(self, start_gateway, http, picture, reader):
+        url = start_gateway(max_pixels=64 * 48).url
+        large = io.BytesIO()
+        Image.new("L", (65, 48)).save(large, format="PNG")
+        answer = http.post(f"{url}/v1/infer", json=nim_body(picture, large.getvalue()))
+        assert is_problem(answer, 413, "input[1], of 2 pictures", "65 x 48")
+        assert answer.json()["data"] == []
+        assert reader.calls == []

@@ -6,7 +6,14 @@ import time
 import pytest
 
 from ocdrnet_gateway.caller import Caller
-from ocdrnet_gateway.problems import QuotaError
+from ocdrnet_gateway.problems import (
+    DeadlineError,
+    OverloadedError,
+    QuotaError,
+    ReaderFailedError,
+    UnavailableError,
+    UnprocessableError,
+)
 from ocdrnet_gateway.quotas import Quotas
 
 
@@ -95,3 +102,68 @@ def test_requests_at_once_are_bounded_and_given_back():
             pass
 
     asyncio.run(run())
+
+
+SERVERS = [OverloadedError("full"), ReaderFailedError("failed"), UnavailableError("away"), DeadlineError("late")]
+
+
+@pytest.mark.parametrize("error", [*SERVERS, RuntimeError("a fault")])
+def test_what_the_server_refused_is_given_back(clock, error):
+    quotas, ann = Quotas(), Caller("ann", rate_per_minute=6)
+
+    async def refused():
+        async with quotas.use(ann, 4) as charge:
+            charge.note_read()
+            raise error
+
+    for _ in range(3):
+        with pytest.raises(type(error)):
+            asyncio.run(refused())
+    # Each time one of four was read.
+    use(quotas, ann, 3)
+    with pytest.raises(QuotaError):
+        use(quotas, ann)
+
+
+def test_a_caller_that_leaves_gets_nothing_back(clock):
+    quotas, ann = Quotas(), Caller("ann", rate_per_minute=6)
+
+    async def leaves():
+        async with quotas.use(ann, 6):
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(leaves())
+    with pytest.raises(QuotaError):
+        use(quotas, ann)
+
+
+def test_more_pictures_than_a_minute_has_are_refused_without_a_wait_that_would_not_help(clock):
+    with pytest.raises(QuotaError, match="send at most 6 in one request"):
+        use(Quotas(), Caller("ann", rate_per_minute=6), 7)
+
+
+@pytest.mark.parametrize("error", SERVERS)
+def test_through_the_gateway_a_failure_costs_nothing(start_gateway, http, picture, reader, error):
+    url = start_gateway(rate_per_minute=1).url
+
+    async def fail(call):
+        raise error
+
+    reader.respond = fail
+    for _ in range(3):
+        assert http.post(f"{url}/v1/read", content=picture).status_code == error.status_code
+    del reader.respond
+    statuses = [http.post(f"{url}/v1/read", content=picture).status_code for _ in range(2)]
+    assert statuses == [200, 429]
+
+
+def test_a_picture_that_the_server_found_damaged_was_work(start_gateway, http, picture, reader):
+    url = start_gateway(rate_per_minute=1).url
+
+    async def refuse(call):
+        raise UnprocessableError("damaged")
+
+    reader.respond = refuse
+    statuses = [http.post(f"{url}/v1/read", content=picture).status_code for _ in range(2)]
+    assert statuses == [422, 429]

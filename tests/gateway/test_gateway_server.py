@@ -5,13 +5,19 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import httpx
 import pytest
+from click.testing import CliRunner
+from gateway_reader import StandInReader
 
+from ocdrnet_gateway.commands.gateway import gateway as gateway_command
 from ocdrnet_gateway.errors import ListenError, SettingsError
 from ocdrnet_gateway.load_settings import load_settings
 from ocdrnet_gateway.server import GatewayServer
+from ocdrnet_gateway.store import Store
 
 COMMAND = [os.path.join(os.path.dirname(sys.executable), "ocdrnet"), "gateway"]
 
@@ -108,9 +114,13 @@ def test_an_answers_second_packet_does_not_wait_for_an_acknowledgement(start_gat
     assert start_gateway()._socket.proto == socket.IPPROTO_TCP
 
 
-def test_a_part_that_does_not_start_is_an_error(tmp_path):
-    (tmp_path / "store").write_text("a file where the folder should be")
+def test_a_part_that_does_not_start_is_an_error(tmp_path, monkeypatch):
     server = GatewayServer(load_settings({"port": 0, "store": str(tmp_path / "store")}))
+
+    async def fail(self):
+        raise SettingsError("it vanished meanwhile")
+
+    monkeypatch.setattr(Store, "start", fail)
     with pytest.raises(ListenError, match="did not start"):
         server.start()
     assert not server.is_running
@@ -125,3 +135,41 @@ def test_it_ends_when_told_and_frees_its_port(start_gateway):
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((host, int(port)))
+
+
+class TestWithoutAHome:
+    """As in a container whose user is in no list of users."""
+
+    @pytest.fixture(autouse=True)
+    def homeless(self, monkeypatch, tmp_path):
+        def fail(self):
+            raise RuntimeError("Could not determine home directory.")
+
+        monkeypatch.setattr(Path, "home", lambda: fail(None))
+        monkeypatch.setattr(Path, "expanduser", lambda path: fail(path) if str(path).startswith("~") else path)
+        for name in ("OCDRNET_CACHE", "XDG_CACHE_HOME", "OCDRNET_GATEWAY_STORE"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def test_the_store_is_among_the_temporary_files(self, http, picture, tmp_path):
+        with GatewayServer(load_settings({"port": 0}), StandInReader()) as server:
+            assert http.post(f"{server.url}/v2/nvcf/assets", json={"contentType": "image/png"}).status_code == 200
+        assert list(tmp_path.glob("ocdrnet-*/gateway/asset/*/*.json"))
+
+    def test_a_store_that_needs_one_is_refused_in_a_sentence(self):
+        answer = CliRunner().invoke(gateway_command, ["--port", "0", "--store", "~/store"])
+        assert answer.exit_code == 2
+        assert answer.output == "Error: store '~/store' needs a home, and this user has none; name a folder\n"
+
+
+def test_the_default_store_is_in_the_cache_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("OCDRNET_CACHE", str(tmp_path / "cache"))
+    with GatewayServer(load_settings({"port": 0}), StandInReader()):
+        assert (tmp_path / "cache" / "gateway").is_dir()
+
+
+def test_a_store_that_cannot_be_written_is_refused_in_a_sentence(tmp_path):
+    (tmp_path / "store").write_text("a file where the folder should be")
+    answer = run("--port", "0", "--store", str(tmp_path / "store"))
+    assert answer.returncode == 2
+    assert answer.stderr == f"Error: store {tmp_path / 'store'} cannot be written: File exists; choose another folder\n"

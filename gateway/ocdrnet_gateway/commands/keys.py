@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from ocdrnet_gateway.errors import KeysError
-from ocdrnet_gateway.keys import KeyEntry, as_row, load_keys, new_key, save_keys
+from ocdrnet_gateway.keys import KeyEntry, as_row, load_keys, locked_keys, new_key, save_keys
 from ocdrnet_gateway.settings import PREFIX
 
 _DAY_S = 86_400
@@ -56,10 +56,10 @@ def create(name: str, path: Path, days: int | None, rate: float | None, concurre
 
     A second key of the same NAME is the same caller: make the new one, hand it out, revoke the old one.
     """
-    entries = load_keys(path) if path.exists() else []
     expires = int(time.time()) + days * _DAY_S if days else None
     key, entry = new_key(name, expires=expires, rate_per_minute=rate, concurrency=concurrency)
-    save_keys(path, [*entries, entry])
+    with locked_keys(path):
+        save_keys(path, [*(load_keys(path) if path.exists() else []), entry])
     click.echo(f"The key {entry.id} of {name}; it is not shown again:", err=True)
     click.echo(key)
 
@@ -78,11 +78,12 @@ def list_keys(path: Path, as_json: bool) -> None:
 @_FILE
 def revoke(key_id: str, path: Path) -> None:
     """Make the key ID invalid, at once."""
-    entries = load_keys(path)
-    left = [entry for entry in entries if entry.id != key_id]
-    if len(left) == len(entries):
-        raise KeysError(f"there is no key {key_id!r} in {path}; `ocdrnet keys list` shows their ids")
-    save_keys(path, left)
+    with locked_keys(path):
+        entries = load_keys(path)
+        left = [entry for entry in entries if entry.id != key_id]
+        if len(left) == len(entries):
+            raise KeysError(f"there is no key {key_id!r} in {path}; `ocdrnet keys list` shows their ids")
+        save_keys(path, left)
     click.echo(f"Revoked {key_id}", err=True)
 
 

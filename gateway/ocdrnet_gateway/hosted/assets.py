@@ -7,10 +7,12 @@ import uuid
 
 from fastapi import APIRouter, Request, Response
 
+from ocdrnet_gateway.body_limit import read_body
 from ocdrnet_gateway.caller import Caller
 from ocdrnet_gateway.hosted.addresses import UPLOADS, upload_address
 from ocdrnet_gateway.hosted.bodies import Asset, AssetList, CreateAsset, CreatedAsset, OneAsset
 from ocdrnet_gateway.hosted.parts import HostedDep
+from ocdrnet_gateway.json_body import read_json
 from ocdrnet_gateway.problems import ForbiddenError, NotFoundError, documented
 from ocdrnet_gateway.services import CallerDep, ServicesDep
 from ocdrnet_gateway.store import Label, Place, parse_id, space_of
@@ -18,19 +20,25 @@ from ocdrnet_gateway.store.places import parse_space
 
 router = APIRouter()
 _DESCRIPTION = "x-amz-meta-nvcf-asset-description"
+# A media type and a description of 256 characters.
+_MAX_CREATE_BYTES = 65_536
+_CREATE_BODY = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": CreateAsset.model_json_schema()}}}
+}
 _UPLOAD_BODY = {
     "requestBody": {"required": True, "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}
 }
 
 
-@router.post("/v2/nvcf/assets", responses=documented(401, 429, 503, 507))
-async def create_asset(
-    wanted: CreateAsset, request: Request, services: ServicesDep, hosted: HostedDep, caller: CallerDep
-) -> CreatedAsset:
+@router.post("/v2/nvcf/assets", responses=documented(401, 429, 503, 507), openapi_extra=_CREATE_BODY)
+async def create_asset(request: Request, services: ServicesDep, hosted: HostedDep, caller: CallerDep) -> CreatedAsset:
     """Make an asset, and an address where its picture is to be put."""
+    # Not by the framework, which would parse a stranger's body before it asks who calls.
+    wanted = await read_json(request, CreateAsset, _MAX_CREATE_BYTES)
     settings, now = services.settings, time.time()
     place = Place("asset", space_of(caller.name), str(uuid.uuid4()))
-    label = Label(wanted.contentType, now + settings.asset_lifetime_s, wanted.description)
+    expires = now + settings.asset_lifetime_s
+    label = Label(wanted.contentType, expires, wanted.description, caller.owner, caller.payer)
     lifetime_s = min(settings.upload_url_lifetime_s, settings.asset_lifetime_s)
     query = hosted.signer.query("upload", place, now + lifetime_s, [wanted.contentType, wanted.description])
     own_url = upload_address(request, settings, place, query)
@@ -62,9 +70,10 @@ async def upload(
     signed = [request.headers.get("content-type", ""), request.headers.get(_DESCRIPTION, "")]
     # Before the body is read.
     hosted.signer.check("upload", place, expires, signature, signed)
-    if await services.store.label(place) is None:
+    label = await services.store.label(place)
+    if label is None:
         raise NotFoundError("the asset was deleted or has expired; make a new one")
-    await services.store.fill(place, await request.body())
+    await services.store.fill(place, await read_body(request), label.payer)
     return Response(status_code=200)
 
 
@@ -72,7 +81,7 @@ async def upload(
 async def list_assets(services: ServicesDep, caller: CallerDep) -> AssetList:
     """All of the caller's assets, those not uploaded yet included."""
     found = await services.store.list_labels("asset", space_of(caller.name))
-    return AssetList(assets=[_asset(asset_id, label) for asset_id, label in found])
+    return AssetList(assets=[_asset(asset_id, label) for asset_id, label in found if _is_own(label, caller)])
 
 
 @router.get("/v2/nvcf/assets/{asset_id}", responses=documented(401, 404, 503))
@@ -80,7 +89,7 @@ async def get_asset(asset_id: str, services: ServicesDep, caller: CallerDep) -> 
     """One asset's description."""
     place = place_of(asset_id, caller)
     label = await services.store.label(place)
-    if label is None:
+    if label is None or not _is_own(label, caller):
         raise _unknown()
     return OneAsset(asset=_asset(place.id, label))
 
@@ -88,7 +97,9 @@ async def get_asset(asset_id: str, services: ServicesDep, caller: CallerDep) -> 
 @router.delete("/v2/nvcf/assets/{asset_id}", status_code=204, responses=documented(401, 404, 503))
 async def delete_asset(asset_id: str, services: ServicesDep, caller: CallerDep) -> None:
     """Delete an asset and its picture, now."""
-    if not await services.store.delete(place_of(asset_id, caller)):
+    place = place_of(asset_id, caller)
+    label = await services.store.label(place)
+    if label is None or not _is_own(label, caller) or not await services.store.delete(place):
         raise _unknown()
 
 
@@ -102,6 +113,14 @@ def place_of(asset_id: str, caller: Caller) -> Place:
     if known is None:
         raise _unknown()
     return Place("asset", space_of(caller.name), known)
+
+
+def _is_own(label: Label, caller: Caller) -> bool:
+    """Whether the caller made it. Where no keys are needed all callers share a space, and tell each other's by this.
+
+    Reading needs the asset's id alone, which nobody guesses: who uploads and who reads may be two machines.
+    """
+    return label.owner == caller.owner
 
 
 def _unknown() -> NotFoundError:

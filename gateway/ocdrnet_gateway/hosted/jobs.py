@@ -40,6 +40,7 @@ class _Job:
 
     ends: float
     expires: float
+    payer: str = ""
     is_announced: bool = False
     # Keeps "running" from being written over "failed".
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -72,7 +73,7 @@ class Jobs:
         if len(self._running) >= self._limit:
             raise OverloadedError(f"{self._limit} requests are under way, which is the limit; try again later")
 
-    async def run(self, place: Place, work: Work, hold_s: float) -> bool:
+    async def run(self, place: Place, work: Work, hold_s: float, payer: str = "") -> bool:
         """Start the work and wait for it.
 
         A caller that leaves during this wait was not told the request's id, so nobody could ask for the result, and
@@ -82,6 +83,7 @@ class Jobs:
             place: of the result.
             work: gives the zip.
             hold_s: seconds to wait.
+            payer: whose share of the store the result uses; see `Caller.payer`.
 
         Returns:
             Whether the result is in the store; False: the caller has to poll.
@@ -91,7 +93,7 @@ class Jobs:
         """
         self.check()
         now = time.time()
-        job = _Job(now + self._deadline_s, now + self._deadline_s + self._lifetime_s)
+        job = _Job(now + self._deadline_s, now + self._deadline_s + self._lifetime_s, payer)
         task = asyncio.create_task(self._do(place, job, work))
         self._running[place] = (job, task)
         task.add_done_callback(lambda _: self._forget(place))
@@ -146,7 +148,8 @@ class Jobs:
         try:
             # Not asyncio.timeout: Python 3.10 has none.
             content = await asyncio.wait_for(work(), self._deadline_s)
-            await self._store.put(place, Label(RESULT_TYPE, time.time() + self._lifetime_s), content)
+            label = Label(RESULT_TYPE, time.time() + self._lifetime_s, payer=job.payer)
+            await self._store.put(place, label, content)
         except GatewayError as error:
             await self._fail(place, job, error)
             raise
@@ -177,7 +180,8 @@ class Jobs:
                 await self._write(place, job, JobState("running", job.ends))
 
     async def _write(self, place: Place, job: _Job, state: JobState) -> None:
-        await self._store.put(_state_place(place), Label(JOB_TYPE, job.expires), state.to_json())
+        label = Label(JOB_TYPE, job.expires, payer=job.payer)
+        await self._store.put(_state_place(place), label, state.to_json())
 
     async def _is_over(self, place: Place) -> bool:
         """Whether the result is there; raises what became of it otherwise."""

@@ -5,17 +5,25 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
 
+from ocdrnet_client import Page
+from ocdrnet_gateway.body_limit import hold_of, keep_pictures
 from ocdrnet_gateway.caller import Caller
 from ocdrnet_gateway.hosted.addresses import RESULTS, result_address
 from ocdrnet_gateway.hosted.bodies import OcdrnetRequest
+from ocdrnet_gateway.hosted.held_response import HeldResponse
 from ocdrnet_gateway.hosted.jobs import RESULT_TYPE
 from ocdrnet_gateway.hosted.parts import HostedDep, HostedParts
-from ocdrnet_gateway.hosted.pictures import parse_request, requested_picture
+from ocdrnet_gateway.hosted.pictures import requested_picture
+from ocdrnet_gateway.hosted.rendering import drawing_bytes
 from ocdrnet_gateway.hosted.response_zip import response_zip
+from ocdrnet_gateway.json_body import read_json
+from ocdrnet_gateway.memory import MemoryBudget
+from ocdrnet_gateway.picture_check import PictureSize, check_picture
 from ocdrnet_gateway.problems import ForbiddenError, NotFoundError, documented
 from ocdrnet_gateway.reading import read_picture
 from ocdrnet_gateway.request_id import HEADER, current_request_id
@@ -68,14 +76,26 @@ async def ocdrnet(
     services.admission.check()
     hosted.jobs.check()
     arrived = time.monotonic()
-    wanted = await asyncio.to_thread(parse_request, await request.body())
+    wanted = await read_json(request, OcdrnetRequest)
     picture = await requested_picture(services, caller, wanted.image)
+    keep_pictures(request, len(picture))
+    size = await asyncio.to_thread(check_picture, picture, services.settings.max_pixels)
+    # Before it is read: what could not be drawn on is refused at no cost.
+    services.memory.check_drawing(drawing_bytes(size, Page(size.width, size.height), wanted.render_label))
     place = Place("result", space_of(caller.name), _new_id(request))
+    hold = hold_of(request)
 
     async def work() -> bytes:
-        return await _read(services, hosted, caller, place.id, picture, wanted.render_label, arrived)
+        # The job may outlive its request, and the picture with it.
+        held = hold.retain() if hold is not None else None
+        try:
+            job = _Job(services, hosted, caller, place.id, picture, size, wanted.render_label)
+            return await _done(job, arrived + services.settings.deadline_s)
+        finally:
+            if held is not None:
+                held.release()
 
-    is_done = await hosted.jobs.run(place, work, poll_seconds or services.settings.poll_s)
+    is_done = await hosted.jobs.run(place, work, poll_seconds or services.settings.poll_s, caller.payer)
     return _answer(request, services, hosted, place, is_done)
 
 
@@ -119,28 +139,59 @@ async def result(
     hosted.signer.check("result", place, expires, signature)
     content = await services.store.get(place)
     if content is None:
-        raise NotFoundError("the result has expired; send the picture again")
+        raise NotFoundError("the result has expired, or gave way to newer ones; send the picture again")
+    services.store.note_fetched(place)
     headers = {
         "content-disposition": f'attachment; filename="{place.id}.zip"',
         "cache-control": "private, no-store",
     }
-    return Response(content, media_type=RESULT_TYPE, headers=headers)
+    return HeldResponse(content, RESULT_TYPE, headers, services.memory)
 
 
-async def _read(
-    services: Services,
-    hosted: HostedParts,
-    caller: Caller,
-    request_id: str,
-    picture: bytes,
-    with_labels: bool,
-    arrived: float,
-) -> bytes:
-    left_s = services.settings.deadline_s - (time.monotonic() - arrived)
-    reading = await read_picture(services, caller, picture, {}, deadline_s=left_s)
-    loop = asyncio.get_running_loop()
-    drawn = await loop.run_in_executor(hosted.threads, hosted.renderer.render, picture, reading.page, with_labels)
-    return await asyncio.to_thread(response_zip, request_id, reading.page, drawn)
+@dataclass(frozen=True)
+class _Job:
+    """One picture to be read and drawn on.
+
+    Attributes:
+        services: of the application.
+        hosted: likewise.
+        caller: whose limits count.
+        request_id: names the files in the zip.
+        picture: encoded.
+        size: of it.
+        with_labels: see `Renderer.render`.
+    """
+
+    services: Services
+    hosted: HostedParts
+    caller: Caller
+    request_id: str
+    picture: bytes
+    size: PictureSize
+    with_labels: bool
+
+    def draw(self, page: Page) -> bytes:
+        """The zip; takes `drawing_bytes` while it is made."""
+        drawn = self.hosted.renderer.render(self.picture, page, self.with_labels)
+        return response_zip(self.request_id, page, drawn)
+
+
+async def _done(job: _Job, end: float) -> bytes:
+    """Read, wait for memory to draw in, draw."""
+    services = job.services
+    reading = await read_picture(services, job.caller, job.picture, {}, deadline_s=end - time.monotonic())
+    size = drawing_bytes(job.size, reading.page, job.with_labels)
+    await services.memory.wait_for_drawing(size, max(0.0, end - time.monotonic()))
+    drawing = asyncio.get_running_loop().run_in_executor(job.hosted.threads, job.draw, reading.page)
+    # The memory is in use until the thread has ended, though nobody may wait for it any more.
+    drawing.add_done_callback(lambda future: _drawn(future, services.memory, size))
+    return await asyncio.shield(drawing)
+
+
+def _drawn(drawing: asyncio.Future[bytes], memory: MemoryBudget, size: int) -> None:
+    memory.end_drawing(size)
+    if not drawing.cancelled():
+        drawing.exception()  # asked for here, asyncio does not complain where nobody waits
 
 
 def _new_id(request: Request) -> str:

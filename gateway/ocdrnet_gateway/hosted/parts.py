@@ -15,8 +15,8 @@ from ocdrnet_gateway.hosted.rendering import Renderer
 from ocdrnet_gateway.hosted.signing import Signer
 from ocdrnet_gateway.services import Services
 
-# Drawing decodes a picture, which takes up to 4 bytes a pixel; two at once keep that bounded.
-_RENDER_THREADS = 2
+# Drawings at once, as many as there is memory for; see `MemoryBudget`.
+_RENDER_THREADS = 4
 
 
 @dataclass(frozen=True)

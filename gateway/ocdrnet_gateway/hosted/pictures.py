@@ -1,34 +1,18 @@
-"""From a request's body to the picture it means."""
+"""From a request's `image` to the picture it means."""
 
 from __future__ import annotations
 
 import asyncio
 
-from pydantic import ValidationError
-
 from ocdrnet_gateway.caller import Caller
 from ocdrnet_gateway.data_url import picture_of
-from ocdrnet_gateway.error_answers import described
 from ocdrnet_gateway.hosted.assets import place_of
-from ocdrnet_gateway.hosted.bodies import OcdrnetRequest
 from ocdrnet_gateway.problems import NotFoundError, UnprocessableError
 from ocdrnet_gateway.services import Services
 from ocdrnet_gateway.store import parse_id
 
 _INLINE = "data:"
 _SHOWN = 40
-
-
-def parse_request(body: bytes) -> OcdrnetRequest:
-    """The body's fields.
-
-    Raises:
-        UnprocessableError: it is no JSON, or a field is wrong.
-    """
-    try:
-        return OcdrnetRequest.model_validate_json(body)
-    except ValidationError as error:
-        raise UnprocessableError(described(error.errors(include_input=False))) from None
 
 
 async def requested_picture(services: Services, caller: Caller, image: str) -> bytes:
@@ -39,7 +23,7 @@ async def requested_picture(services: Services, caller: Caller, image: str) -> b
         NotFoundError: the caller has no such asset, or nothing was uploaded to it.
         TooLargeError: the asset has too many bytes; what is put straight into a bucket is measured only here.
     """
-    if image[: len(_INLINE)].lower() == _INLINE:
+    if image[:_SHOWN].lstrip()[: len(_INLINE)].lower() == _INLINE:
         return await asyncio.to_thread(picture_of, image)
     if parse_id(image) is None:
         raise UnprocessableError(

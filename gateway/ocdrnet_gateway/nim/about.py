@@ -89,13 +89,15 @@ async def live() -> Health:
     "/v1/health/ready",
     response_model=Health,
     response_model_exclude_none=True,
-    responses={503: {"model": Health, "description": "Triton is away or still loading"}},
+    responses={503: {"model": Health, "description": "Triton is away, still loading, or reads nothing"}},
 )
 async def ready(services: ServicesDep) -> Response:
-    """Triton would read a picture now."""
-    if await services.reader.is_ready():
+    """A picture was read just now, or would be: a small one is, where there was none lately."""
+    if await services.readiness.is_ready():
         return _health(Health(message="Service is ready.", status="ready", ready=True), 200)
-    return _health(Health(message="Triton is away or still loading.", status="unavailable", ready=False), 503)
+    return _health(
+        Health(message="Triton is away, still loading, or reads nothing.", status="unavailable", ready=False), 503
+    )
 
 
 @router.get("/v1/models")

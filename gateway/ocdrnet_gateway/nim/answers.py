@@ -24,11 +24,15 @@ _MEBIBYTE = 1024 * 1024
 
 def infer_answer(pages: Sequence[Page], sizes: Sequence[int]) -> InferAnswer:
     """The answer for pages, read from pictures of so many bytes."""
-    data = [
+    return InferAnswer(data=detections(pages), model=MODEL, usage=Usage(images_size_mb=sum(sizes) / _MEBIBYTE))
+
+
+def detections(pages: Sequence[Page]) -> list[ImageDetections]:
+    """What was read in a request's first pictures."""
+    return [
         ImageDetections(index=index, text_detections=[_detection(line, page) for line in page.lines])
         for index, page in enumerate(pages)
     ]
-    return InferAnswer(data=data, model=MODEL, usage=Usage(images_size_mb=sum(sizes) / _MEBIBYTE))
 
 
 def _detection(line: Line, page: Page) -> TextDetection:

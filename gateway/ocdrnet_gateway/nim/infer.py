@@ -1,12 +1,10 @@
-"""A NIM request's body, from bytes to what is to be read."""
+"""A NIM request's body, from its fields to what is to be read."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
-
-from pydantic import ValidationError
+from typing import Any
 
 from ocdrnet_gateway.data_url import picture_of
 from ocdrnet_gateway.nim.answers import MERGE
@@ -35,34 +33,37 @@ class Pictures:
     options: list[dict[str, Any]]
 
 
-def parse_pictures(body: bytes, max_images: int) -> Pictures:
-    """Check a body and take its pictures out.
+def requested_pictures(request: InferRequest, max_images: int) -> Pictures:
+    """Take the pictures out of a body.
 
     Raises:
-        InvalidBodyError: it is no JSON, a field is wrong, there are too many pictures, or one is no data URL.
+        InvalidBodyError: there are too many pictures, or one is no data URL.
     """
-    try:
-        request = InferRequest.model_validate_json(body)
-    except ValidationError as error:
-        raise InvalidBodyError(
-            [_field_error(cast("Mapping[str, Any]", item)) for item in error.errors(include_input=False)]
-        ) from None
     if len(request.input) > max_images:
-        raise _at("too_many_images", [], f"there are {len(request.input)} pictures; the limit is {max_images}")
+        detail = FieldError(
+            type="too_many_images",
+            loc=["body", "input"],
+            msg=f"there are {len(request.input)} pictures; the limit is {max_images}",
+        )
+        raise InvalidBodyError([detail])
     images = [_picture(index, item.url) for index, item in enumerate(request.input)]
     return Pictures(images, [{"merge": MERGE[level]} for level in request.levels])
+
+
+def invalid_picture(index: int, message: str) -> InvalidBodyError:
+    """What is answered for a picture that cannot be read; the index tells which of the request's it is."""
+    return InvalidBodyError([FieldError(type="image", loc=["body", "input", index, "url"], msg=message)])
+
+
+def invalid_fields(errors: Sequence[Mapping[str, Any]]) -> InvalidBodyError:
+    """What is answered for a body that is no JSON, or has wrong fields."""
+    return InvalidBodyError(
+        [FieldError(type=item["type"], loc=["body", *item["loc"]], msg=item["msg"]) for item in errors]
+    )
 
 
 def _picture(index: int, url: str) -> bytes:
     try:
         return picture_of(url)
     except UnprocessableError as error:
-        raise _at("image_url", [index, "url"], str(error.detail)) from None
-
-
-def _at(kind: str, place: list[str | int], message: str) -> InvalidBodyError:
-    return InvalidBodyError([FieldError(type=kind, loc=["body", "input", *place], msg=message)])
-
-
-def _field_error(item: Mapping[str, Any]) -> FieldError:
-    return FieldError(type=item["type"], loc=["body", *item["loc"]], msg=item["msg"])
+        raise invalid_picture(index, str(error.detail)) from None

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from ocdrnet_gateway.body_limit import keep_pictures, read_body
 from ocdrnet_gateway.page.option_parameters import described_options, options_of
 from ocdrnet_gateway.page.read_answer import PageAnswer, Timing
 from ocdrnet_gateway.page.step_times import StepTimes, StepWatch
 from ocdrnet_gateway.page.triton_statistics import Statistics
+from ocdrnet_gateway.picture_check import check_picture
 from ocdrnet_gateway.problems import documented
 from ocdrnet_gateway.reading import Reading, read_picture
 from ocdrnet_gateway.services import CallerDep, ServicesDep
@@ -36,7 +39,9 @@ async def read(request: Request, services: ServicesDep, caller: CallerDep) -> JS
     options, wants_steps = options_of(request.query_params)
     # Whoever would be refused afterwards need not send the picture first.
     services.admission.check()
-    image = await request.body()
+    image = await read_body(request)
+    keep_pictures(request, len(image))
+    await asyncio.to_thread(_check, request, image, services.settings.max_pixels)
     receive_s = time.monotonic() - begin
     watch = StepWatch(statistics_of(request)) if wants_steps else None
     if watch:
@@ -45,6 +50,12 @@ async def read(request: Request, services: ServicesDep, caller: CallerDep) -> JS
     steps = await watch.stop() if watch else None
     timing = _timing(receive_s, reading, time.monotonic() - begin, steps)
     return JSONResponse({**reading.page.to_dict(), "timing": timing})
+
+
+def _check(request: Request, image: bytes, max_pixels: int) -> None:
+    """Before the queue, and with what the headers tell: whoever sends a form hears so."""
+    headers = request.headers
+    check_picture(image, max_pixels, headers.get("content-type", ""), headers.get("content-encoding", ""))
 
 
 def statistics_of(request: Request) -> Statistics:

@@ -58,7 +58,7 @@ class FolderBackend:
         except OSError as error:
             self._count(-growth)
             if error.errno in _NO_ROOM:
-                raise StoreFullError("the store's disk is full; try again later", 60) from None
+                raise StoreFullError("the store's disk is full; try again later", 60, len(data)) from None
             raise _failure("written", error) from error
 
     def read(self, name: str, max_bytes: int | None = None) -> bytes | None:
@@ -119,6 +119,7 @@ class FolderBackend:
                     f"the store has no room for {size:,} bytes more: {self._max_bytes:,} bytes are its limit;"
                     " try again when older assets have expired",
                     60,
+                    self._used + growth - self._max_bytes,
                 )
             self._used += growth
         return growth

@@ -14,11 +14,15 @@ class Label:
         content_type: of its bytes.
         expires: seconds since 1970 from which on it is gone.
         description: the owner's own words.
+        owner: who may see and delete it, where its space does not tell; see `Caller.owner`.
+        payer: whose share of the store it uses, likewise.
     """
 
     content_type: str
     expires: float
     description: str = ""
+    owner: str = ""
+    payer: str = ""
 
     def to_json(self) -> bytes:
         """As it is kept."""
@@ -29,6 +33,7 @@ class Label:
         """The inverse of `to_json`; None: the bytes are no label."""
         try:
             fields = json.loads(data)
-            return cls(str(fields["content_type"]), float(fields["expires"]), str(fields["description"]))
-        except (ValueError, TypeError, LookupError):
+            words = (str(fields.get(name, "")) for name in ("description", "owner", "payer"))
+            return cls(str(fields["content_type"]), float(fields["expires"]), *words)
+        except (ValueError, TypeError, LookupError, AttributeError):
             return None

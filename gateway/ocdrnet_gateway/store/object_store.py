@@ -10,6 +10,7 @@ from contextlib import suppress
 from ocdrnet_gateway.problems import GatewayError, StoreFullError
 from ocdrnet_gateway.store.backend import Backend, Stored
 from ocdrnet_gateway.store.labels import Label
+from ocdrnet_gateway.store.ledger import Ledger
 from ocdrnet_gateway.store.places import Kind, Place
 
 _LOG = logging.getLogger(__name__)
@@ -21,20 +22,26 @@ class Store:
     """Assets, results and jobs. What has expired is not found any more, and a sweep deletes it.
 
     Every method that talks to the backend runs it in a thread and may raise UnavailableError.
+
+    No caller fills it for the others: beyond its own share it makes room among its own results, and where the store is
+    full, results give way, those that were fetched first. Assets never do, for they are promised until they expire.
     """
 
-    def __init__(self, backend: Backend, sweep_interval_s: float) -> None:
+    def __init__(self, backend: Backend, sweep_interval_s: float, caller_bytes: int | None = None) -> None:
         """Nothing is touched before `start`.
 
         Args:
             backend: keeps the bytes.
             sweep_interval_s: seconds between two sweeps.
+            caller_bytes: that one payer's objects may have together; None: no limit.
         """
         self._backend = backend
         self._interval_s = sweep_interval_s
+        self._caller_bytes = caller_bytes
+        self._ledger = Ledger()
         self._sweeping: asyncio.Task[None] | None = None
-        # When each record seen by the last sweep expires: a record is read once, not once a sweep.
-        self._expiry: dict[tuple[str, float], float] = {}
+        # The labels seen by the last sweep: one is read once, not once a sweep.
+        self._labels: dict[tuple[str, float], Label | None] = {}
 
     async def start(self) -> None:
         """Check the backend and begin to sweep.
@@ -58,15 +65,19 @@ class Store:
         Raises:
             StoreFullError: there is no room.
         """
-        await self._write(place.record, label.to_json())
+        data = label.to_json()
+        await self._write(place, place.record, data, label.payer or place.space)
+        self._ledger.note(place, label.payer or place.space, place.record, len(data))
 
-    async def fill(self, place: Place, content: bytes) -> None:
-        """Write the bytes of an announced object.
+    async def fill(self, place: Place, content: bytes, payer: str = "") -> None:
+        """Write the bytes of an announced object; `payer` is that of its label.
 
         Raises:
             StoreFullError: there is no room.
         """
-        await self._write(place.content, content)
+        payer = payer or self._ledger.payer(place) or place.space
+        await self._write(place, place.content, content, payer)
+        self._ledger.note(place, payer, place.content, len(content))
 
     async def put(self, place: Place, label: Label, content: bytes) -> None:
         """Write bytes and label.
@@ -74,8 +85,12 @@ class Store:
         Raises:
             StoreFullError: there is no room.
         """
-        await self.fill(place, content)
+        await self.fill(place, content, label.payer)
         await self.announce(place, label)
+
+    def note_fetched(self, place: Place) -> None:
+        """The owner has the bytes: they give way before others."""
+        self._ledger.note_fetched(place)
 
     async def label(self, place: Place) -> Label | None:
         """The label; None: there is no such object, or it has expired."""
@@ -95,7 +110,9 @@ class Store:
 
     async def delete(self, place: Place) -> bool:
         """Delete; False: there was no such object."""
-        return await asyncio.to_thread(self._delete, place)
+        existed = await asyncio.to_thread(self._delete, place)
+        self._ledger.forget(place)
+        return existed
 
     async def list_labels(self, kind: Kind, space: str) -> list[tuple[str, Label]]:
         """Ids and labels of all objects of a kind in a space, those without bytes included."""
@@ -107,16 +124,58 @@ class Store:
 
     async def sweep(self) -> int:
         """Delete what has expired and what belongs to nothing; how many objects."""
-        return await asyncio.to_thread(self._sweep)
+        begun = time.time()
+        count, listed, labels = await asyncio.to_thread(self._sweep)
+        self._ledger.rebuild(listed, labels, begun)
+        return count
 
-    async def _write(self, name: str, data: bytes) -> None:
+    async def _write(self, place: Place, name: str, data: bytes, payer: str) -> None:
+        growth = len(data) - self._ledger.size(place, name)
+        await self._make_own_room(place, payer, growth)
         try:
             await asyncio.to_thread(self._backend.write, name, data)
-        except StoreFullError:
+        except StoreFullError as full:
             # What expired since the last sweep may be all the room that is needed.
-            if not await self.sweep():
+            if await self.sweep():
+                with suppress(StoreFullError):
+                    await asyncio.to_thread(self._backend.write, name, data)
+                    return
+            if not await self._give_way(None, full.shortage, place):
                 raise
             await asyncio.to_thread(self._backend.write, name, data)
+
+    async def _make_own_room(self, place: Place, payer: str, growth: int) -> None:
+        """Keep a caller within its share.
+
+        Raises:
+            StoreFullError: its assets fill it.
+        """
+        limit = self._caller_bytes
+        if limit is None or growth <= 0 or self._ledger.used(payer) + growth <= limit:
+            return
+        shortage = self._ledger.used(payer) + growth - limit
+        if growth > limit or not await self._give_way(payer, shortage, place):
+            raise StoreFullError(
+                f"there is no room for {growth:,} bytes more: one caller may fill {limit:,} bytes of the store; delete"
+                " assets that are not needed, or wait until some expire",
+                60,
+            )
+
+    async def _give_way(self, payer: str | None, size: int, keep: Place) -> bool:
+        """Delete results until so many bytes are free; whether they are. Nothing is deleted where that cannot help."""
+        freed, chosen = 0, []
+        for entry in self._ledger.giving_way(payer):
+            if freed >= size:
+                break
+            if entry.place != keep:
+                chosen.append(entry.place)
+                freed += entry.size
+        if freed < size:
+            return False
+        for place in chosen:
+            for kind in ("job", "result"):
+                await self.delete(Place(kind, place.space, place.id))
+        return True
 
     async def _sweep_for_ever(self) -> None:
         while True:
@@ -132,7 +191,7 @@ class Store:
     def _label(self, record: str) -> Label | None:
         data = self._backend.read(record)
         label = Label.from_json(data) if data is not None else None
-        return label if label is not None and label.expires > time.time() else None
+        return _in_time(label)
 
     def _get(self, place: Place, max_bytes: int | None) -> bytes | None:
         return self._backend.read(place.content, max_bytes) if self._label(place.record) else None
@@ -150,32 +209,40 @@ class Store:
     def _list(self, kind: Kind, space: str) -> list[tuple[str, Label]]:
         found = []
         for stored in self._backend.listing(f"{kind}/{space}/"):
-            label = self._label(stored.name) if _is_record(stored.name) else None
+            label = _in_time(self._known_label(stored)) if _is_record(stored.name) else None
             if label is not None:
                 found.append((stored.name.rpartition("/")[2].removesuffix(".json"), label))
         return found
 
-    def _sweep(self) -> int:
+    def _sweep(self) -> tuple[int, list[Stored], dict[str, Label]]:
+        """How many objects were deleted, and what is left."""
         now = time.time()
         listed = list(self._backend.listing(""))
         names = {stored.name for stored in listed}
         records = [stored for stored in listed if _is_record(stored.name)]
-        self._expiry = {(stored.name, stored.modified): self._expiry_of(stored) for stored in records}
-        over = {name for (name, _), expires in self._expiry.items() if expires <= now}
+        self._labels = {(stored.name, stored.modified): self._known_label(stored) for stored in records}
+        # A label that cannot be read is of no use to anyone.
+        over = {name for (name, _), label in self._labels.items() if label is None or label.expires <= now}
+        left = []
         for stored in listed:
             record = _record_of(stored.name)
             if record in over or (record not in names and stored.modified < now - _ORPHAN_S):
                 self._backend.remove(stored.name)
-        return len(over)
+            else:
+                left.append(stored)
+        return len(over), left, {name: label for (name, _), label in self._labels.items() if label is not None}
 
-    def _expiry_of(self, stored: Stored) -> float:
-        known = self._expiry.get((stored.name, stored.modified))
-        if known is not None:
-            return known
+    def _known_label(self, stored: Stored) -> Label | None:
+        """The label of a listed record, expired or not."""
+        key = (stored.name, stored.modified)
+        if key in self._labels:
+            return self._labels[key]
         data = self._backend.read(stored.name)
-        label = Label.from_json(data) if data is not None else None
-        # A label that cannot be read is of no use to anyone.
-        return label.expires if label else 0.0
+        return Label.from_json(data) if data is not None else None
+
+
+def _in_time(label: Label | None) -> Label | None:
+    return label if label is not None and label.expires > time.time() else None
 
 
 def _is_record(name: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast, get_args
 
 Kind = Literal["asset", "result", "job"]
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -44,6 +44,19 @@ class Place:
     def content(self) -> str:
         """Name of the object's bytes."""
         return f"{self.kind}/{self.space}/{self.id}.bin"
+
+
+def place_of_name(name: str) -> Place | None:
+    """The place that a label or its bytes belong to; None: it is the name of neither."""
+    kind, _, rest = name.partition("/")
+    space, _, file = rest.partition("/")
+    object_id, _, suffix = file.rpartition(".")
+    if kind not in get_args(Kind) or suffix not in ("json", "bin"):
+        return None
+    try:
+        return Place(cast("Kind", kind), space, object_id)
+    except ValueError:
+        return None
 
 
 def parse_id(text: str) -> str | None:

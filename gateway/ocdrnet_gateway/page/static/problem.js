@@ -31,7 +31,7 @@ export class Problem extends Error {
     return new Problem(title, advice, {
       status: request.status,
       said: body.detail || body.title || "",
-      requestId: request.getResponseHeader("x-request-id") || body.request_id || "",
+      requestId: request.getResponseHeader("x-request-id") || body.requestId || "",
       retryAfter: Number(request.getResponseHeader("retry-after")) || 0,
     });
   }

@@ -12,12 +12,20 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile as PillowFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
 from ocdrnet_ops.errors import ImageError
 from ocdrnet_ops.image_files.heif import open_heif
@@ -34,8 +42,17 @@ Pixels = npt.NDArray[np.uint8]
 # Behind a JPEG without an end, to see whether its data are all there: bits in no order, and no FF.
 _FILLER = bytes((89 + 151 * place) % 255 for place in range(64))
 
-# Pillow's own bomb check names no limit that a caller could act on, and warns below ours; `ImageLimits` replaces it.
-Image.MAX_IMAGE_PIXELS = None
+# Not by `Image.open`: its bomb check names no limit that a caller could act on, and the setting that turns it off holds
+# for the whole process, which may be a caller's own.
+_READERS: Mapping[str, Callable[[io.BytesIO, str], PillowFile]] = {
+    "AVIF": AvifImageFile,
+    "BMP": BmpImageFile,
+    "GIF": GifImageFile,
+    "JPEG": JpegImageFile,
+    "PNG": PngImageFile,
+    "TIFF": TiffImageFile,
+    "WEBP": WebPImageFile,
+}
 
 
 @dataclass(frozen=True)
@@ -146,7 +163,7 @@ def _opened(file: ImageFile) -> Image.Image:
     """The picture, not yet loaded; its size is that of the header that was checked."""
     if file.format == "HEIF":
         return open_heif(file.needed)
-    image = Image.open(io.BytesIO(file.needed), formats=(file.format,))
+    image = _READERS[file.format](io.BytesIO(file.needed), "")
     if image.size != (file.width, file.height):
         raise ImageError(f"the {file.format} image is damaged: its headers differ in size")
     if isinstance(file, TiffFile) and file.has_separate_planes and isinstance(image, TiffImageFile):

@@ -9,6 +9,7 @@ import io
 import struct
 
 from PIL import Image, features
+from PIL.AvifImagePlugin import AvifImageFile
 
 from ocdrnet_ops.errors import ImageError
 from ocdrnet_ops.image_files.exif import orientation
@@ -77,9 +78,9 @@ def _heif(data: bytes) -> tuple[int, int, int, int]:
 def _avif(data: bytes) -> tuple[int, int, int, int]:
     if not features.check("avif"):
         raise ImageError("this is an AVIF picture, and Pillow reads these from 11.3 on; send it as JPEG")
-    with Image.open(io.BytesIO(data), formats=("AVIF",)) as image:
+    with AvifImageFile(io.BytesIO(data), "") as image:
         # Pillow hands the turn on as EXIF of its own.
-        return (*image.size, getattr(image, "n_frames", 1), orientation(image.info.get("exif", b"")))
+        return (*image.size, image.n_frames, orientation(image.info.get("exif", b"")))
 
 
 def _without_metadata(data: bytes) -> bytes:

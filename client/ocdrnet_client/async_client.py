@@ -12,6 +12,7 @@ from ocdrnet_client.attempts import Attempts
 from ocdrnet_client.config import DEFAULT_RETRY, DEFAULT_TIMEOUT, Retry, Timeout, as_timeout, request_timeout
 from ocdrnet_client.errors import (
     ClientClosedError,
+    ConfigurationError,
     ModelNotFoundError,
     OcdrnetError,
     RequestTimeoutError,
@@ -27,7 +28,7 @@ from ocdrnet_client.transports.opening import open_async_transport
 
 
 class AsyncClient:
-    """`Client` with `await`: same arguments, same errors. It belongs to the loop of its first request.
+    """`Client` with `await`: same arguments, same errors. It belongs to the loop of its first request, and says so.
 
     Example:
         >>> async with AsyncClient("http://127.0.0.1:8000") as client:
@@ -56,6 +57,7 @@ class AsyncClient:
         self._headers = headers or {}
         self._closed = asyncio.Event()
         self._transport = transport
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -66,7 +68,15 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """Break off requests under way and release the connection; closing twice does nothing."""
+        """Break off requests under way and release the connection; closing twice does nothing.
+
+        Raises:
+            ConfigurationError: the client belongs to another event loop, which still runs.
+        """
+        if self._loop is not None and self._loop is not asyncio.get_running_loop():
+            if not self._loop.is_closed():
+                raise _of_another_loop()
+            self._transport = None  # its connection went with its loop
         self._closed.set()
         transport, self._transport = self._transport, None
         if transport is not None:
@@ -143,7 +153,18 @@ class AsyncClient:
     def _open(self) -> AsyncTransport:
         if self._closed.is_set():
             raise ClientClosedError("the client is closed; make a new one")
+        loop = asyncio.get_running_loop()
+        self._loop = self._loop or loop
+        if self._loop is not loop:
+            raise _of_another_loop()
         if self._transport is None:
             # Not in __init__: gRPC and aiohttp tie a connection to the loop that runs when it is made.
             self._transport = open_async_transport(self._address, self._headers, self._model)
         return self._transport
+
+
+def _of_another_loop() -> ConfigurationError:
+    return ConfigurationError(
+        "this AsyncClient belongs to the event loop of its first request, and this is another one; make a client in "
+        "each, such as by `async with AsyncClient(url) as client`, or use the blocking Client, which needs no loop"
+    )

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
+import sys
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
@@ -9,8 +13,9 @@ from typing import cast
 
 import click
 
-# What shells report for a program that SIGINT ended.
-_INTERRUPTED = 130
+# What shells report for a program that SIGINT or SIGPIPE ended.
+_INTERRUPTED, _NOBODY_READS = 130, 141
+_OF_AN_OUTPUT = frozenset({errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EFBIG})
 
 
 @dataclass(frozen=True)
@@ -91,12 +96,26 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, COMMANDS[name].help) for name in self.list_commands(ctx)])
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run a command; Ctrl-C ends it without a traceback."""
+        """Run a command; Ctrl-C, and an output that takes no more, end it without a traceback."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
             click.echo("Interrupted", err=True)
             ctx.exit(_INTERRUPTED)
+        except OSError as error:
+            if error.filename is not None or error.errno not in _OF_AN_OUTPUT:
+                raise
+            _drop_output()
+            nobody_reads = error.errno == errno.EPIPE
+            reason = "it was closed" if nobody_reads else error.strerror
+            click.echo(f"Error: cannot write the standard output: {reason}; what followed is not printed", err=True)
+            ctx.exit(_NOBODY_READS if nobody_reads else 2)
+
+
+def _drop_output() -> None:
+    """What is still in the buffer would fail once more when Python ends."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(cls=LazyGroup)

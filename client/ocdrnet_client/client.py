@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
@@ -26,7 +28,7 @@ from ocdrnet_client.transports.opening import open_transport
 
 
 class Client:
-    """Reads text by an `ocdrnet` server; one client may be used from many threads.
+    """Reads text by an `ocdrnet` server; one client may be used from many threads, and in forked children.
 
     Example:
         >>> with Client("grpc://127.0.0.1:8001") as client:
@@ -62,7 +64,11 @@ class Client:
         self._timeout = as_timeout(timeout)
         self._retry = retry
         self._closed = threading.Event()
-        self._transport = transport or open_transport(self._address, headers or {}, model)
+        self._headers = headers or {}
+        self._is_given = transport is not None
+        self._transport = transport or open_transport(self._address, self._headers, model)
+        self._process = os.getpid()
+        self._reopening = threading.Lock()
 
     def __enter__(self) -> Client:
         return self
@@ -75,8 +81,9 @@ class Client:
     def close(self) -> None:
         """Break off requests under way and release the connection; closing twice does nothing."""
         if not self._closed.is_set():
+            transport = self._open()
             self._closed.set()
-            self._transport.close()
+            transport.close()
 
     def is_ready(self) -> bool:
         """Whether a server answers at the url and would take a picture now; asked once, without retries.
@@ -84,9 +91,9 @@ class Client:
         Raises:
             OcdrnetError: the server answers, but refuses to say, for instance for lack of rights.
         """
-        self._check_open()
+        transport = self._open()
         try:
-            return self._transport.is_model_ready(self._model, self._timeout.ready)
+            return transport.is_model_ready(self._model, self._timeout.ready)
         except (ServerUnavailableError, RequestTimeoutError, ModelNotFoundError):
             return False
 
@@ -102,8 +109,8 @@ class Client:
         """All text in one picture.
 
         Args:
-            image: a path; the bytes of a JPEG, PNG, WebP, TIFF, BMP or GIF file; or a uint8 array, [height,
-                width] gray or [height, width, 3] colour.
+            image: a path; the bytes of a JPEG, PNG, WebP, TIFF, BMP, GIF, HEIC or AVIF file, or a file opened
+                with "rb"; a uint8 array, [height, width] gray or [height, width, 3] colour; or a Pillow picture.
             channel_order: of an array: `RGB` as Pillow has it, `BGR` as OpenCV has it.
             request_id: that the server names in its log and its messages.
             timeout: seconds for this call, retries included, instead of the client's own.
@@ -165,13 +172,24 @@ class Client:
     def _infer(self, request: InferRequest, timeout: float | None) -> Tensors:
         attempts = Attempts(self._retry, request_timeout(timeout, self._timeout))
         while True:
-            self._check_open()
+            transport = self._open()
             try:
-                return self._transport.infer(request, attempts.remaining())
+                return transport.infer(request, attempts.remaining())
             except ServerUnavailableError as error:
                 # An event rather than a sleep: closing the client ends the wait.
                 self._closed.wait(attempts.wait_after(error))
 
-    def _check_open(self) -> None:
+    def _open(self) -> Transport:
+        """The connection; in a forked child one of its own, since the parent's has its threads in the parent."""
         if self._closed.is_set():
             raise ClientClosedError("the client is closed; make a new one")
+        if self._process != os.getpid() and not self._is_given:
+            with self._reopening:
+                if self._process != os.getpid():
+                    # Never freed: closing the inherited one would take the parent's sockets out of the epoll that both
+                    # processes share.
+                    ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._transport))
+                    self._closed = threading.Event()
+                    self._transport = open_transport(self._address, self._headers, self._model)
+                    self._process = os.getpid()
+        return self._transport

@@ -1,7 +1,7 @@
 """What can go wrong for a caller, and what to do about it.
 
 OcdrnetError
-├── ConfigurationError        a url, timeout or retry setting that cannot be used (also a ValueError)
+├── ConfigurationError        a url or setting that cannot be used, or another event loop (also a ValueError)
 ├── InvalidRequestError       an unreadable picture or a wrong option; sending it again fails again
 ├── ModelNotFoundError        the server runs, but has no such model
 ├── ServerUnavailableError    no server there, or its queue is full; the only error that is retried
@@ -17,7 +17,7 @@ class OcdrnetError(Exception):
 
 
 class ConfigurationError(OcdrnetError, ValueError):
-    """A url, timeout or retry setting cannot be used; the text names the value and what is allowed."""
+    """A url, timeout or retry setting, or an AsyncClient in this event loop, cannot be used; the text says why."""
 
 
 class InvalidRequestError(OcdrnetError):

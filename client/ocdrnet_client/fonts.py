@@ -6,6 +6,7 @@ is installed, otherwise the well-known folders are searched.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -94,7 +95,8 @@ def _from_fontconfig(text: str) -> list[Path]:
 
 
 def _from_folders() -> list[Path]:
-    folders = (Path(folder).expanduser() for folder in _FOLDERS.get(sys.platform, _UNIX_FOLDERS))
+    # Unlike Path.expanduser, this raises nothing where there is no home.
+    folders = (Path(os.path.expanduser(folder)) for folder in _FOLDERS.get(sys.platform, _UNIX_FOLDERS))
     return [path for folder in folders if folder.is_dir() for path in folder.rglob("*") if _is_font(path)]
 
 

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import math
-import os
 import statistics
-import struct
 import warnings
-from pathlib import Path
-from typing import TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageColor, ImageDraw, ImageOps
+from PIL import Image, ImageColor, ImageDraw
 
 from ocdrnet_client.errors import InvalidRequestError
 from ocdrnet_client.fonts import Font, FontBook
-from ocdrnet_client.images import ChannelOrder, array_to_pil, encoded_image
+from ocdrnet_client.images import ChannelOrder, ImageSource, image_name, upright_picture
 from ocdrnet_client.results import Box, Line, Page
-
-Picture: TypeAlias = str | os.PathLike[str] | bytes | NDArray[np.uint8] | Image.Image
 
 # Neighbouring lines get different colours, dark enough to be read as text on white.
 _COLOURS = ("#c0392b", "#1f618d", "#1e8449", "#7d3c98", "#a04000", "#117864")
@@ -44,13 +35,12 @@ class MissingGlyphsWarning(UserWarning):
 
 
 def draw_overlay(
-    image: Picture, page: Page, *, channel_order: ChannelOrder = "RGB", fonts: FontBook | None = None
+    image: ImageSource, page: Page, *, channel_order: ChannelOrder = "RGB", fonts: FontBook | None = None
 ) -> Image.Image:
     """Draw boxes over the picture, and beside it each recognized text in its box's place, size and slant.
 
     Args:
-        image: what was read: a path, the bytes of a file, an array, or a Pillow picture; turned upright by
-            EXIF.
+        image: what was read, as `Client.read` takes it. The pixels are those that the server read.
         page: what was read in it.
         channel_order: of an array: `RGB` or `BGR`.
         fonts: to share between pictures, since the search for fonts takes time.
@@ -65,7 +55,7 @@ def draw_overlay(
         MissingGlyphsWarning: some characters have no font; they are drawn as code points.
     """
     book = fonts or FontBook()
-    picture = _upright(image, channel_order)
+    picture = _picture(image, channel_order)
     scale = _scale(picture.size, page)
     picture = picture.resize(overlay_size(picture.size, page), Image.Resampling.BICUBIC)
     panel = Image.new("RGB", picture.size, _PAPER)
@@ -144,30 +134,11 @@ def _enlargement(size: tuple[int, int], page: Page) -> float:
     return max(1.0, min(wanted, _LARGEST_SIDE / max(size)))
 
 
-def _upright(image: Picture, channel_order: ChannelOrder) -> Image.Image:
-    if isinstance(image, np.ndarray):
-        return array_to_pil(image, channel_order).convert("RGB")
-    if isinstance(image, Image.Image):
-        return _flattened(image)
-    return _decoded(encoded_image(image), Path(image).name if not isinstance(image, bytes) else "the image")
-
-
-def _decoded(data: bytes, name: str) -> Image.Image:
+def _picture(image: ImageSource, channel_order: ChannelOrder) -> Image.Image:
     try:
-        with Image.open(io.BytesIO(data)) as opened:
-            return _flattened(opened)
-    except (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError) as error:
-        # Pillow's decoders raise all of these for files that are damaged behind their header.
-        raise InvalidRequestError(f"cannot draw over {name}: {error}") from error
-
-
-def _flattened(picture: Image.Image) -> Image.Image:
-    """Upright, RGB, and with what is transparent shown as paper."""
-    upright = ImageOps.exif_transpose(picture)
-    if not upright.has_transparency_data:
-        return upright.convert("RGB")
-    layer = upright.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", layer.size, _PAPER), layer).convert("RGB")
+        return upright_picture(image, channel_order)
+    except InvalidRequestError as error:
+        raise InvalidRequestError(f"cannot draw over {image_name(image) or 'the image'}: {error}") from error
 
 
 def _side_by_side(left: Image.Image, right: Image.Image) -> Image.Image:

@@ -1,6 +1,9 @@
 """`ocdrnet bulk` against a stand-in server: output, going on, refusals, retries, exit codes."""
 
 import json
+import re
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -45,6 +48,42 @@ def failing(server, *names):
         return tensors_of(EMPTY)
 
     return respond
+
+
+def test_what_is_left_out_is_told_by_the_run_that_lists(bulk, folder):
+    (folder / "pics" / "page.pdf").touch()
+    told = "Warning: left out: 1 files of other kinds (.pdf)\n"
+    assert [bulk().stderr, bulk().stderr] == [told, ""]
+
+
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2)
+from ocdrnet_client.cli import main
+main(prog_name='ocdrnet')
+"""
+
+
+@pytest.mark.parametrize("protocol", ["grpc"], indirect=True)
+@pytest.mark.parametrize(("bytes_allowed", "output_format"), [(0, "jsonl"), (700, "jsonl"), (9000, "parquet")])
+def test_a_full_disk_ends_with_a_sentence_and_the_next_run_goes_on(server, folder, bulk, bytes_allowed, output_format):
+    """A limit for each file's size stands in for the full disk: what is written beyond it fails in the same way."""
+    server.model.respond = lambda request: tensors_of(TWO_LINES)
+    options = ["bulk", "pics", "--output", "out", "--url", server.url, "--format", output_format]
+    run = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(bytes_allowed), *options],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert run.returncode == 2, run.stderr
+    (sentence,) = (line for line in run.stderr.splitlines() if line.startswith("Error: "))
+    assert re.search("cannot (write|be used)", sentence)
+    assert not re.search("Traceback|Exception|Error:.*Error", run.stderr)
+    again = bulk("--format", output_format)
+    assert again.exit_code == 0, again.stderr
+    assert again.stdout.startswith("20 pictures read, none failed")
 
 
 def test_each_picture_is_one_line_as_read_prints_it(bulk, model, folder):

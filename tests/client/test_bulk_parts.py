@@ -1,11 +1,13 @@
 """The parts of `ocdrnet bulk` without a server: sources, listing, manifest, journal, locks, completion."""
 
+import codecs
 import json
 import multiprocessing
 import os
 
 import pytest
 from client_answers import EMPTY, TWO_LINES
+from fsspec.implementations.local import LocalFileSystem
 
 from ocdrnet_client.bulk.completion import ShardFiles
 from ocdrnet_client.bulk.errors import BulkError, ManifestError, OutputError, ShardBusyError, SourceError
@@ -15,6 +17,7 @@ from ocdrnet_client.bulk.listing import Listing, read_names, write_names
 from ocdrnet_client.bulk.locks import held_lock
 from ocdrnet_client.bulk.manifest import Manifest, Settings, check_settings, load_manifest
 from ocdrnet_client.bulk.opening import open_source
+from ocdrnet_client.bulk.remote_source import RemoteFolder, RemoteList
 from ocdrnet_client.bulk.store import LocalStore, prepare_work, write_published
 
 SETTINGS = Settings("/pictures", None, "jsonl", 3, {"merge": "word"})
@@ -66,6 +69,61 @@ def test_a_list_gives_its_lines_and_reads_beside_itself(tmp_path):
     before = source.digest
     (tmp_path / "list.txt").write_text("a b.png\n")
     assert open_source(str(tmp_path / "list.txt")).digest not in (before, None)
+
+
+ENTRIES = ["a.png", "Grüße/b.png", "s3://bucket/./c.png"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_list_may_be_in_utf_16_or_have_a_byte_order_mark(tmp_path, encoding, end):
+    (tmp_path / "list.txt").write_bytes(end.join(ENTRIES).encode(encoding))
+    assert list(open_source(str(tmp_path / "list.txt")).entries()) == ENTRIES
+    assert list(remote_list(tmp_path).entries()) == ENTRIES
+
+
+def remote_list(folder):
+    """The same list as an object of a store."""
+    return RemoteList(f"file://{folder}/list.txt", LocalFileSystem(), f"{folder}/list.txt")
+
+
+def test_a_big_endian_utf_16_list_with_a_mark_is_read(tmp_path):
+    (tmp_path / "list.txt").write_bytes(codecs.BOM_UTF16_BE + "a.png\nb.png".encode("utf-16-be"))
+    assert list(open_source(str(tmp_path / "list.txt")).entries()) == ["a.png", "b.png"]
+
+
+def test_a_list_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "list.txt").write_bytes(codecs.BOM_UTF16_LE + b"a\0.\0\xd8")
+    for source in (open_source(str(tmp_path / "list.txt")), remote_list(tmp_path)):
+        with pytest.raises(SourceError, match=r"list\.txt is no text in UTF-8 or UTF-16"):
+            list(source.entries())
+
+
+def test_a_name_that_is_no_utf_8_stays_itself(tmp_path):
+    (tmp_path / "list.txt").write_bytes(b"caf\xe9.png\n")
+    assert [os.fsencode(entry) for entry in open_source(str(tmp_path / "list.txt")).entries()] == [b"caf\xe9.png"]
+
+
+def test_a_path_in_a_list_has_one_spelling(tmp_path):
+    (tmp_path / "list.txt").write_text("./a.png\na.png\nx//b.png\nx/./b.png\n../c.png\nhttp://host//a.png\n")
+    expected = ["a.png", "a.png", "x/b.png", "x/b.png", "../c.png", "http://host//a.png"]
+    for source in (open_source(str(tmp_path / "list.txt")), remote_list(tmp_path)):
+        assert list(source.entries()) == expected
+
+
+def test_a_folder_counts_what_it_leaves_out(tmp_path):
+    filled(tmp_path, "a.png", "deep/b.pdf", ".c.png", ".hidden/d.png", "a.overlay.png")
+    (tmp_path / "linked").symlink_to(tmp_path / "deep")
+    told = "left out: 1 files of other kinds (.pdf), 2 hidden ones, 1 overlays of earlier runs"
+    local = open_source(str(tmp_path))
+    assert list(local.entries()) == ["a.png"]
+    assert (
+        str(local.left_out) == f"{told}, 1 links to folders ({tmp_path / 'linked'}), which are read if they are named"
+    )
+    (tmp_path / "linked").unlink()
+    remote = RemoteFolder(f"file://{tmp_path}", LocalFileSystem(), str(tmp_path))
+    assert list(remote.entries()) == ["a.png"]
+    assert str(remote.left_out) == told
 
 
 @pytest.mark.parametrize(("name", "text"), [("missing", "no folder, no file"), ("a.png", "is one picture")])

@@ -81,7 +81,7 @@ def test_ctrl_c_ends_with_130_at_once(server, pictures):
 
 
 @pytest.mark.parametrize("protocol", ["grpc"], indirect=True)
-def test_a_closed_pipe_ends_quietly(server, pictures):
+def test_a_closed_pipe_ends_with_a_sentence(server, pictures):
     server.model.respond = lambda request: tensors_of(TWO_LINES)
     reader, writer = os.pipe()
     os.close(reader)
@@ -94,9 +94,34 @@ def test_a_closed_pipe_ends_quietly(server, pictures):
         timeout=20,
     )
     os.close(writer)
-    assert run.returncode == 1
-    assert "Traceback" not in run.stderr
-    assert "Exception" not in run.stderr
+    sentence = "Error: cannot write the standard output: it was closed; what followed is not printed\n"
+    assert (run.returncode, run.stderr) == (141, sentence)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux that is always full")
+@pytest.mark.parametrize("protocol", ["grpc"], indirect=True)
+def test_a_full_output_ends_with_a_sentence(server, pictures):
+    server.model.respond = lambda request: tensors_of(TWO_LINES)
+    with open("/dev/full", "w") as full:
+        run = subprocess.run(
+            [*COMMAND, "read", "--url", server.url, *pictures],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=20,
+        )
+    sentence = "Error: cannot write the standard output: No space left on device; what followed is not printed\n"
+    assert (run.returncode, run.stderr) == (2, sentence)
+
+
+@pytest.mark.parametrize("protocol", ["grpc"], indirect=True)
+def test_without_an_output_nothing_is_read(server, pictures):
+    command = f'exec "{sys.executable}" -c "$0" read --url {server.url} {pictures[0]} >&-'
+    run = subprocess.run(["sh", "-c", command, COMMAND[2]], stderr=subprocess.PIPE, text=True, check=False, timeout=20)
+    assert run.returncode == 2
+    assert run.stderr.endswith("Error: the standard output is closed; give one, such as > results.txt\n")
+    assert server.model.requests == []
 
 
 @pytest.mark.parametrize("protocol", ["grpc"], indirect=True)

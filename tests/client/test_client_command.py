@@ -1,6 +1,9 @@
 """`ocdrnet read` against a stand-in server: what it prints, where, and how it ends."""
 
 import json
+import os
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from click.testing import CliRunner
@@ -248,3 +251,61 @@ def test_help_names_every_parameter_and_exit_code(read):
         assert f"{option.name}  {option.allowed}. " in help_text
     for flag in ("--url", "--format", "--overlay", "--param", "--concurrency", "--timeout", "Exit code: 0"):
         assert flag in help_text
+
+
+def test_a_dash_reads_the_standard_input(server, folder, model):
+    data = (folder / "a.jpg").read_bytes()
+    arguments = ["read", "--url", server.url, "-", "b.png", "--format", "json", "--overlay", "out"]
+    run = CliRunner().invoke(main, arguments, input=data)
+    assert (run.exit_code, run.stderr) == (0, "")
+    assert [json.loads(line)["image"] for line in run.stdout.splitlines()] == ["stdin", "b.png"]
+    assert data in [request.image for request in model.requests]
+    assert sorted(path.name for path in (folder / "out").iterdir()) == ["b.overlay.png", "stdin.overlay.jpg"]
+
+
+def test_what_is_left_out_of_a_folder_is_a_warning(read, folder):
+    (folder / "page.pdf").touch()
+    run = read(".")
+    assert (run.exit_code, run.stderr) == (0, "Warning: left out: 1 files of other kinds (.pdf)\n")
+
+
+def test_a_folder_that_cannot_be_listed_is_a_failure(read, folder, monkeypatch):
+    (folder / "closed").mkdir()
+    real = os.scandir
+
+    def scandir(path):
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    run = read(".")
+    assert (run.exit_code, run.stderr) == (1, "./closed: cannot be listed: Permission denied\n")
+    assert "== a.jpg ==" in run.stdout
+
+
+class Gateway(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == "/v1/health/live" else 404)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+def test_the_url_of_a_gateway_is_told_from_no_server(folder, end):
+    gateway = ThreadingHTTPServer(("127.0.0.1", 0), Gateway)
+    threading.Thread(target=gateway.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    url = f"http://127.0.0.1:{gateway.server_port}"
+    try:
+        run = CliRunner().invoke(main, ["read", "--url", url + end, "a.jpg"])
+    finally:
+        gateway.shutdown()
+        gateway.server_close()
+    assert run.exit_code == 2
+    assert "is a gateway, whose paths are others: give this command the OCR server behind it" in " ".join(
+        run.stderr.split()
+    )
+    assert f"{url}/v1/read" in run.stderr

@@ -94,10 +94,67 @@ def test_nothing_is_no_picture(tmp_path):
             encoded_image(image)
 
 
-@pytest.mark.parametrize("image", [None, 7, ["a.jpg"], bytearray(b"abc"), io.BytesIO(b"abc")])
+@pytest.mark.parametrize("image", [None, 7, ["a.jpg"], object()])
 def test_anything_else_is_named(image):
-    with pytest.raises(InvalidRequestError, match=f"a {type(image).__name__} is no image; give a path, bytes or"):
+    with pytest.raises(InvalidRequestError, match=f"a {type(image).__name__} is no image; give a path, bytes, an open"):
         encoded_image(image)
+
+
+def test_bytes_come_in_several_forms(tmp_path):
+    data = b"\x00\xffabcd"
+    for image in (bytearray(data), memoryview(data), memoryview(b"." + data)[1:], memoryview(data[::-1])[::-1]):
+        assert encoded_image(image) == data
+    file = tmp_path / "some.png"
+    file.write_bytes(b"before" + data)
+    with file.open("rb") as opened:
+        opened.seek(6)
+        assert encoded_image(opened) == data
+        assert image_name(opened) == "some.png"
+    assert encoded_image(io.BytesIO(data)) == data
+    assert image_name(io.BytesIO(data)) is None
+
+
+def test_an_open_file_that_cannot_be_read_is_named(tmp_path):
+    file = tmp_path / "some.png"
+    file.write_bytes(b"abc")
+    with file.open("rb") as closed:
+        pass
+    with pytest.raises(InvalidRequestError, match=r"cannot read the open file some\.png: .*closed file"):
+        encoded_image(closed)
+    with file.open() as text, pytest.raises(InvalidRequestError, match="gives str, not bytes; open it with 'rb'"):
+        encoded_image(text)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "YCbCr", "HSV", "I", "F", "I;16", "RGBX"])
+def test_a_pillow_picture_of_every_mode_is_sent_as_it_looks(mode):
+    picture = Image.fromarray(RGB).convert("L").convert("I") if mode == "I;16" else Image.fromarray(RGB)
+    picture = picture.convert(mode)
+    with Image.open(io.BytesIO(encoded_image(picture))) as sent:
+        assert sent.size == (7, 5)
+        same = sent.mode if mode in ("HSV", "RGBX") else mode
+        assert sent.mode == same
+        assert np.array_equal(np.asarray(sent.convert("RGB")), np.asarray(picture.convert("RGB")))
+
+
+def test_a_pillow_picture_is_sent_upright(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = tmp_path / "turned.png"
+    Image.fromarray(RGB).save(file, exif=exif)
+    with Image.open(file) as opened:
+        assert np.array_equal(pixels(encoded_image(opened)), np.rot90(RGB, -1))
+
+
+def test_a_damaged_pillow_picture_is_refused(tmp_path):
+    file = tmp_path / "cut.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 60, 3), np.uint8)).save(file)
+    file.write_bytes(file.read_bytes()[:2000])
+    with Image.open(file) as opened, pytest.raises(InvalidRequestError, match="the Pillow picture cannot be read"):
+        encoded_image(opened)
+
+
+def test_the_client_leaves_pillows_own_limit_alone():
+    assert Image.MAX_IMAGE_PIXELS == 89_478_485
 
 
 def test_only_files_have_a_name(tmp_path):

@@ -1,5 +1,6 @@
 import io
 import os
+import sys
 import warnings
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from PIL import Image, ImageDraw
 
 from ocdrnet_client import FontBook, InvalidRequestError, Line, MissingGlyphsWarning, Page, draw_overlay
 from ocdrnet_client.fonts import system_fonts
+from ocdrnet_ops.decode import ImageLimits, decode_image
 
 GRAY = (200, 200, 200)
 
@@ -153,6 +155,9 @@ def test_every_form_of_a_picture_is_drawn_over(tmp_path):
         (file, {}),
         (str(file), {}),
         (file.read_bytes(), {}),
+        (bytearray(file.read_bytes()), {}),
+        (io.BytesIO(file.read_bytes()), {}),
+        (Image.open(file), {}),
     ]
     for image, options in forms:
         assert np.array_equal(halves(draw_overlay(image, page, **options))[0], rgb)
@@ -177,6 +182,35 @@ def test_what_is_no_picture_is_named(tmp_path):
         draw_overlay(b"no picture", Page(1, 1))
     with pytest.raises(InvalidRequestError, match="cannot read"):
         draw_overlay(tmp_path / "missing.jpg", Page(1, 1))
+
+
+def white_text_on_nothing(size):
+    rgba = np.zeros((*size[::-1], 4), np.uint8)
+    rgba[100:200, 100:200] = 255
+    return rgba
+
+
+def low_16_bits(size):
+    values = np.full(size[::-1], 900, np.uint16)
+    values[100:200, 100:200] = 30
+    return values
+
+
+def floats(size):
+    return low_16_bits(size).astype(np.float32) / 900
+
+
+@pytest.mark.parametrize("opencv", [True, False])
+@pytest.mark.parametrize(("make", "kind"), [(white_text_on_nothing, "PNG"), (low_16_bits, "PNG"), (floats, "TIFF")])
+def test_the_overlay_shows_the_pixels_that_a_server_reads(make, kind, opencv, monkeypatch):
+    if not opencv:
+        monkeypatch.setitem(sys.modules, "cv2", None)
+    buffer = io.BytesIO()
+    Image.fromarray(make((700, 650))).save(buffer, kind)
+    left, _ = halves(draw_overlay(buffer.getvalue(), Page(700, 650)))
+    expected = decode_image(buffer.getvalue(), ImageLimits()).pixels[:, :, ::-1]
+    assert np.array_equal(left, expected)
+    assert {tuple(left[0, 0]), tuple(left[150, 150])} == {(0, 0, 0), (255, 255, 255)}
 
 
 def test_a_file_damaged_behind_its_header_is_named():

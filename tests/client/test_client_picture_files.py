@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -27,9 +28,9 @@ def _tree(tmp_path, monkeypatch):
 
 
 def found(*arguments):
-    pictures, empty = find_pictures(arguments)
-    assert empty == []
-    return [path.as_posix() for path in pictures]
+    pictures = find_pictures(arguments)
+    assert pictures.empty == []
+    return [path.as_posix() for path in pictures.paths]
 
 
 def test_a_folder_is_its_pictures_at_any_depth():
@@ -69,8 +70,8 @@ def test_the_first_spelling_of_a_file_stays():
 
 def test_arguments_that_stand_for_nothing_are_told():
     Path("empty").mkdir()
-    pictures, empty = find_pictures(["*.bmp", "a.jpg", "empty"])
-    assert ([path.name for path in pictures], empty) == (["a.jpg"], ["*.bmp", "empty"])
+    pictures = find_pictures(["*.bmp", "a.jpg", "empty"])
+    assert ([path.name for path in pictures.paths], pictures.empty) == (["a.jpg"], ["*.bmp", "empty"])
 
 
 def test_only_shared_names_get_their_folder():
@@ -84,3 +85,58 @@ def test_overlays_of_an_earlier_run_are_not_read_again():
         Path(name).touch()
     assert found("run") == ["run/a.jpg", "run/a.overlay-notes.png"]
     assert found("run/a.overlay.jpg") == ["run/a.overlay.jpg"]
+
+
+def left_out(*arguments):
+    return str(find_pictures(arguments).left_out)
+
+
+def test_what_is_left_out_of_a_folder_is_counted_and_told_why():
+    for name in ("pdf/one.PDF", "pdf/two.pdf", "pdf/three", "pdf/x.overlay.png", "pdf/y.heic"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).touch()
+    Path("pdf/linked").symlink_to("../sub")
+    assert left_out("pdf") == (
+        "left out: 3 files of other kinds (.pdf, no suffix), 1 overlays of earlier runs, "
+        f"1 links to folders ({Path('pdf/linked')}), which are read if they are named"
+    )
+    assert left_out(".").startswith(
+        "left out: 4 files of other kinds (.pdf, .txt, no suffix), 2 hidden ones, 1 overlays"
+    )
+    assert left_out("sub", "a.jpg", "notes.txt", "*.txt") == ""
+    assert not find_pictures(["sub"]).left_out
+    assert found("pdf/linked") == ["pdf/linked/c.tiff", "pdf/linked/deep/d.webp"]
+
+
+def test_of_many_kinds_the_most_frequent_are_named():
+    for name in ("k/1.a", "k/2.a", "k/3.b", "k/4.b", "k/5.c", "k/6.c", "k/7.d"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).touch()
+    assert left_out("k") == "left out: 7 files of other kinds (.a, .b, .c, ...)"
+
+
+def test_pictures_of_phones_are_pictures():
+    for name in ("p/a.heic", "p/b.HEIF", "p/c.avif", "p/d.hif"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).touch()
+    assert len(found("p")) == 4
+
+
+def test_a_folder_that_cannot_be_listed_is_told(monkeypatch):
+    real = os.scandir
+
+    def scandir(path):
+        if str(path).endswith("deep"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    pictures = find_pictures(["sub"])
+    assert [path.as_posix() for path in pictures.paths] == ["sub/c.tiff"]
+    assert pictures.unlisted == [(str(Path("sub/deep")), "Permission denied")]
+
+
+def test_the_standard_input_is_a_dash():
+    pictures = find_pictures(["-", "a.jpg", "-"])
+    assert pictures.paths == [Path("-"), Path("a.jpg")]
+    assert picture_names(pictures.paths) == ["stdin", "a.jpg"]

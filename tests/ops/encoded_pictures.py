@@ -5,7 +5,7 @@ import struct
 import zlib
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 # Four quadrants of different gray: every mirror image and turn of it looks different. Gray survives JPEG's chroma.
 QUADRANTS = np.kron(np.array([[10, 90], [170, 250]], np.uint8), np.ones((16, 24), np.uint8))
@@ -63,3 +63,40 @@ def long_tiff(pages):
         link = len(file) + len(directory)
         file += directory + bytes(4)
     return bytes(file)
+
+
+def jpeg_segment(code, body=b""):
+    return bytes([0xFF, code]) + struct.pack(">H", len(body) + 2) + body
+
+
+def jpeg_of_scans(width, height, scans, *, progressive=True, channels=1, first=b""):
+    """A JPEG whose scans hold no data at all: (first, last, high bit, low bit) of each."""
+    frame = struct.pack(">BHHB", 8, height, width, channels)
+    frame += b"".join(bytes([name + 1, 0x11, 0]) for name in range(channels))
+    file = b"\xff\xd8" + first + jpeg_segment(0xDB, bytes([0] + [1] * 64))
+    file += jpeg_segment(0xC2 if progressive else 0xC0, frame)
+    for start, end, high, low in scans:
+        file += jpeg_segment(0xDA, bytes([1, 1, 0, start, end, high << 4 | low]))
+    return file + b"\xff\xd9"
+
+
+def tiff(entries, data=b"", order="<"):
+    """A TIFF of one directory behind `data`, which starts at byte 8; entries are (tag, type, values)."""
+    mark = b"II*\0" if order == "<" else b"MM\0*"
+    start = 8 + len(data)
+    formats, later, behind = {1: "B", 3: "H", 4: "I"}, [], start + 2 + 12 * len(entries) + 4
+    directory = struct.pack(f"{order}H", len(entries))
+    for tag, kind, values in entries:
+        packed = struct.pack(f"{order}{len(values)}{formats[kind]}", *values)
+        if len(packed) > 4:
+            later.append(packed)
+            packed, behind = struct.pack(f"{order}I", behind), behind + len(packed)
+        directory += struct.pack(f"{order}HHI", tag, kind, len(values)) + packed.ljust(4, b"\0")
+    return mark + struct.pack(f"{order}I", start) + data + directory + bytes(4) + b"".join(later)
+
+
+def with_text(low, high, size=(160, 60), dtype=np.uint8):
+    """A picture of a word: `low` on `high`, with all values between them at the edges of its letters."""
+    canvas = Image.new("L", size, 255)
+    ImageDraw.Draw(canvas).text((size[0] / 2, size[1] / 2), "Room 47", 0, ImageFont.load_default(36), anchor="mm")
+    return np.rint(np.asarray(canvas, np.float64) / 255 * (high - low) + low).astype(dtype)

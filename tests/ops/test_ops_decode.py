@@ -1,5 +1,5 @@
-import io
 import struct
+import sys
 import tracemalloc
 
 import cv2
@@ -246,9 +246,9 @@ def test_empty_file_is_refused():
         pixels(b"")
 
 
-@pytest.mark.parametrize("data", [b"just some text, no picture", b"\0" * 100, b"%PDF-1.7", b"\xff\xd8\xff", b"G"])
+@pytest.mark.parametrize("data", [b"just some text, no picture", b"\0" * 100, b"%PDF-1.7", b"G"])
 def test_what_is_no_picture_is_refused_with_its_first_bytes_and_the_formats(data):
-    with pytest.raises(ImageError, match="JPEG, PNG, WebP, TIFF, BMP or GIF") as caught:
+    with pytest.raises(ImageError, match="JPEG, PNG, WebP, TIFF, BMP, GIF, HEIC or AVIF") as caught:
         pixels(data)
     assert f"{len(data):,} bytes that start with {data[:12].hex(' ')};" in str(caught.value)
 
@@ -265,13 +265,22 @@ def test_byte_limit_is_inclusive_and_named():
         decode_image(data, ImageLimits(max_bytes=len(data) - 1))
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "BMP", "GIF"])
 def test_pixel_limit_is_inclusive_and_named(kind):
     data, count = encode(RGB, kind), QUADRANTS.size
     assert decode_image(data, ImageLimits(max_pixels=count)).frames == 1
     message = rf"claims 48 x 32 = {count:,} pixels; the limit is {count - 1:,}"
     with pytest.raises(ImageError, match=message):
         decode_image(data, ImageLimits(max_pixels=count - 1))
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "AVIF"])
+def test_pixel_limit_of_a_costly_format_is_half(kind):
+    data, count = encode(RGB, kind), QUADRANTS.size
+    assert decode_image(data, ImageLimits(max_pixels=2 * count)).frames == 1
+    message = rf"{kind} image has 48 x 32 = {count:,} pixels; the limit for this format.* is {count - 1:,}"
+    with pytest.raises(ImageError, match=message):
+        decode_image(data, ImageLimits(max_pixels=2 * count - 1))
 
 
 def test_default_limits():
@@ -306,6 +315,15 @@ def noisy_jpeg():
     return encode(noise, "JPEG", quality=80)
 
 
+NOISE = np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8)  # whole units of 16 x 16
+PICTURES = {
+    "noisy": NOISE,
+    "plain": RGB,
+    "gray": NOISE[:, :, 0],
+    "cmyk": Image.fromarray(NOISE).convert("CMYK"),
+}
+
+
 @pytest.mark.parametrize("tenth", range(1, 10))
 def test_cut_jpeg_is_refused(noisy_jpeg, tenth):
     with pytest.raises(ImageError, match=r"damaged|not a readable image"):
@@ -325,10 +343,31 @@ def test_cut_jpeg_is_refused_though_its_thumbnail_is_whole(noisy_jpeg, tenth, mo
         pixels(data[: len(data) * tenth // 10])
 
 
-def test_jpeg_without_its_end_marker_is_refused_as_cut(noisy_jpeg):
-    assert noisy_jpeg.endswith(b"\xff\xd9")
+@pytest.mark.parametrize("progressive", [False, True], ids=["baseline", "progressive"])
+@pytest.mark.parametrize("kind", ["noisy", "plain", "gray", "cmyk"])
+@pytest.mark.parametrize(
+    "tail", [b"", b"\0", b"\0" * 500, b"\xff"], ids=["nothing", "a zero", "zeros", "half a marker"]
+)
+def test_whole_jpeg_without_its_end_marker_is_read(kind, progressive, tail):
+    data = encode(PICTURES[kind], "JPEG", quality=85, progressive=progressive)
+    assert data.endswith(b"\xff\xd9")
+    assert_close(pixels(data[:-2] + tail), pixels(data), 0)
+
+
+@pytest.mark.parametrize("progressive", [False, True], ids=["baseline", "progressive"])
+@pytest.mark.parametrize("zeros", [0, 5000])
+@pytest.mark.parametrize("missing", [3, 4, 5, 8, 20, 100, 1000])
+def test_jpeg_that_lacks_more_than_its_end_marker_is_refused(progressive, missing, zeros):
+    data = encode(PICTURES["noisy"], "JPEG", quality=85, progressive=progressive)
     with pytest.raises(ImageError, match="JPEG image is damaged: image file is truncated"):
-        pixels(noisy_jpeg[:-2])
+        pixels(data[:-missing] + bytes(zeros))
+
+
+def test_progressive_jpeg_cut_between_two_scans_is_refused():
+    data = encode(PICTURES["noisy"], "JPEG", quality=85, progressive=True)
+    last_scan = data.rindex(b"\xff\xc4")  # its Huffman table stands before it
+    with pytest.raises(ImageError, match="truncated"):
+        pixels(data[:last_scan])
 
 
 def test_jpeg_with_bytes_behind_its_end_is_read(noisy_jpeg):
@@ -422,9 +461,11 @@ def test_mutated_files_give_an_image_or_an_image_error(name, changes):
     survives(bytes(data))
 
 
-def test_stream_position_after_opening_is_the_end_of_the_header():
-    """What `_has_end_marker` stands on: Pillow reads a JPEG up to its first scan, no further."""
-    data = encode(RGB, "JPEG")
-    stream = io.BytesIO(data)
-    Image.open(stream)
-    assert data.index(b"\xff\xda") < stream.tell() <= data.index(b"\xff\xda") + 14
+@pytest.mark.parametrize("kind", ["noisy", "gray"])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"optimize": True}], ids=str)
+def test_without_opencv_a_jpeg_has_the_same_pixels(kind, options, monkeypatch):
+    """The client has no OpenCV."""
+    data = encode(PICTURES[kind], "JPEG", exif=exif(6), **options)
+    expected = pixels(data)
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    assert np.array_equal(pixels(data), expected)

@@ -8,7 +8,7 @@ import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ocdrnet_client.bulk.errors import ManifestError, OutputError
+from ocdrnet_client.bulk.errors import ManifestError, OutputError, writing
 from ocdrnet_client.bulk.formats import ResultFormat, write_lines
 from ocdrnet_client.bulk.journal import Journal
 from ocdrnet_client.bulk.manifest import Manifest, load_manifest
@@ -96,8 +96,10 @@ class ShardFiles:
         """
         results, failures = self._temporary("results"), self._temporary("failures")
         pages = (record.page for record in journal.records() if record.page is not None)
-        self.results_format.write(pages, results)
-        write_lines((record.to_failure() for record in journal.records() if record.page is None), failures)
+        with writing(results):
+            self.results_format.write(pages, results)
+        with writing(failures):
+            write_lines((record.to_failure() for record in journal.records() if record.page is None), failures)
         sizes = results.stat().st_size, failures.stat().st_size
         mark = Completion(journal.done - journal.failed, journal.failed, *sizes)
         self._check_current()

@@ -9,6 +9,11 @@ OcdrnetError
     └── ServerGoneError  the server stayed away for longer than allowed; the run can go on later
 """
 
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
 from ocdrnet_client.errors import OcdrnetError
 
 
@@ -34,3 +39,12 @@ class ShardBusyError(BulkError):
 
 class ServerGoneError(BulkError):
     """The server stayed away for longer than allowed."""
+
+
+@contextlib.contextmanager
+def writing(place: object) -> Iterator[None]:
+    """A full disk, or another fault of the system while a file is written, as `OutputError`."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"cannot write {place}: {error.strerror or error}") from error

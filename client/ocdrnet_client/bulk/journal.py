@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ocdrnet_client.bulk.errors import OutputError
+from ocdrnet_client.bulk.errors import writing
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,10 @@ class Journal:
         """
         self._path = path
         self._header = json.dumps(begun).encode() + b"\n"
-        try:
+        with writing(path):
             self._file = path.open("a+b")
-            self.done, self.failed = self._kept()
-        except OSError as error:
-            raise self._unwritable(error) from error
+            with self._closed_on_error():
+                self.done, self.failed = self._kept()
 
     def __enter__(self) -> Journal:
         return self
@@ -69,11 +69,9 @@ class Journal:
             OutputError: the disk is full.
         """
         line = json.dumps(vars(record)).encode("ascii") + b"\n"
-        try:
+        with writing(self._path), self._closed_on_error():
             self._file.write(line)
             self._file.flush()
-        except OSError as error:
-            raise self._unwritable(error) from error
         self.done += 1
         self.failed += record.page is None
 
@@ -105,8 +103,15 @@ class Journal:
         self._file.truncate(end)
         return done, failed
 
-    def _unwritable(self, error: OSError) -> OutputError:
-        return OutputError(f"cannot write {self._path}: {error.strerror or error}")
+    @contextlib.contextmanager
+    def _closed_on_error(self) -> Iterator[None]:
+        """What could not be written is still in the file's buffer, and would fail once more when that is closed."""
+        try:
+            yield
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._file.close()
+            raise
 
 
 def _is_whole(line: bytes) -> bool:

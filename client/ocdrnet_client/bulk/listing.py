@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -10,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from types import TracebackType
 
-from ocdrnet_client.bulk.errors import OutputError
+from ocdrnet_client.bulk.errors import OutputError, writing
 
 _BATCH = 10_000
 # KiB, negative as SQLite wants it; enough that inserts in no order stay quick.
@@ -21,14 +22,20 @@ class Listing:
     """Names of pictures; memory stays the same whether there are a hundred or a hundred million."""
 
     def __init__(self, path: Path) -> None:
+        """Make the table.
+
+        Raises:
+            OutputError: the disk is full.
+        """
         self._path = path
-        path.unlink(missing_ok=True)
-        self._table = sqlite3.connect(path, isolation_level=None)
-        # A table that a crash spoils is made anew.
-        self._table.execute("PRAGMA journal_mode = OFF")
-        self._table.execute("PRAGMA synchronous = OFF")
-        self._table.execute(f"PRAGMA cache_size = {_CACHE}")
-        self._table.execute("CREATE TABLE pictures (name BLOB PRIMARY KEY) WITHOUT ROWID")
+        with writing(path), self._own_errors():
+            path.unlink(missing_ok=True)
+            self._table = sqlite3.connect(path, isolation_level=None)
+            # A table that a crash spoils is made anew.
+            self._table.execute("PRAGMA journal_mode = OFF")
+            self._table.execute("PRAGMA synchronous = OFF")
+            self._table.execute(f"PRAGMA cache_size = {_CACHE}")
+            self._table.execute("CREATE TABLE pictures (name BLOB PRIMARY KEY) WITHOUT ROWID")
 
     def __enter__(self) -> Listing:
         return self
@@ -46,22 +53,32 @@ class Listing:
             OutputError: the disk is full.
         """
         rows = ((os.fsencode(name),) for name in names)
-        try:
+        with self._own_errors():
             while batch := list(islice(rows, _BATCH)):
                 self._table.executemany("INSERT OR IGNORE INTO pictures VALUES (?)", batch)
             return int(self._table.execute("SELECT COUNT(*) FROM pictures").fetchone()[0])
-        except sqlite3.Error as error:
-            raise OutputError(f"cannot write {self._path}: {error}") from error
 
     def names(self) -> Iterator[str]:
         """All names, sorted by their bytes."""
-        for (name,) in self._table.execute("SELECT name FROM pictures ORDER BY name"):
-            yield os.fsdecode(name)
+        with self._own_errors():
+            for (name,) in self._table.execute("SELECT name FROM pictures ORDER BY name"):
+                yield os.fsdecode(name)
+
+    @contextlib.contextmanager
+    def _own_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise OutputError(f"cannot write {self._path}: {error}") from error
 
 
 def write_names(names: Iterable[str], path: Path) -> None:
-    """One JSON string a line: a name may hold a line break or bytes that are no UTF-8."""
-    with path.open("w", encoding="ascii") as file:
+    """One JSON string a line: a name may hold a line break or bytes that are no UTF-8.
+
+    Raises:
+        OutputError: the disk is full.
+    """
+    with writing(path), path.open("w", encoding="ascii") as file:
         file.writelines(f"{json.dumps(name)}\n" for name in names)
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ocdrnet_client.bulk.errors import SourceError
 from ocdrnet_client.bulk.remote_files import read_url
-from ocdrnet_client.bulk.sources import PictureSource, is_picture, is_url
-from ocdrnet_client.commands.picture_files import SUFFIXES
+from ocdrnet_client.bulk.sources import PictureSource, is_url, list_entries
+from ocdrnet_client.commands.picture_files import SUFFIXES, LeftOut
 from ocdrnet_client.images import encoded_image
 
 
@@ -38,6 +38,7 @@ class _LocalFiles:
 
     def __init__(self, name: str, root: Path) -> None:
         self.name = name
+        self.left_out = LeftOut()
         self._root = root
 
     def read(self, entry: str) -> bytes:
@@ -61,15 +62,16 @@ class FolderSource(_LocalFiles):
                     for item in found:
                         if not item.name.startswith(".") and item.is_dir():
                             self._descend(Path(item.path), item.is_symlink(), waiting)
-                        elif is_picture(item.name):
+                        elif self.left_out.takes(item.name):
                             yield os.path.relpath(item.path, self._root)
             except OSError as error:
                 raise SourceError(f"cannot list {folder}: {error.strerror or error}") from error
 
-    @staticmethod
-    def _descend(folder: Path, is_link: bool, waiting: list[Path]) -> None:
+    def _descend(self, folder: Path, is_link: bool, waiting: list[Path]) -> None:
         # A link to a folder may lead in a circle.
-        if not is_link:
+        if is_link:
+            self.left_out.links.append(str(folder))
+        else:
             waiting.append(folder)
 
 
@@ -90,7 +92,7 @@ class GlobSource(_LocalFiles):
 
 
 class ListSource(_LocalFiles):
-    """The paths and URLs in a text file, one a line, UTF-8; relative ones start at the file's folder."""
+    """The paths and URLs in a text file, one a line, UTF-8 or UTF-16; relative ones start at its folder."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path), path.parent)
@@ -100,10 +102,8 @@ class ListSource(_LocalFiles):
     def entries(self) -> Iterator[str]:
         """The lines that are not blank, streamed."""
         try:
-            with self._path.open(encoding="utf-8", errors="surrogateescape", newline=None) as lines:
-                for line in lines:
-                    if line.strip():
-                        yield line.rstrip("\n")
+            with self._path.open("rb") as file:
+                yield from list_entries(file, self.name)
         except OSError as error:
             raise SourceError(f"cannot read {self._path}: {error.strerror or error}") from error
 

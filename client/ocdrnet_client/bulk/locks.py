@@ -49,9 +49,10 @@ def held_lock(path: Path, what: str, patience: float = 0.0) -> Iterator[None]:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
     with file:
         _locked(file, what, time.monotonic() + patience)
-        file.truncate(0)
-        file.write(f"process {os.getpid()}")
-        file.flush()
+        # Only for the other's message, so a full disk does not matter; not through the buffer, which would fail later.
+        with contextlib.suppress(OSError):
+            file.truncate(0)
+            os.write(file.fileno(), f"process {os.getpid()}".encode())
         yield
 
 

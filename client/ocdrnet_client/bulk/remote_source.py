@@ -9,7 +9,8 @@ from typing import Any
 
 from ocdrnet_client.bulk.errors import SourceError
 from ocdrnet_client.bulk.remote_files import open_filesystem, read_remote, read_url
-from ocdrnet_client.bulk.sources import PictureSource, is_picture, is_url
+from ocdrnet_client.bulk.sources import PictureSource, is_picture, is_url, list_entries
+from ocdrnet_client.commands.picture_files import LeftOut
 
 _MAGIC = re.compile(r"[*?\[]")
 
@@ -37,6 +38,7 @@ class RemoteFolder:
 
     def __init__(self, name: str, filesystem: Any, root: str, pattern: str | None = None) -> None:  # noqa: ANN401
         self.name = name
+        self.left_out = LeftOut()
         self._filesystem = filesystem
         self._root = root
         self._pattern = re.compile(_translated(pattern)) if pattern else None
@@ -46,7 +48,7 @@ class RemoteFolder:
         try:
             for path in self._paths():
                 entry = path[len(self._root) :].lstrip("/")
-                if self._pattern.fullmatch(path) if self._pattern else is_picture(entry):
+                if self._pattern.fullmatch(path) if self._pattern else is_picture(entry, self.left_out):
                     yield entry
         except SourceError:
             raise
@@ -78,10 +80,11 @@ class RemoteFolder:
 
 
 class RemoteList:
-    """The paths and URLs in a text object, one a line, UTF-8; relative ones start at its folder."""
+    """The paths and URLs in a text object, one a line, UTF-8 or UTF-16; relative ones start at its folder."""
 
     def __init__(self, name: str, filesystem: Any, path: str) -> None:  # noqa: ANN401
         self.name = name
+        self.left_out = LeftOut()
         self._filesystem = filesystem
         self._path = path
         self._root = path.rpartition("/")[0]
@@ -92,10 +95,13 @@ class RemoteList:
 
     def entries(self) -> Iterator[str]:
         """The lines that are not blank, streamed."""
-        for line in self._lines():
-            text = line.decode("utf-8", errors="surrogateescape")
-            if text.strip():
-                yield text.rstrip("\r\n")
+        try:
+            with self._filesystem.open(self._path, "rb") as file:
+                yield from list_entries(file, self.name)
+        except SourceError:
+            raise
+        except Exception as error:
+            raise SourceError(f"cannot read {self.name}: {error}") from error
 
     def read(self, entry: str) -> bytes:
         """The bytes of an object; an entry may be a URL."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from ocdrnet_client.bulk.errors import BulkError, OutputError
+from ocdrnet_client.bulk.errors import BulkError, OutputError, writing
 
 
 class Store(Protocol):
@@ -167,5 +167,6 @@ def prepare_work(store: Store) -> None:
 def write_published(store: Store, name: str, content: str) -> None:
     """Publish a small text."""
     path = store.work / f"{name.replace('/', '-')}.{os.getpid()}.tmp"
-    path.write_text(content, encoding="utf-8")
+    with writing(path):
+        path.write_text(content, encoding="utf-8")
     store.publish(path, name)

@@ -93,7 +93,7 @@ def bulk(
 
     A run that was ended goes on where it was when started again.
 
-    Exit code: 0 all were read, 1 some failed (listed under DEST/failures), 2 wrong usage or no server.
+    Exit code: 0 all were read, 1 some failed (listed under DEST/failures), 2 wrong usage, no server or a full disk.
     """
     use_utf8_output()
     chosen = Choices(**choices)
@@ -122,6 +122,8 @@ def _run(store: Store, source: PictureSource, settings: Settings, chosen: Choice
             f"--shard is {chosen.shard}; with --shards {settings.shards} it is at most {settings.shards - 1}"
         )
     manifest = agreed_manifest(store, source, settings, may_plan=chosen.shard in (None, 0), patience=chosen.patience)
+    if source.left_out:
+        click.echo(f"Warning: {source.left_out}", err=True)
     numbers = range(settings.shards) if chosen.shard is None else [chosen.shard]
     progress = Progress(sum(manifest.size(number) for number in numbers))
     with open_client(chosen.url, chosen.timeout) as client:

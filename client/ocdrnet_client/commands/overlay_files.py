@@ -23,11 +23,11 @@ class OverlayFolder:
         self._taken: set[str] = set()
         self._fonts = FontBook()
 
-    def write(self, source: Path, name: str, page: Page) -> list[str]:
+    def write(self, source: Path | bytes, name: str, page: Page) -> list[str]:
         """Draw the page over its picture and save it: JPEG for a JPEG, PNG for anything else.
 
         Args:
-            source: the picture's file.
+            source: the picture's file, or its bytes.
             name: the picture's name in this run; its folders become part of the overlay's name.
             page: what was read.
 
@@ -40,7 +40,7 @@ class OverlayFolder:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", MissingGlyphsWarning)
             overlay = draw_overlay(source, page, fonts=self._fonts)
-        is_jpeg = source.suffix.lower() in _JPEG_SUFFIXES and max(overlay.size) <= _LARGEST_JPEG
+        is_jpeg = _is_jpeg(source) and max(overlay.size) <= _LARGEST_JPEG
         path = self._folder / self._free_name(name, ".jpg" if is_jpeg else ".png")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -58,3 +58,9 @@ class OverlayFolder:
             free = f"{stem}-{count}.overlay{suffix}"
         self._taken.add(free.lower())
         return free
+
+
+def _is_jpeg(source: Path | bytes) -> bool:
+    if isinstance(source, bytes):
+        return source.startswith(b"\xff\xd8\xff")
+    return source.suffix.lower() in _JPEG_SUFFIXES

@@ -6,42 +6,113 @@ import glob
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
-SUFFIXES = frozenset({".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+SUFFIXES = frozenset(
+    {".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff"}
+    | {".webp"}
+)
+STANDARD_INPUT = Path("-")
+_SHOWN = 3  # suffixes, and links, that a sentence names
 
 
-def find_pictures(arguments: Iterable[str]) -> tuple[list[Path], list[str]]:
+@dataclass
+class LeftOut:
+    """What a folder holds and is not read, so that nobody takes silence for completeness.
+
+    Attributes:
+        others: files that are no pictures by their suffix, by that suffix.
+        hidden: files and folders whose name begins with a dot.
+        overlays: pictures that an earlier run drew.
+        links: links to folders, which may lead in a circle.
+    """
+
+    others: Counter[str] = field(default_factory=Counter)
+    hidden: int = 0
+    overlays: int = 0
+    links: list[str] = field(default_factory=list)
+
+    def takes(self, name: str) -> bool:
+        """Whether a file of this name is to be read; one that is not is counted."""
+        path = Path(name)
+        if name.startswith("."):
+            self.hidden += 1
+        elif path.suffix.lower() not in SUFFIXES:
+            self.others[path.suffix.lower()] += 1
+        elif path.stem.endswith(".overlay"):
+            self.overlays += 1
+        else:
+            return True
+        return False
+
+    def __bool__(self) -> bool:
+        """Whether anything was left out."""
+        return bool(str(self))
+
+    def __str__(self) -> str:
+        """A sentence; empty where nothing was left out."""
+        others = ", ".join(suffix or "no suffix" for suffix, _ in self.others.most_common(_SHOWN))
+        more = ", ..." if len(self.others) > _SHOWN else ""
+        links = ", ".join(self.links[:_SHOWN]) + (", ..." if len(self.links) > _SHOWN else "")
+        parts = (
+            (sum(self.others.values()), f"files of other kinds ({others}{more})"),
+            (self.hidden, "hidden ones"),
+            (self.overlays, "overlays of earlier runs"),
+            (len(self.links), f"links to folders ({links}), which are read if they are named"),
+        )
+        told = ", ".join(f"{count} {what}" for count, what in parts if count)
+        return f"left out: {told}" if told else ""
+
+
+@dataclass
+class FoundPictures:
+    """What a command line stands for.
+
+    Attributes:
+        paths: the files in the order of the arguments, each once; `STANDARD_INPUT` for `-`.
+        empty: the arguments that stand for no file.
+        left_out: what is in the folders and is not read.
+        unlisted: folders that cannot be listed, and why.
+    """
+
+    paths: list[Path] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+    left_out: LeftOut = field(default_factory=LeftOut)
+    unlisted: list[tuple[str, str]] = field(default_factory=list)
+
+
+def find_pictures(arguments: Iterable[str]) -> FoundPictures:
     """Files, folders and glob patterns as a list of files.
 
     Args:
         arguments: a file is taken whatever its suffix, even if it is missing, so that its failure is reported
             like any other; a folder stands for the pictures in it at any depth, hidden ones left out; a
-            pattern may contain `**`.
-
-    Returns:
-        The files in the order of the arguments, each once; and the arguments that stand for no file.
+            pattern may contain `**`; `-` is the standard input.
     """
-    found: dict[str, Path] = {}
-    empty = []
+    found, known = FoundPictures(), set()
     for argument in arguments:
-        paths = list(_expanded(argument))
-        found.update({os.path.abspath(path): path for path in paths if os.path.abspath(path) not in found})
-        if not paths:
-            empty.append(argument)
-    return list(found.values()), empty
+        count = 0
+        for count, path in enumerate(_expanded(argument, found), 1):  # noqa: B007 -- the last one counts
+            if (place := os.path.abspath(path)) not in known:
+                known.add(place)
+                found.paths.append(path)
+        if not count:
+            found.empty.append(argument)
+    return found
 
 
 def picture_names(paths: list[Path]) -> list[str]:
-    """A name for each file: its own, or its path from the current folder where two share a name."""
+    """A name for each file: its own, or its path from the current folder where two share a name; `stdin` for `-`."""
     counts = Counter(path.name for path in paths)
-    return [path.name if counts[path.name] == 1 else _relative(path) for path in paths]
+    names = (path.name if counts[path.name] == 1 else _relative(path) for path in paths)
+    return ["stdin" if path == STANDARD_INPUT else name for path, name in zip(paths, names, strict=True)]
 
 
-def _expanded(argument: str) -> Iterator[Path]:
+def _expanded(argument: str, found: FoundPictures) -> Iterator[Path]:
     path = Path(argument)
     if path.is_dir():
-        yield from _in_folder(path)
+        yield from _in_folder(path, found)
     elif glob.has_magic(argument) and not path.exists():
         yield from _matching(argument)
     else:
@@ -55,16 +126,16 @@ def _matching(pattern: str) -> Iterator[Path]:
             yield path
 
 
-def _in_folder(folder: Path) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(parent, name) for name in sorted(files) if _is_picture(name))
+def _in_folder(folder: Path, found: FoundPictures) -> Iterator[Path]:
+    def note(error: OSError) -> None:
+        found.unlisted.append((str(error.filename), error.strerror or str(error)))
 
-
-def _is_picture(name: str) -> bool:
-    """Whether a folder's file is to be read; an earlier run's overlays are not."""
-    path = Path(name)
-    return not name.startswith(".") and path.suffix.lower() in SUFFIXES and not path.stem.endswith(".overlay")
+    for parent, folders, files in os.walk(folder, onerror=note):
+        shown = sorted(name for name in folders if not name.startswith("."))
+        found.left_out.hidden += len(folders) - len(shown)
+        found.left_out.links += [os.path.join(parent, name) for name in shown if os.path.islink(Path(parent, name))]
+        folders[:] = shown
+        yield from (Path(parent, name) for name in sorted(files) if found.left_out.takes(name))
 
 
 def _relative(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import click
 from ocdrnet_client.address import DEFAULT_URL
 from ocdrnet_client.commands.connection import check_server, open_client
 from ocdrnet_client.commands.overlay_files import OverlayFolder
-from ocdrnet_client.commands.picture_files import find_pictures, picture_names
+from ocdrnet_client.commands.picture_files import STANDARD_INPUT, find_pictures, picture_names
 from ocdrnet_client.commands.report import Report, use_utf8_output
 from ocdrnet_client.config import DEFAULT_TIMEOUT
 from ocdrnet_client.errors import InvalidRequestError
@@ -67,27 +68,38 @@ def read(
     concurrency: int,
     timeout: float,
 ) -> None:
-    """Read the text in pictures: files, folders and glob patterns.
+    """Read the text in pictures: files, folders and glob patterns, or - for the standard input.
 
     Exit code: 0 all were read, 1 some failed (each is named on stderr), 2 wrong usage or no server.
     """
     use_utf8_output()
-    pictures, empty = find_pictures(paths)
-    if not pictures:
-        raise click.UsageError(f"no picture in {', '.join(paths)}")
-    report = Report(len(pictures), as_json=output == "json")
-    for argument in empty:
+    found = find_pictures(paths)
+    report = Report(len(found.paths), as_json=output == "json")
+    for argument in found.empty:
         report.warn(f"no picture in {argument}")
+    if found.left_out:
+        report.warn(str(found.left_out))
+    for unlisted, reason in found.unlisted:
+        report.failure(unlisted, f"cannot be listed: {reason}")
+    if not found.paths:
+        raise click.UsageError(f"no picture in {', '.join(paths)}")
+    pictures = [_standard_input() if path == STANDARD_INPUT else path for path in found.paths]
     with open_client(url, timeout) as client:
         check_server(client, url)
         outcomes = client.read_many(pictures, concurrency=concurrency, channel_order="RGB", **parameters)
         folder = OverlayFolder(overlay) if overlay else None
-        for outcome, name in zip(outcomes, picture_names(pictures), strict=True):
+        for outcome, name in zip(outcomes, picture_names(found.paths), strict=True):
             _report(outcome, name, report, folder)
     context.exit(1 if report.failures else 0)
 
 
-def _report(outcome: Outcome[Path], name: str, report: Report, folder: OverlayFolder | None) -> None:
+def _standard_input() -> bytes:
+    if sys.stdin.isatty():
+        click.echo("Waiting for a picture from the standard input ...", err=True)
+    return sys.stdin.buffer.read()
+
+
+def _report(outcome: Outcome[Path | bytes], name: str, report: Report, folder: OverlayFolder | None) -> None:
     if outcome.page is None:
         report.failure(name, outcome.error)
     else:
@@ -98,7 +110,7 @@ def _report(outcome: Outcome[Path], name: str, report: Report, folder: OverlayFo
     report.advance()
 
 
-def _write_overlay(source: Path, name: str, page: Page, report: Report, folder: OverlayFolder) -> None:
+def _write_overlay(source: Path | bytes, name: str, page: Page, report: Report, folder: OverlayFolder) -> None:
     try:
         for warning in folder.write(source, name, page):
             report.warn(warning)

@@ -12,7 +12,13 @@ from ocdrnet_client.results import Page
 
 
 def use_utf8_output() -> None:
-    """Texts of any script must survive a pipe, whatever the locale."""
+    """Texts of any script must survive a pipe, whatever the locale.
+
+    Raises:
+        click.UsageError: there is no standard output.
+    """
+    if sys.stdout is None:
+        raise click.UsageError("the standard output is closed; give one, such as > results.txt")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A file name that is no valid UTF-8 is shown escaped rather than raising.

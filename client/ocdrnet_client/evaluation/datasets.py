@@ -106,7 +106,7 @@ def load_dataset(layout: Layout, images: Path, truth: Path) -> Dataset:
         TruthError: a truth file cannot be read, or is not in the set's layout.
         EvaluationError: no picture has truth, or two share a name.
     """
-    pictures, _ = find_pictures([str(images)])
+    pictures = find_pictures([str(images)]).paths
     _refuse_twins(pictures)
     cases, without, warnings = [], [], []
     for picture in pictures:

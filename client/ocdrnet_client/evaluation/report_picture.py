@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from pathlib import Path
 
-from PIL import Image, ImageOps
-
+from ocdrnet_client.errors import InvalidRequestError
 from ocdrnet_client.evaluation.scoring import Score
+from ocdrnet_client.images import upright_picture
 from ocdrnet_client.results import Point
 
 LONGEST_SIDE = 1000
@@ -25,7 +25,7 @@ def picture_html(path: Path, score: Score) -> str:
     """The picture with its outlines and the numbers of its mistakes; a sentence where it cannot be drawn."""
     try:
         data, (width, height) = _jpeg(path)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except InvalidRequestError as error:
         return f'<p class="soft">The picture cannot be shown: {escape(str(error))}</p>'
     shapes = "".join([*_outlines(score), *_numbers(score, min(width, height) * _NUMBER_SHARE)])
     widest = _TALLEST_REM * width / height
@@ -36,8 +36,7 @@ def picture_html(path: Path, score: Score) -> str:
 
 def _jpeg(path: Path) -> tuple[str, tuple[int, int]]:
     """A data URI of the picture, upright and reduced; and its size in pixels before that, which outlines are in."""
-    with Image.open(path) as opened:
-        upright = ImageOps.exif_transpose(opened).convert("RGB")
+    upright = upright_picture(path)
     size = upright.size
     upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     buffer = io.BytesIO()

@@ -44,7 +44,8 @@ def load_pictures(paths: Sequence[str]) -> tuple[Picture, ...]:
     Raises:
         PicturesError: there is none, or one cannot be read.
     """
-    files, empty = find_pictures(paths)
+    found = find_pictures(paths)
+    files, empty = found.paths, found.empty
     if empty or not files:
         raise PicturesError(f"no picture in {', '.join(empty or paths)}")
     return tuple(_loaded(file, name) for file, name in zip(files, picture_names(files), strict=True))

@@ -23,8 +23,8 @@ help:
 demo: .venv/serve
 	$(BIN)/python -m samples.demo $(PICTURE)
 
-# Two processes: one on the tests that share a Triton, the other on the rest.
-TEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+# Two processes; tests/conftest.py says which tests stay together.
+TEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadscope
 
 test: .venv/dev
 	$(TEST) -m 'not (full or program or images)'

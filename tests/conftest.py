@@ -19,6 +19,8 @@ ROOT = Path(__file__).parents[1]
 EVAL = Path(os.environ.get("OCDRNET_EVAL", ROOT.parent / "shared" / "eval"))
 # Fixtures behind which a Triton runs; a test that starts one by other means is marked `triton`.
 TRITON_FIXTURES = {"served", "serve_built", "serve_folder"}
+# Files of `integration/` that do without the common Triton, and so may run beside those on it.
+OWN_SERVERS = {"test_respond_all.py", "test_twin_exports.py", "test_twin_mutations.py", "test_twins.py"}
 # Debian's packages of programs that have another name.
 PACKAGES = {"promtool": "prometheus", "node": "nodejs"}
 
@@ -65,16 +67,24 @@ def why_not(item):
     return "; ".join(filter(None, lacking))
 
 
-def group_of(item):
-    """Tests of one group run in one process, one after the other: those on the common Triton, or those of a file."""
-    return "triton" if "served" in item.fixturenames else item.nodeid.partition("::")[0]
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Gives a process all tests that share the Triton of `integration/`, or those of one other file, at a time."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.partition("::")[0]
+            shares = file.startswith("tests/integration/") and Path(file).name not in OWN_SERVERS
+            return "triton" if shares else file
+
+    return Scheduling(config, log)
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups, and before pytest deselects
+@pytest.hookimpl(tryfirst=True)  # before pytest deselects
 def pytest_collection_modifyitems(config, items):
     config.found = {"collected": len(items), "deselected": {}}
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(group_of(item)))
         if reason := why_not(item):
             item.add_marker(pytest.mark.skip(reason=reason))
 

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 
+import container_images
 import pytest
 import yaml
 from container_images import TAGS
@@ -196,6 +197,14 @@ def test_settings_of_the_charts_containers_are_the_images(chart):
             assert {key: given[key] for key in ("HOME", "PYTHONDONTWRITEBYTECODE")} == {
                 key: image[key] for key in ("HOME", "PYTHONDONTWRITEBYTECODE")
             }
+
+
+def test_a_machine_that_cannot_build_or_run_images_is_told_why(monkeypatch):
+    monkeypatch.setattr(container_images.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(container_images.shutil, "which", lambda name: None if name == "podman" else f"/bin/{name}")
+    assert container_images.refusal() == "images are built and run by podman, which this machine lacks"
+    monkeypatch.setattr(container_images.os, "geteuid", lambda: 1000)
+    assert container_images.refusal() == "building and running images takes root here"
 
 
 def test_nothing_secret_is_in_the_dockerfile():

@@ -56,7 +56,7 @@ def draw_overlay(
     """
     book = fonts or FontBook()
     picture = _picture(image, channel_order)
-    scale = _scale(picture.size, page)
+    scale = _enlargement(picture.size, page)
     picture = picture.resize(overlay_size(picture.size, page), Image.Resampling.BICUBIC)
     panel = Image.new("RGB", picture.size, _PAPER)
     _draw_lines(picture, panel, page, scale, book)
@@ -72,7 +72,7 @@ def overlay_size(size: tuple[int, int], page: Page) -> tuple[int, int]:
         size: width and height of the picture, in pixels.
         page: what was read in it.
     """
-    scale = _scale(size, page)
+    scale = _enlargement(size, page)
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
@@ -121,17 +121,13 @@ def _sides(box: Box) -> tuple[float, float]:
     return math.dist(top_left, top_right), math.dist(top_left, bottom_left)
 
 
-def _scale(size: tuple[int, int], page: Page) -> float:
-    width, height = size
-    room = min(math.sqrt(_MOST_PIXELS / (width * height)), _MOST_WIDTH / width, _MOST_HEIGHT / height)
-    return min(_enlargement(size, page), room)
-
-
 def _enlargement(size: tuple[int, int], page: Page) -> float:
+    """Times its size that a picture is drawn; below 1 where it is huge."""
+    room = min(math.sqrt(_MOST_PIXELS / (size[0] * size[1])), _MOST_WIDTH / size[0], _MOST_HEIGHT / size[1])
     heights = [_sides(line.box)[1] for line in page.lines]
     for_text = _LEGIBLE_TEXT / max(1.0, statistics.median(heights)) if heights else 1.0
     wanted = max(1.0, for_text, _LEGIBLE_SIDE / max(size))
-    return max(1.0, min(wanted, _LARGEST_SIDE / max(size)))
+    return min(room, max(1.0, min(wanted, _LARGEST_SIDE / max(size))))
 
 
 def _picture(image: ImageSource, channel_order: ChannelOrder) -> Image.Image:

@@ -58,9 +58,11 @@ async def _pictures(request: Request, services: Services) -> Pictures:
 def _failure(error: PictureFailedError, count: int) -> Response:
     if isinstance(error.cause, UnprocessableError):
         return JSONResponse(invalid_picture(error.index, str(error.cause.detail)).body.model_dump(), 422)
+    cause = error.cause
+    if count == 1:
+        return problem_response(cause.status_code, str(cause.detail), cause.headers)
     # RFC 9457 lets a problem carry more: what was read before is not lost.
     more = {"failedIndex": error.index, "data": [item.model_dump() for item in detections(error.pages)]}
-    cause = error.cause
     said = f"input[{error.index}], of {count} pictures: {cause.detail}"
     if error.pages:
         said += f"; `data` has the {len(error.pages)} before it, which were read"

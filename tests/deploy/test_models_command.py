@@ -11,6 +11,7 @@ from ocdrnet_deploy.errors import WeightsError
 from ocdrnet_deploy.networks import weights
 from ocdrnet_deploy.networks.catalog import catalog
 from ocdrnet_deploy.networks.presets import presets
+from ocdrnet_deploy.networks.trial import Attempt
 from ocdrnet_deploy.repository.configs import read_config
 from ocdrnet_deploy.repository.step_processes import STEP_SHARES
 from ocdrnet_ops.cards import read_detector_card, read_recognizer_card
@@ -226,6 +227,10 @@ def test_cuda_without_a_gpu_ends_with_2_and_the_reason(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("precision", "kind"), [("fp32", 1), ("fp16", 10)])
 def test_cuda_with_a_gpu(tmp_path, monkeypatch, precision, kind):
     monkeypatch.setattr("ocdrnet_deploy.repository.build.cuda_refusal", lambda: None)
+    # ONNX Runtime tries the network; without a GPU it does so on the CPU.
+    monkeypatch.setattr(
+        "ocdrnet_deploy.repository.build.Attempt", lambda _, *rest: Attempt("CPUExecutionProvider", *rest)
+    )
     result = run("build", "--engine", "cuda", "--precision", precision, "--output", tmp_path / "served")
     assert result.exit_code == 0, result.output
     parameters = read_config(tmp_path / "served" / "ocdnet" / "config.pbtxt").parameters

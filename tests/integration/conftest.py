@@ -21,6 +21,7 @@ class Served:
     addresses: Addresses
     pid: int
     log: list = field(repr=False)
+    server: TritonServer = field(repr=False)
 
     def client(self, **settings):
         return Client(self.addresses.grpc_url, **settings)
@@ -30,7 +31,7 @@ class Served:
 def served_repository(folder, **settings):
     log = []
     with TritonServer(folder, on_log=log.append, **settings) as server:
-        yield Served(folder, server.addresses, server.pid, log)
+        yield Served(folder, server.addresses, server.pid, log, server)
 
 
 def built_repository(folder, *options):

@@ -13,6 +13,7 @@ from promql_names import metric_names
 from sample_truth import SAMPLES
 
 from ocdrnet_gateway.admission import Admission
+from ocdrnet_gateway.memory import MemoryBudget
 from ocdrnet_gateway.metrics import Metrics
 
 MONITORING = Path(__file__).parents[2] / "deploy/monitoring"
@@ -61,7 +62,7 @@ def names_in(text):
 
 
 def gateways_text():
-    metrics = Metrics(Admission(1, 1))
+    metrics = Metrics(Admission(1, 1), MemoryBudget(1))
     metrics.note_request("/v1/infer", "POST", 200, 0.1)
     metrics.note_reading(1, 0.1, 0.1)
     return metrics.text().decode()

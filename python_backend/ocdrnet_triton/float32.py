@@ -10,9 +10,8 @@ import tempfile
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-import openvino as ov
-
 from ocdrnet_triton.network import FLOAT32
+from ocdrnet_triton.quiet_openvino import openvino as ov
 
 # `ov::DisablePrecisionConversion` since 2026.1, `ov::DisableFP16Compression` before; the CPU plugin keeps the original
 # precision of a node that has it (its node.cpp), bfloat16 or not. What a version does not know it ignores.

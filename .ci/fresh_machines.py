@@ -60,7 +60,7 @@ MACHINES = {
     "13-user": Machine(13),
     "13-user-offline": Machine(13, mirror=False, refused="uv's Pythons cannot be reached"),
 }
-# Only when named: some of make test's tests fail here still (folders with spaces, no home's writing), and it takes minutes.
+# Only when named: it takes minutes, and some of make test's tests fail here still.
 WHOLE = {
     "12-user-whole": Machine(12, folder="my own ocdrnet", commands=("demo", "test")),
     "13-root-whole": Machine(13, user="root", commands=("demo", "test")),

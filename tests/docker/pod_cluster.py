@@ -58,7 +58,7 @@ class Cluster:
         self._objects: dict[tuple[str, str], dict] = {}
         self.add(*objects)
         self._pods: list[Pod] = []
-        self._network = subprocess.Popen(["unshare", "--net", "sleep", "infinity"])
+        self._network = subprocess.Popen(["setpriv", "--pdeathsig=KILL", "unshare", "--net", "sleep", "infinity"])
 
     def __enter__(self) -> "Cluster":
         end = time.monotonic() + 10
@@ -109,7 +109,7 @@ class Cluster:
         """Start a pod of a Deployment, a Job or a Pod; its init containers have ended when this returns."""
         manifest = self.get(kind, name)
         spec = manifest["spec"] if kind == "Pod" else manifest["spec"]["template"]["spec"]
-        pod = Pod(self, f"{name}{instance}", spec)
+        pod = Pod(self, f"{self.folder.name}-{name}{instance}", spec)
         self._pods.append(pod)
         pod.play()
         return pod

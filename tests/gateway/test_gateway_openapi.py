@@ -76,6 +76,7 @@ def fuzz(operation, mode, count, key, picture, seen):
     send()
 
 
+@pytest.mark.full
 def test_every_answer_is_described(operations, key_and_url, picture):
     seen = Counter()
     # Without a parameter or a body there is one request, and nothing about it can be wrong.

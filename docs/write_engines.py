@@ -1,7 +1,7 @@
 """Builds an engine of every network of the catalog, and writes what came of it: `python -m docs.write_engines`.
 
-It takes the better part of an hour, and so is no part of `make docs`. A page that is there is gone on with: what it
-holds is not built again, unless the file beside it, in `build/`, is removed.
+It takes the better part of an hour, and so is no part of `make docs`. What `build/engines.json` holds of an earlier run
+is not built again; remove the file to begin anew.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ _SIZES = {
     "published": (
         "At published size",
         "The profile is that of `models build --engine tensorrt`. The default networks are themselves; of NVIDIA's, "
-        "whose weights are not here, a stand-in has the file's inputs, outputs, operators and quirks, but few layers.",
+        "whose weights are not here, a stand-in has the file's inputs, outputs and quirks, but few layers. Versions "
+        "with the same stand-in share a build.",
     ),
     "small": (
         "Small",
@@ -71,10 +72,11 @@ def main() -> None:
                         }
                         KEPT.parent.mkdir(exist_ok=True)
                         KEPT.write_text(json.dumps(rows, indent=1))
-    PAGE.write_text(_page(rows, list(CAPABILITIES)), encoding="utf-8")
+                    PAGE.write_text(page(rows, list(CAPABILITIES)), encoding="utf-8")
 
 
-def _page(rows: dict[str, dict[str, Any]], capabilities: list[str]) -> str:
+def page(rows: dict[str, dict[str, Any]], capabilities: list[str]) -> str:
+    """The page in Markdown, with what was built so far."""
     loads = [row["load"] for row in rows.values()]
     builder = next(iter(rows.values()))["builder"]
     accepted = sum(row["is_accepted"] for row in rows.values())
@@ -90,6 +92,8 @@ def _page(rows: dict[str, dict[str, Any]], capabilities: list[str]) -> str:
         "gets, and built. A cell has the engine's MiB and the seconds of parsing and building.",
     ]
     for size, (title, about) in _SIZES.items():
+        if not any(key.startswith(f"{size} ") for key in rows):
+            continue
         lines += ["", f"## {title}", "", about, ""]
         lines += [
             f"| network | precision | layers | {' | '.join(capabilities)} |",
@@ -100,12 +104,14 @@ def _page(rows: dict[str, dict[str, Any]], capabilities: list[str]) -> str:
             if of != size or capability != capabilities[0]:
                 continue
             mark = f" ({row['stand_ins']} plugin nodes)" if row["stand_ins"] else ""
-            cells = [_cell(rows[" ".join((of, kind, name, precision, each))]) for each in capabilities]
+            cells = [_cell(rows.get(" ".join((of, kind, name, precision, each)))) for each in capabilities]
             lines.append(f"| {kind} `{name}`{mark} | {precision} | {row['layers']} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
-def _cell(row: dict[str, Any]) -> str:
+def _cell(row: dict[str, Any] | None) -> str:
+    if row is None:
+        return "not built"
     return f"{row['mib']:.1f}, {row['seconds']:.1f} s" if row["is_accepted"] else "; ".join(row["reason"])
 
 

@@ -134,7 +134,7 @@ class TestShares:
         async def run():
             store = new_store(tmp_path, share=5000)
             await filled(store, 2000, 2, "asset", EVE)
-            with pytest.raises(StoreFullError, match="5,000 bytes of the store"):
+            with pytest.raises(StoreFullError, match="5,000 bytes of the store's 10,000 bytes"):
                 await store.put(place("asset", EVE), label(), b"x" * 2000)
             await filled(store, 2000, 2, "asset", BOB)
 

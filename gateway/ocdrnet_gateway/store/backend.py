@@ -27,6 +27,10 @@ class Stored:
 class Backend(Protocol):
     """Blocking, and safe to call from several threads. Every method may raise UnavailableError."""
 
+    @property
+    def max_bytes(self) -> int | None:
+        """What all objects together may have; None: no limit."""
+
     def check(self) -> None:
         """Find out at the start whether it can be used.
 

@@ -37,6 +37,7 @@ class BucketBackend:
         self._prefix = f"{prefix}/" if prefix else ""
         self._endpoint = endpoint
         self._client: Any = None
+        self.max_bytes: int | None = None
 
     def check(self) -> None:
         """See `Backend.check`."""

@@ -32,7 +32,7 @@ class FolderBackend:
                 several gateways on one folder stay near it.
         """
         self._folder = folder
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._lock = threading.Lock()
         self._used = 0
 
@@ -114,12 +114,12 @@ class FolderBackend:
     def _take_room(self, path: Path, size: int) -> int:
         growth = size - _size(path)
         with self._lock:
-            if growth > 0 and self._used + growth > self._max_bytes:
+            if growth > 0 and self._used + growth > self.max_bytes:
                 raise StoreFullError(
-                    f"the store has no room for {size:,} bytes more: {self._max_bytes:,} bytes are its limit;"
+                    f"the store has no room for {size:,} bytes more: {self.max_bytes:,} bytes are its limit;"
                     " try again when older assets have expired",
                     60,
-                    self._used + growth - self._max_bytes,
+                    self._used + growth - self.max_bytes,
                 )
             self._used += growth
         return growth

@@ -155,8 +155,10 @@ class Store:
             return
         shortage = self._ledger.used(payer) + growth - limit
         if growth > limit or not await self._give_way(payer, shortage, place):
+            total = self._backend.max_bytes
+            whole = "the store" if total is None else f"the store's {total:,} bytes"
             raise StoreFullError(
-                f"there is no room for {growth:,} bytes more: one caller may fill {limit:,} bytes of the store; delete"
+                f"there is no room for {growth:,} bytes more: one caller may fill {limit:,} bytes of {whole}; delete"
                 " assets that are not needed, or wait until some expire",
                 60,
             )

@@ -15,6 +15,7 @@ from twin_files import place_twins
 from ocdrnet_deploy.machine.cache import cache_folder
 from ocdrnet_deploy.networks.deform_conv import rewrite_deform_conv
 from ocdrnet_deploy.networks.prepare import PreparedDetector, PreparedRecognizer
+from ocdrnet_deploy.networks.trial import Attempt
 from ocdrnet_deploy.repository.assemble import assemble_repository
 from ocdrnet_deploy.repository.build import BuildOptions, build_repository
 from ocdrnet_deploy.repository.profile import cpu_profile
@@ -44,6 +45,9 @@ class Rehearsal:
         (folder / "twins").mkdir()
         place_twins(folder / "twins", patch)
         patch.setattr("ocdrnet_deploy.repository.build.cuda_refusal", lambda: None)
+        # Without a GPU, ONNX Runtime tries the networks on the CPU.
+        on_cpu = lambda provider, *rest: Attempt(provider and "CPUExecutionProvider", *rest)  # noqa: E731
+        patch.setattr("ocdrnet_deploy.repository.build.Attempt", on_cpu)
         backends = lay_out_backends(find_install(), cache_folder())
         shutil.copytree(HERE / "tensorrt", backends / "tensorrt", ignore=shutil.ignore_patterns("__pycache__"))
 

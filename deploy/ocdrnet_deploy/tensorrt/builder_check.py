@@ -23,16 +23,16 @@ from tritonclient.grpc import model_config_pb2
 
 from ocdrnet_deploy.errors import BuildError, TensorRtError
 from ocdrnet_deploy.networks.description import Kind
-from ocdrnet_deploy.networks.prepare import PreparedRecognizer, prepare_detector, prepare_recognizer
+from ocdrnet_deploy.networks.prepare import prepare_detector, prepare_recognizer
 from ocdrnet_deploy.paths import model_repository
 from ocdrnet_deploy.repository.configs import read_config
 from ocdrnet_deploy.repository.profile import TensorRtProfile
 from ocdrnet_deploy.tensorrt.command import PlanPrecision, graph_for
 from ocdrnet_deploy.tensorrt.deform_plugin import NodeRefusal, plugin_nodes, plugin_refusals, with_stand_ins
-from ocdrnet_deploy.tensorrt.network_plan import time_steps
+from ocdrnet_deploy.tensorrt.network_plan import detector_plan, recognizer_plan
 from ocdrnet_deploy.tensorrt.progress import BuildProgress
 from ocdrnet_deploy.tensorrt.rtx_builder import Built, TensorFacts
-from ocdrnet_deploy.tensorrt.shapes import ShapeRange, detector_shapes, recognizer_shapes
+from ocdrnet_deploy.tensorrt.shapes import ShapeRange
 from ocdrnet_deploy.tensorrt.version import TensorRtVersion
 from ocdrnet_ops.cards import DetectorCard
 
@@ -53,9 +53,6 @@ _LAST_LINES = 6  # of a builder that died
 # Echoes of the missing driver: the library asks for a GPU when it has failed already.
 _ECHO = ("catchCudaError", "ModelImporter.cpp")
 _TRITON_TYPES = {"FLOAT": "FP32", "HALF": "FP16", "BF16": "BF16", "UINT8": "UINT8", "INT32": "INT32", "INT64": "INT64"}
-# As `models build` limits a recognizer of free width: a plan allots memory for its largest input.
-_FREE_WIDTH_CANDIDATES = 256
-_FREE_WIDTH_MAX = 1600
 
 
 @dataclass(frozen=True)
@@ -168,26 +165,20 @@ def wanted_engine(
     Raises:
         BuildError: the network is unknown, its weights are missing, or it does not fit.
     """
-    prepared: Any
     if kind == "detector":
-        prepared = prepare_detector(name_or_path, card_file=card_file, engine="tensorrt")
-        most = batch or TensorRtProfile.detector_batch
-        shapes = detector_shapes(prepared.card, min(most, prepared.max_batch or most))
-        output_dims: list[tuple[int, ...]] = [(1, *shapes.dims[:2])]
+        detector = prepare_detector(name_or_path, card_file=card_file, engine="tensorrt")
+        plan = detector_plan(detector, batch or TensorRtProfile.detector_batch, precision)
     else:
-        prepared, shapes = _recognizer(
-            prepare_recognizer(name_or_path, card_file=card_file, engine="tensorrt"),
-            batch or DetectorCard.max_candidates,
-        )
-        output_dims = [(time_steps(prepared, shapes),)] * 2
+        recognizer = prepare_recognizer(name_or_path, card_file=card_file, engine="tensorrt")
+        plan = recognizer_plan(recognizer, batch or DetectorCard.max_candidates, precision)
     config = read_config(model_repository() / ("ocdnet" if kind == "detector" else "ocrnet") / "config.pbtxt")
     return WantedEngine(
-        f"{kind} {prepared.card.name}",
-        graph_for(prepared.model, precision, _STRONGLY_TYPED),
+        plan.request.network,
+        graph_for(plan.request.model, precision, _STRONGLY_TYPED),
         precision,
-        shapes,
-        (_configured(config.input[0], shapes.dims),),
-        tuple(_configured(output, dims) for output, dims in zip(config.output, output_dims, strict=True)),
+        plan.shapes,
+        (_configured(config.input[0], plan.shapes.dims),),
+        tuple(_configured(output, dims) for output, dims in zip(config.output, plan.output_dims, strict=True)),
     )
 
 
@@ -227,19 +218,6 @@ def check_build(wanted: WantedEngine, compute_capability: str) -> BuildCheck:
         return replace(found, refusals=tuple(nodes), errors=() if nodes else tuple(_errors(built.errors)))
     differences = [*_differences(wanted, inputs, outputs), *_corner_differences(wanted, built)]
     return replace(found, differences=tuple(differences))
-
-
-def _recognizer(recognizer: PreparedRecognizer, batch: int) -> tuple[PreparedRecognizer, ShapeRange]:
-    card = recognizer.card
-    if not card.width:
-        batch = min(batch, _FREE_WIDTH_CANDIDATES)
-        recognizer = replace(recognizer, card=replace(card, max_width=min(card.max_width, _FREE_WIDTH_MAX)))
-    if recognizer.max_batch and recognizer.max_batch < batch:
-        raise BuildError(
-            f"recognizer {card.name} takes {recognizer.max_batch} crops a run, and models build wants {batch}: "
-            f"lower --batch here, and --max-candidates there"
-        )
-    return recognizer, recognizer_shapes(recognizer.card, batch)
 
 
 def _configured(tensor: Any, dims: Sequence[int]) -> Tensor:  # noqa: ANN401 - a message of Triton's configs

@@ -36,8 +36,9 @@ def bgr_pixels(open_image: Callable[[], Image.Image], file: ImageFile) -> Pixels
         open_image: opens the file, not yet loaded; asked again where the lower bytes of 16 bits are wanted.
         file: what is known of it.
     """
-    image = open_image()
+    image, has_lower_bytes = open_image(), file.is_deep
     if isinstance(image, PillowFile) and image.tile and image.tile[0].args == _GRAY_WITH_ALPHA:
+        has_lower_bytes = False  # they are taken already
         image = _gray_with_alpha(image)
     image.load()
     if image.mode.startswith("I;16"):
@@ -48,7 +49,7 @@ def bgr_pixels(open_image: Callable[[], Image.Image], file: ImageFile) -> Pixels
         pixels, is_opaque = _flattened(image, file)
     else:
         pixels, is_opaque = _opaque(image), True
-    if file.is_deep and is_opaque and int(pixels.max()) - int(pixels.min()) < NARROW >> 8:
+    if has_lower_bytes and is_opaque and int(pixels.max()) - int(pixels.min()) < NARROW >> 8:
         del image
         return _deepened(pixels, open_image)
     return pixels
@@ -74,7 +75,8 @@ def _opaque(image: Image.Image) -> Pixels:
 
 
 def _bgr(strip: Image.Image) -> Pixels:
-    rgb = strip if strip.mode == "RGB" else strip.convert("RGB")
+    """Any alpha is left aside."""
+    rgb = strip if strip.mode in ("RGB", "RGBA") else strip.convert("RGB")
     return np.frombuffer(rgb.tobytes("raw", "BGR"), np.uint8).reshape(strip.height, strip.width, 3)
 
 
@@ -92,12 +94,14 @@ class _Alpha:
         greatest: alpha, 0..255.
         visible: share of the picture, 0..1.
         is_light: what is visible is light on the average.
+        is_plain: all has one colour, what is hidden included.
     """
 
     least: int
     greatest: int
     visible: float
     is_light: bool
+    is_plain: bool
 
 
 def _flattened(image: Image.Image, file: ImageFile) -> tuple[Pixels, bool]:
@@ -122,16 +126,18 @@ def _flattened(image: Image.Image, file: ImageFile) -> tuple[Pixels, bool]:
 
 def _alpha(image: Image.Image) -> _Alpha:
     side = -(-max(image.size) // BACKGROUND_SAMPLE)
-    least, greatest, shown, light = 255, 0, 0.0, 0.0
+    shown, light = 0.0, 0.0
+    low, high = np.full(4, 255), np.zeros(4, int)
     for _, layer in _layers(image, side):
-        opacity = np.asarray(layer.getchannel("A"))
-        least, greatest = min(least, int(opacity.min())), max(greatest, int(opacity.max()))
+        least, greatest = np.array(layer.getextrema()).T
+        low, high = np.minimum(low, least), np.maximum(high, greatest)
         sample = layer.reduce(side)
         gray, alpha = np.asarray(sample.convert("L"), np.float32), np.asarray(sample.getchannel("A"), np.float32)
         shown += float(alpha.sum())
         light += float((gray * alpha).sum())
     visible = shown / 255 * side * side / (image.width * image.height)
-    return _Alpha(least, greatest, visible, shown > 0 and light / shown > 127)
+    is_plain = not (high > low)[:3].any()
+    return _Alpha(int(low[3]), int(high[3]), visible, shown > 0 and light / shown > 127, is_plain)
 
 
 def _is_no_alpha(image: Image.Image, alpha: _Alpha, file: ImageFile) -> bool:
@@ -139,18 +145,18 @@ def _is_no_alpha(image: Image.Image, alpha: _Alpha, file: ImageFile) -> bool:
     if alpha.least == 255:
         return True
     if file.has_loose_extra:  # it is alpha only if nothing else holds the picture
-        return alpha.least == alpha.greatest or not _is_plain(image)
+        return alpha.least == alpha.greatest or not alpha.is_plain
     if alpha.greatest <= FAINT_ALPHA:
-        return file.is_deep or not _is_plain(image)  # of 16 bits the picture may be in the lower 8
-    return alpha.visible <= FAINT_SHARE and not _is_plain(image, hidden_only=True)
+        return file.is_deep or not alpha.is_plain  # of 16 bits the picture may be in the lower 8
+    return alpha.visible <= FAINT_SHARE and not alpha.is_plain and not _hides_one_colour(image)
 
 
-def _is_plain(image: Image.Image, hidden_only: bool = False) -> bool:
-    """Whether all, or all that is hidden, has one colour."""
+def _hides_one_colour(image: Image.Image) -> bool:
+    """Whether all that is wholly transparent has one colour."""
     low, high = np.full(3, 255, np.uint8), np.zeros(3, np.uint8)
     for _, layer in _layers(image):
         values = np.asarray(layer)
-        colours = values[values[:, :, 3] == 0][:, :3] if hidden_only else values[:, :, :3].reshape(-1, 3)
+        colours = values[values[:, :, 3] == 0][:, :3]
         if len(colours):
             low, high = np.minimum(low, colours.min(0)), np.maximum(high, colours.max(0))
     return not (high > low).any()
@@ -212,9 +218,12 @@ def _stretched(image: Image.Image) -> Pixels:
         low = high = 0.0
     pixels = _empty(image)
     for rows, strip in _strips(image):
-        exact = np.asarray(strip, np.float64)
-        exact = np.nan_to_num(exact, nan=low, posinf=high, neginf=low) - low
-        pixels[rows] = np.rint(exact * (255 / (high - low or 1)))[:, :, None]
+        exact = np.array(strip, np.float64)
+        if not np.isfinite(exact).all():
+            np.nan_to_num(exact, copy=False, nan=low, posinf=high, neginf=low)
+        exact -= low
+        exact *= 255 / (high - low or 1)
+        pixels[rows] = np.rint(exact, out=exact)[:, :, None]
     return pixels
 
 

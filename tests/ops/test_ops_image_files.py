@@ -163,8 +163,20 @@ def test_png_of_many_chunks_is_refused():
     refused(png(2, 1, 8, 0, [b"\x00\xff"], *[empty] * files.MAX_PARTS), "50,000 PNG chunks")
 
 
-def test_png_that_unpacks_to_too_much_is_refused():
-    refused(png(10_000, 9_000, 16, 6, []), "unpacks to 720,009,000 bytes", "450,000,000")
+def test_what_a_picture_unpacks_to_is_limited():
+    limits = ImageLimits(max_pixels=1000)
+    assert image_file(png(1000, 1, 8, 6, []), limits).width == 1000
+    refused(png(1, 1000, 8, 6, []), "unpacks to 5,000 bytes", "4,500", limits=limits)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_several_channels_of_16_bits_and_floats_are_costly(kind):
+    limits = ImageLimits(max_pixels=2 * 48 * 32)
+    tight = ImageLimits(max_pixels=2 * 48 * 32 - 1)
+    floats = encode(QUADRANTS.astype(np.float32), "TIFF")
+    data = floats if kind == "TIFF" else png(48, 32, 16, 2, [bytes(48 * 6)] * 32)
+    assert decode_image(data, limits).pixels.shape == (32, 48, 3)
+    refused(data, f"the {kind} image has 48 x 32 = 1,536 pixels; the limit for this format", "1,535", limits=tight)
 
 
 def test_second_header_of_a_png_is_refused():

@@ -51,6 +51,14 @@ def test_16_bit_gray_of_few_values_with_alpha_is_stretched(case):
     assert_word(pixels(png(*SIZE, 16, 4, rows_of(both.reshape(len(gray), -1)))))
 
 
+@pytest.mark.parametrize(("gray", "alpha"), [(0, 0), (0x1234, 0), (0x1234, 0xFFFF), (0, 0x0100)])
+@pytest.mark.parametrize("colour", [0, 4, 6], ids=["no", "gray", "colour"])
+def test_16_bits_of_one_value_are_read(gray, alpha, colour):
+    """Nothing to stretch, and nothing to see."""
+    values = [gray] * (3 if colour == 6 else 1) + ([alpha] if colour else [])
+    assert np.ptp(pixels(png(5, 4, 16, colour, rows_of(np.tile(values, (4, 5)))))) == 0
+
+
 @pytest.mark.parametrize("case", RANGES)
 @pytest.mark.parametrize("alpha", [None, 0xFFFF, 0], ids=["no alpha", "opaque", "alpha 0"])
 def test_16_bit_colour_of_few_values_is_stretched(case, alpha):

@@ -14,8 +14,10 @@ MAX_PARTS = 50_000
 DECODING_BYTES = 12
 RAW_BYTES = 4.5
 COEFFICIENTS = 6
-# WebP, HEIC and AVIF take 2 to 5 times as long as JPEG for a pixel, and more memory.
+# WebP, HEIC, AVIF, several channels of 16 bits and floats take 2 to 5 times as long as JPEG for a pixel.
 COSTLY_SHARE = 0.5
+# Upper and lower bytes of a picture with several channels of 16 bits: both pictures of Pillow's, and the result.
+DEEP_BYTES = 12
 
 
 @dataclass(frozen=True)

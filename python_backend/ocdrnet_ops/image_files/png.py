@@ -8,6 +8,7 @@ import zlib
 from ocdrnet_ops.errors import ImageError
 from ocdrnet_ops.image_files.exif import MAX_XMP, orientation
 from ocdrnet_ops.image_files.image_file import (
+    DEEP_BYTES,
     MAX_FRAMES,
     ImageFile,
     ImageLimits,
@@ -61,7 +62,8 @@ def parse(data: bytes, limits: ImageLimits) -> ImageFile:
     if len(header) != 13:
         raise ImageError("the PNG image is damaged: it has no header")
     width, height, depth, colour = struct.unpack_from(">IIBB", header)
-    check_size(width, height, limits)
+    is_deep = depth == 16 and colour != 0
+    check_size(width, height, limits, costly="PNG" if is_deep else "")
     bits = depth * _CHANNELS.get(colour, 4)
     check_raw(height * (1 + -(-width * bits // 8)), "the PNG image", limits)
     if frames > 1 and not shows_default:
@@ -72,9 +74,9 @@ def parse(data: bytes, limits: ImageLimits) -> ImageFile:
         height=height,
         frames=max(1, min(frames, MAX_FRAMES)),
         needed=b"".join((*kept, _END)),
-        decoding_bytes=check_memory(7 * width * height, "the PNG image", limits),
+        decoding_bytes=check_memory((DEEP_BYTES if is_deep else 7) * width * height, "the PNG image", limits),
         orientation=orientation(texts[b"eXIf"] or _from_text(texts[b"text"]), texts[b"iTXt"]),
-        is_deep=depth == 16 and colour != 0,
+        is_deep=is_deep,
     )
 
 

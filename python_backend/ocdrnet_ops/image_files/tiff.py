@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ocdrnet_ops.errors import ImageError
 from ocdrnet_ops.image_files.exif import MAX_XMP, orientation
 from ocdrnet_ops.image_files.image_file import (
+    DEEP_BYTES,
     MAX_FRAMES,
     ImageFile,
     ImageLimits,
@@ -101,6 +102,8 @@ def parse(data: bytes, limits: ImageLimits) -> TiffFile:
         raise ImageError(f"the TIFF image has compression {compression}, which is not supported; save it with LZW")
     if not 1 <= samples <= 16 or not all(1 <= each <= 64 for each in bits):
         raise ImageError(f"the TIFF image has {samples} samples of {max(bits)} bits for each pixel; 16 of 64 is most")
+    is_deep = max(bits) == 16 and samples > 1
+    check_size(width, height, limits, costly="TIFF" if is_deep or max(bits) > 16 else "")
     piece = _piece(values, width, height)
     plane_count = samples if planes == _SEPARATE else 1
     piece_bytes = piece[1] * (-(-piece[0] * max(bits) * samples // 8))
@@ -110,13 +113,12 @@ def parse(data: bytes, limits: ImageLimits) -> TiffFile:
     check_raw(count // plane_count * piece_bytes * (2 if compression == _LZMA else 1), what, limits)
     extra = values.get(_EXTRA, [])
     has_loose_extra = planes != _SEPARATE and extra == [_LOOSE] and samples in (2, 4) and len(bits) in (1, samples)
-    is_deep = max(bits) == 16 and samples > 1
     return TiffFile(
         format="TIFF",
         width=width,
         height=height,
         needed=_rewritten(data, layout, entries.values(), has_loose_extra),
-        decoding_bytes=check_memory(7 * width * height + piece_bytes, what, limits),
+        decoding_bytes=check_memory((DEEP_BYTES if is_deep else 7) * width * height + piece_bytes, what, limits),
         frames=_pages(data, layout, start),
         orientation=_upright(data, layout, entries),
         is_deep=is_deep,

@@ -11,6 +11,7 @@ from ocdrnet_deploy.errors import WeightsError
 from ocdrnet_deploy.networks import weights
 from ocdrnet_deploy.networks.catalog import catalog
 from ocdrnet_deploy.networks.presets import presets
+from ocdrnet_deploy.networks.trial import _try as trial_on_this_machine
 from ocdrnet_deploy.repository.configs import read_config
 from ocdrnet_deploy.repository.step_processes import STEP_SHARES
 from ocdrnet_ops.cards import read_detector_card, read_recognizer_card
@@ -223,9 +224,16 @@ def test_cuda_without_a_gpu_ends_with_2_and_the_reason(tmp_path, monkeypatch):
     assert (result.exit_code, result.stderr) == (2, "Error: no GPU that it can use\n")
 
 
+def on_the_cpu(network, settings):
+    """The trial of a network for a GPU, of which there is none here."""
+    assert settings["providers"] == "CUDAExecutionProvider"
+    return trial_on_this_machine(network, {**settings, "providers": "CPUExecutionProvider"})
+
+
 @pytest.mark.parametrize(("precision", "kind"), [("fp32", 1), ("fp16", 10)])
 def test_cuda_with_a_gpu(tmp_path, monkeypatch, precision, kind):
     monkeypatch.setattr("ocdrnet_deploy.repository.build.cuda_refusal", lambda: None)
+    monkeypatch.setattr("ocdrnet_deploy.networks.trial._try", on_the_cpu)
     result = run("build", "--engine", "cuda", "--precision", precision, "--output", tmp_path / "served")
     assert result.exit_code == 0, result.output
     parameters = read_config(tmp_path / "served" / "ocdnet" / "config.pbtxt").parameters

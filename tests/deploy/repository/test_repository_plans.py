@@ -142,6 +142,7 @@ def test_building_for_the_cpu_again_leaves_no_plan(served):
         "charset.onnx",
         "model.onnx",
         "model.py",
+        "trial.json",
     ]
     assert config(served, "ocrnet").backend == "python"
 

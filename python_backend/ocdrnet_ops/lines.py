@@ -172,5 +172,6 @@ def _check_ids(ids: npt.NDArray[np.int32], card: RecognizerCard) -> None:
 def time_steps(widths: npt.NDArray[np.int32], steps: int, card: RecognizerCard) -> npt.NDArray[np.float64]:
     """Width of each crop in time steps: all of them where it is stretched, its own share elsewhere."""
     if card.width:
-        return widths * (steps / card.width)
+        shares = widths / card.width if card.keep_aspect else np.ones(len(widths))
+        return np.asarray(steps * shares, np.float64)
     return widths / card.stride

@@ -112,6 +112,7 @@ def test_time_steps(recognizer_card):
     widths = np.array([100, 36], np.int32)
     assert time_steps(widths, 26, recognizer_card()).tolist() == [12.5, 4.5]
     assert time_steps(widths, 26, recognizer_card(width=100)).tolist() == [26.0, 26.0]
+    assert time_steps(widths, 26, recognizer_card(width=100, keep_aspect=True)).tolist() == [26.0, 9.36]
 
 
 def test_attention_lines(recognizer_card):

@@ -30,7 +30,9 @@ def read_characters(path: Path, wanted: int = 0, *, joins_lines: bool = False) -
     """
     try:
         lines = path.read_bytes().decode("utf-8-sig").replace("\r", "").rstrip("\n").split("\n")
-    except (OSError, ValueError) as error:
+    except UnicodeDecodeError:
+        raise NetworkError(f"the character list {path} is not text in UTF-8") from None
+    except OSError as error:
         raise NetworkError(f"the character list {path} cannot be read: {error}") from None
     wrong = next((number for number, line in enumerate(lines, 1) if len(_character(line)) != 1), 0)
     joined = tuple("".join(line.strip() for line in lines))

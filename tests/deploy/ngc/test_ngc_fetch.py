@@ -262,14 +262,19 @@ def test_version_without_a_character_list(ngc, download):
     assert character_list(find_by_name("ocrnet-v2.0.1")) is None
 
 
-@pytest.mark.parametrize(
-    ("content", "words"), [(b"a\nbc\n", "line 2 .* 'bc'"), (b"a\n\nb", "line 2"), (b"\xff", "UTF-8")]
-)
+@pytest.mark.parametrize("content", [b"a\nbc\n", b"a\n\nbc", b"a \nb\nc\r\n"])
+def test_character_list_is_read_as_tao_reads_it(ngc, download, content):
+    ngc.files = {CHARACTERS: content, CHARACTERS.replace("character_list", "ocrnet-vit.onnx"): SMALL}
+    download("ocrnet-v2.0.1")
+    assert character_list(find_by_name("ocrnet-v2.0.1"), 3) == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(("content", "words"), [(b"a\nbc\n", "3 characters, the network 4|line 2"), (b"\xff", "UTF-8")])
 def test_character_list_that_is_none_is_refused(ngc, download, content, words):
     ngc.files = {CHARACTERS: content, CHARACTERS.replace("character_list", "ocrnet-vit.onnx"): SMALL}
     download("ocrnet-v2.0.1")
     with pytest.raises(WeightsError, match=words):
-        character_list(find_by_name("ocrnet-v2.0.1"))
+        character_list(find_by_name("ocrnet-v2.0.1"), 4)
 
 
 def test_two_at_once_fetch_once(ngc, download):

@@ -76,7 +76,7 @@ def other_than_picture(data: bytes, content_type: str = "", content_encoding: st
     if boxed is not None:
         brand = boxed[1].decode("latin-1").lower()
         return (
-            f"{_BRANDS[brand]}; convert it to JPEG or PNG"
+            f"a {_BRANDS[brand]} whose header is damaged"
             if brand in _BRANDS
             else "a video; send one frame as a picture"
         )

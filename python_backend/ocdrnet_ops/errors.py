@@ -2,6 +2,7 @@
 
 OcrInputError
 ├── ImageError      the bytes are not a readable picture, or the picture is over a limit
+│   └── ImageTooLargeError   its pixels, or what decoding them takes, are over a limit
 ├── OptionError     an unknown request parameter, or a value outside its range
 └── TensorError     a network asked directly, with an input of a size that it does not take
 """
@@ -13,6 +14,10 @@ class OcrInputError(ValueError):
 
 class ImageError(OcrInputError):
     """The image cannot be read or is over a limit; the text names the value and the limit."""
+
+
+class ImageTooLargeError(ImageError):
+    """The image's pixels, or the memory or work of decoding them, are over a limit; the text names both."""
 
 
 class OptionError(OcrInputError):

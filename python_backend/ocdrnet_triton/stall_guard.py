@@ -10,7 +10,9 @@ A process stands still when it is stopped or frozen, starved of its CPU, or wait
 the system's clock: where that is set forward, or the machine slept, a process is given up that did not stand still.
 
 That a process lives is shown by a thread of Triton's stub, which wakes every 300 ms (pb_stub.cc). It needs no Python,
-so its wakes tell a process that stands still from one whose Python thread is held up by a long computation.
+so its wakes tell a process that stands still from one whose Python thread is held up by a long computation. To be
+stopped, and to go on, count as a wake each. So few wakes tell of a short stop only together with the CPU time, which a
+computation takes and a stopped process does not.
 """
 
 from __future__ import annotations
@@ -23,11 +25,22 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 # Triton gives up after 1 s. A stub's thread that wakes every 0.3 s has then missed at least two wakes.
 GIVEN_UP_AFTER_S = 0.7
 _WAKE_S = 0.3
 _LOOK_S = 0.2
+# Of a thread that wakes once between the last look and the stop, is stopped, and goes on.
+_WAKES_OF_A_STOP = 3
+_COMPUTING = 0.25  # of the time that went by: less CPU time is no computation
+
+
+class _Look(NamedTuple):
+    monotonic_s: float
+    wakes: int
+    cpu_s: float
+    clock_s: float
 
 
 class StallGuard:
@@ -46,7 +59,7 @@ class StallGuard:
         # What it did since its start tells whether it is the right one; else the looks to come tell.
         wakes, age_s = self._wakes(), _age_s(thread)
         self._wakes_seen = wakes if wakes >= age_s / _WAKE_S / 2 else 0
-        self._last = (time.monotonic(), self._wakes(), time.time())
+        self._last = self._now()
 
     def watch(self) -> None:
         """Go on looking, in a thread, as long as the process lives."""
@@ -66,12 +79,14 @@ class StallGuard:
 
     def reason(self) -> str:
         """Why Triton may have given this process up since the last look; "" if it may not."""
-        at, wakes, clock = self._last
-        elapsed = time.monotonic() - at
+        last, now = self._last, self._now()
+        elapsed = now.monotonic_s - last.monotonic_s
         # A thread that was not seen to wake while all went well is another one, and says nothing.
-        if elapsed > GIVEN_UP_AFTER_S and self._wakes_seen and self._wakes() - wakes < elapsed / _WAKE_S / 2:
-            return f"it stood still for {elapsed:.1f} s"
-        set_forward = time.time() - clock - elapsed
+        if elapsed > GIVEN_UP_AFTER_S and self._wakes_seen:
+            wakes, cpu_s = now.wakes - last.wakes, now.cpu_s - last.cpu_s
+            if wakes < elapsed / _WAKE_S / 2 or (wakes <= _WAKES_OF_A_STOP and cpu_s < _COMPUTING * elapsed):
+                return f"it stood still for {elapsed:.1f} s"
+        set_forward = now.clock_s - last.clock_s - elapsed
         if set_forward > GIVEN_UP_AFTER_S:
             return f"the system's clock was set forward by {set_forward:.1f} s"
         return ""
@@ -85,10 +100,13 @@ class StallGuard:
                 self._look()
 
     def _look(self) -> None:
-        wakes = self._wakes()
-        self._wakes_seen += wakes - self._last[1]
+        now = self._now()
+        self._wakes_seen += now.wakes - self._last.wakes
         # One assignment: the thread that works reads it at any time.
-        self._last = (time.monotonic(), wakes, time.time())
+        self._last = now
+
+    def _now(self) -> _Look:
+        return _Look(time.monotonic(), self._wakes(), time.process_time(), time.time())
 
     def _wakes(self) -> int:
         # Third number: how often the thread was given a CPU (Documentation/scheduler/sched-stats.rst of Linux).

@@ -67,11 +67,14 @@ main(prog_name='ocdrnet')
 @pytest.mark.parametrize("protocol", ["grpc"], indirect=True)
 @pytest.mark.parametrize(("bytes_allowed", "output_format"), [(0, "jsonl"), (700, "jsonl"), (9000, "parquet")])
 def test_a_full_disk_ends_with_a_sentence_and_the_next_run_goes_on(server, folder, bulk, bytes_allowed, output_format):
-    """A limit for each file's size stands in for the full disk: what is written beyond it fails in the same way."""
+    """A limit for each file's size stands in for the full disk: what is written beyond it fails in the same way.
+
+    -B: Python would cut its compiled modules off at that size, too, and every later import of them would fail.
+    """
     server.model.respond = lambda request: tensors_of(TWO_LINES)
     options = ["bulk", "pics", "--output", "out", "--url", server.url, "--format", output_format]
     run = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(bytes_allowed), *options],
+        [sys.executable, "-B", "-c", LIMITED, str(bytes_allowed), *options],
         capture_output=True,
         text=True,
         check=False,

@@ -260,7 +260,7 @@ class TestGateway:
     def test_what_could_never_be_drawn_is_refused_before_it_is_read(self, start_gateway, http, reader):
         url = start_gateway(memory_bytes=20 * MIB).url
         buffer = io.BytesIO()
-        Image.new("L", (1200, 1200), "white").save(buffer, format="PNG")
+        Image.new("L", (2400, 2400), "white").save(buffer, format="PNG")
         answer = ask(http, url, inline(buffer.getvalue()))
         assert is_problem(answer, 413, "POST /v1/read")
         assert reader.calls == []

@@ -66,7 +66,7 @@ def test_the_pixel_limit_is_a_setting_and_exact(start_gateway, http, reader):
         Image.new("L", size).save(buffer, format="PNG")
         answer = http.post(f"{url}/v1/infer", json=nim_body(buffer.getvalue()))
         assert answer.status_code == status
-    assert answer.json()["detail"] == "the picture claims 64 x 49 = 3,136 pixels; the limit is 3,072"
+    assert answer.json()["detail"] == "the image claims 64 x 49 = 3,136 pixels; the limit is 3,072"
 
 
 @pytest.mark.parametrize("content", [b"%!PS-Adobe-3.0 EPSF-3.0\n", b"<svg/>", b"\x00" * 100, b"GIF89a"])

@@ -132,7 +132,8 @@ def test_a_damaged_picture_is_the_callers_fault(renderer):
 
 
 def test_the_cost_goes_by_pixels_and_their_kind():
-    plain, wide = (check_picture(encoded(Image.new(mode, (1000, 1000))), 10**9) for mode in ("L", "RGBA"))
+    pictures = (encoded(Image.new(mode, (1000, 1000)), kind) for mode, kind in (("L", "PNG"), ("F", "TIFF")))
+    plain, wide = (check_picture(picture, 10**9) for picture in pictures)
     page = Page(1000, 1000)
     assert drawing_bytes(plain, page, False) < drawing_bytes(wide, page, False)
     assert drawing_bytes(plain, page, False) < drawing_bytes(plain, page, True)

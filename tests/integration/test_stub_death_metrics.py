@@ -22,6 +22,7 @@ pytestmark = pytest.mark.full
 def server(served):
     """The common repository on a server of its own, which may be broken."""
     with TritonServer(served.repository) as own:
+        own._watch.stop()  # as in a pod, where nobody ends a server whose step has died
         yield own
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ocdrnet_ops.errors import ImageError
+from ocdrnet_ops.errors import ImageError, ImageTooLargeError
 
 MAX_FRAMES = 1000  # counted no further: each costs time, and nobody needs to know
 # Parts of a file: PNG chunks, JPEG segments, WebP chunks. Encoders make some thousands of the largest files.
@@ -93,11 +93,11 @@ def check_size(width: int, height: int, limits: ImageLimits, costly: str = "") -
     if width < 1 or height < 1:
         raise ImageError(f"the image claims {width} x {height} pixels")
     if width * height > limits.max_pixels:
-        raise ImageError(
+        raise ImageTooLargeError(
             f"the image claims {width} x {height} = {width * height:,} pixels; the limit is {limits.max_pixels:,}"
         )
     if costly and width * height > (most := int(COSTLY_SHARE * limits.max_pixels)):
-        raise ImageError(
+        raise ImageTooLargeError(
             f"the {costly} image has {width} x {height} = {width * height:,} pixels; the limit for this format, which "
             f"takes longer than others, is {most:,}. Send it smaller, or as JPEG"
         )
@@ -106,7 +106,7 @@ def check_size(width: int, height: int, limits: ImageLimits, costly: str = "") -
 def check_memory(decoding_bytes: int, what: str, limits: ImageLimits) -> int:
     """The number itself; refuse an image whose decoder would take too much memory."""
     if decoding_bytes > limits.max_decoding_bytes:
-        raise ImageError(
+        raise ImageTooLargeError(
             f"{what} takes {decoding_bytes:,} bytes of memory to decode; the limit is {limits.max_decoding_bytes:,}. "
             "Send it smaller, or as an ordinary JPEG or PNG of 8 bits"
         )
@@ -116,7 +116,7 @@ def check_memory(decoding_bytes: int, what: str, limits: ImageLimits) -> int:
 def check_raw(raw_bytes: int, what: str, limits: ImageLimits) -> None:
     """Refuse an image whose decoder would have too many bytes to unpack."""
     if raw_bytes > limits.max_raw_bytes:
-        raise ImageError(
+        raise ImageTooLargeError(
             f"{what} unpacks to {raw_bytes:,} bytes; the limit is {limits.max_raw_bytes:,}. "
             "Send it smaller, or with 8 bits for each channel"
         )

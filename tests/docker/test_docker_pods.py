@@ -387,6 +387,7 @@ def test_a_second_start_builds_no_plan(on_gpu, tmp_path):
     on_gpu.server.wait()
     on_gpu.server.remove()
     on_gpu.server = started(on_gpu, "Deployment", "demo-ocdrnet", instance="-2")
+    on_gpu.gateway.wait_ready()  # its probes go by the server
     assert ": built in " not in on_gpu.server.log("build")
     assert plans_of(on_gpu) == before
     assert plates_of(on_gpu, tmp_path) == list(PLATES)

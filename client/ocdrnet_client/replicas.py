@@ -134,6 +134,10 @@ class Rota(Generic[C]):
         chosen.under_way += 1
         return chosen
 
+    def may_yet_take(self, tried: Collection[Replica[C]]) -> bool:
+        """One that a request has not been handed to has yet to say whether it is ready; it does so within SILENCE_S."""
+        return any(replica.is_listed and replica.ready is None for replica in self.replicas if replica not in tried)
+
     def give_back(self, replica: Replica[C], *, failed: bool) -> None:
         """End what `take` began; one that failed gets no more requests until it says that it is ready."""
         replica.under_way -= 1

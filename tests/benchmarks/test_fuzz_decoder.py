@@ -14,21 +14,10 @@ SECONDS = 30
 
 @pytest.mark.full
 def test_the_fuzzer_finds_nothing(tmp_path):
+    options = ("--seconds", SECONDS, "--corpus", tmp_path)
     run = subprocess.run(
         # The shell between: a process starts with the peak of memory of the one that made it, and libFuzzer goes by it.
-        [
-            "sh",
-            "-c",
-            '"$@"; exit $?',
-            "sh",
-            sys.executable,
-            "-m",
-            "benchmarks.fuzz",
-            "--seconds",
-            str(SECONDS),
-            "--corpus",
-            str(tmp_path),
-        ],
+        ["sh", "-c", '"$0" -m benchmarks.fuzz "$@"; exit $?', sys.executable, *map(str, options)],
         cwd=CHECKOUT,
         capture_output=True,
         text=True,

@@ -90,9 +90,10 @@ def test_options_and_channel_order_go_to_each(connect, model):
 
 @pytest.mark.parametrize("concurrency", [0, -1])
 def test_no_concurrency_is_refused_at_once(server, concurrency):
-    for client in (Client(server.url), AsyncClient(server.url)):
-        with pytest.raises(ConfigurationError, match=f"concurrency is {concurrency}; it must be 1 or more"):
-            client.read_many([b"picture"], concurrency=concurrency)
+    with Client(server.url) as client:
+        for each in (client, AsyncClient(server.url)):
+            with pytest.raises(ConfigurationError, match=f"concurrency is {concurrency}; it must be 1 or more"):
+                each.read_many([b"picture"], concurrency=concurrency)
 
 
 def test_an_endless_generator_is_pulled_as_outcomes_are_taken(server):

@@ -99,10 +99,19 @@ class AsyncReplicas(Generic[C]):
             finally:
                 self.give_back(replica, failed=away is not None)
             tried.append(replica)
-            another = self._rota.take(tried) if len(tried) < MOST_TRIED else None
+            another = await self._another(tried, end) if len(tried) < MOST_TRIED else None
             if another is None:
                 raise unavailable(away)
             replica = another
+
+    async def _another(self, tried: list[Replica[C]], end: float | None) -> Replica[C] | None:
+        while (replica := self._rota.take(tried)) is None and self._rota.may_yet_take(tried) and not self._is_closed:
+            news = self._news
+            try:
+                await asyncio.wait_for(news.wait(), time_left(end))
+            except asyncio.TimeoutError:
+                return None
+        return replica
 
     async def take(self, timeout: float | None) -> Replica[C]:
         """The server whose turn it is; `give_back` has to follow.

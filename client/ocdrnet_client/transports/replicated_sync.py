@@ -101,11 +101,17 @@ class ReplicatedTransport:
             finally:
                 self._give_back(replica, failed=away is not None)
             tried.append(replica)
-            with self._changed:
-                another = self._rota.take(tried) if len(tried) < MOST_TRIED else None
+            another = self._another(tried, end) if len(tried) < MOST_TRIED else None
             if another is None:
                 raise unavailable(away)
             replica = another
+
+    def _another(self, tried: list[Replica[Transport]], end: float | None) -> Replica[Transport] | None:
+        with self._changed:
+            while (replica := self._rota.take(tried)) is None and self._rota.may_yet_take(tried):
+                if self._is_closed or not self._changed.wait(time_left(end)):
+                    return None
+            return replica
 
     def _take(self, end: float | None) -> Replica[Transport]:
         with self._changed:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from ocdrnet_client.address import DEFAULT_URL, Address
 from ocdrnet_client.attempts import Attempts
@@ -25,6 +26,10 @@ from ocdrnet_client.protocol import MODEL, InferRequest, Tensors, build_request,
 from ocdrnet_client.results import Page
 from ocdrnet_client.transports.base import AsyncTransport
 from ocdrnet_client.transports.opening import open_async_transport
+from ocdrnet_ops.options import ReadOptions
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class AsyncClient:
@@ -100,7 +105,7 @@ class AsyncClient:
         channel_order: ChannelOrder = "RGB",
         request_id: str = "",
         timeout: float | None = None,
-        **options: float,
+        **options: Unpack[ReadOptions],
     ) -> Page:
         """All text in one picture, see `Client.read`. Cancelling it cancels the request on the server, over gRPC."""
         return await self._read(image, channel_order, options, request_id, timeout)
@@ -111,7 +116,7 @@ class AsyncClient:
         *,
         concurrency: int = 4,
         channel_order: ChannelOrder = "RGB",
-        **options: float,
+        **options: Unpack[ReadOptions],
     ) -> AsyncIterator[Outcome[Source]]:
         """Read many pictures at a time, in order, see `Client.read_many`; `images` may be async, too."""
 

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from ocdrnet_client.address import DEFAULT_URL, Address
 from ocdrnet_client.attempts import Attempts
@@ -25,6 +26,10 @@ from ocdrnet_client.protocol import MODEL, InferRequest, Tensors, build_request,
 from ocdrnet_client.results import Page
 from ocdrnet_client.transports.base import Transport
 from ocdrnet_client.transports.opening import open_transport
+from ocdrnet_ops.options import ReadOptions
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class Client:
@@ -104,7 +109,7 @@ class Client:
         channel_order: ChannelOrder = "RGB",
         request_id: str = "",
         timeout: float | None = None,
-        **options: float,
+        **options: Unpack[ReadOptions],
     ) -> Page:
         """All text in one picture.
 
@@ -132,7 +137,7 @@ class Client:
         *,
         concurrency: int = 4,
         channel_order: ChannelOrder = "RGB",
-        **options: float,
+        **options: Unpack[ReadOptions],
     ) -> Iterator[Outcome[Source]]:
         """Read many pictures at a time, in order; one that fails does not end the others.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Literal, TypeAlias, TypedDict
 
 from ocdrnet_ops.errors import OptionError
 from ocdrnet_ops.option_kinds import ChoiceOption, NumberOption, Option, OptionValue, TextOption, shown
@@ -66,6 +66,25 @@ OPTIONS: tuple[Option, ...] = (
     MIN_TEXT_SCORE,
     MERGE,
 )
+
+
+class ReadOptions(TypedDict, total=False):
+    """`OPTIONS` as keywords of `Client.read`, so that an editor completes them and a type checker checks them."""
+
+    binarize_threshold: float
+    box_threshold: float
+    unclip_ratio: float
+    max_candidates: int
+    min_size: int
+    detector_side: int
+    tiling: Literal["auto", "off", "on"]
+    geometry: Literal["quad", "polygon"]
+    upside_down: Literal["auto", "off", "on"]
+    charset: str
+    min_text_score: float
+    merge: Literal["line", "word", "paragraph"]
+
+
 _BY_NAME = {option.name: option for option in OPTIONS}
 
 

@@ -1,5 +1,6 @@
 import json
 import re
+from typing import Literal, get_type_hints
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from ocdrnet_ops.options import (
     BOX_THRESHOLD,
     OPTIONS,
     UPSIDE_DOWN,
+    ReadOptions,
     choice,
     number,
     parse_options,
@@ -166,3 +168,9 @@ def test_what_is_left_out_has_its_default():
     assert choice({"upside_down": "off"}, UPSIDE_DOWN) == "off"
     assert number({}, BOX_THRESHOLD, 0.5) == 0.5
     assert number({"box_threshold": 0}, BOX_THRESHOLD, 0.5) == 0
+
+
+def test_keywords_of_read_are_the_options():
+    kinds = {NumberOption: lambda option: option.kind, ChoiceOption: lambda option: Literal[option.choices]}
+    types = {option.name: kinds.get(type(option), lambda _: str)(option) for option in OPTIONS}
+    assert get_type_hints(ReadOptions) == types

@@ -1,13 +1,13 @@
 # Every target installs first if it has to. PYTHON=/path/to/python picks the interpreter of the virtual environment.
 BIN := .venv/bin
 
-.PHONY: help demo serve test test-all check bench docs doctor clean
+.PHONY: help demo serve test test-all coverage check bench docs doctor clean
 
 help:
 	@echo "make demo [PICTURE=photo.jpg]   reads a picture through a real Triton, and draws what was read"
 	@echo "make serve                      serves on 127.0.0.1 until Ctrl-C"
 	@echo "make test                       the tests that take minutes; make test-all: every one"
-	@echo "make check                      formatting, lints, types"
+	@echo "make check                      formatting, lints, types; make coverage: which lines make test runs"
 	@echo "make doctor                     what this machine has and lacks"
 	@echo "make bench, make docs, make clean"
 
@@ -31,6 +31,9 @@ test: .venv/dev
 
 test-all: .venv/dev
 	$(TEST)
+
+coverage: .venv/dev
+	$(TEST) -m 'not (full or program or images)' --cov --cov-report term:skip-covered
 
 check: .venv/dev
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy

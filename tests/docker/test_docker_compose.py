@@ -13,11 +13,13 @@ from ocdrnet_deploy.commands.models_build import build
 from ocdrnet_deploy.commands.serve import serve
 from ocdrnet_deploy.repository.profile import TensorRtProfile, cpu_profile, tensorrt_profile
 from ocdrnet_gateway.commands.gateway import gateway
+from tools.set_version import project_version
 
 # The schema of the Compose specification comes with this package.
 CHECK = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
 COMPOSE = yaml.safe_load((DOCKER / "compose.yaml").read_text())
 SERVICES = COMPOSE["services"]
+ENDS = {"gpu": "", "cpu": "-cpu", "gateway": "-gateway"}
 OWN = {name: service for name, service in SERVICES.items() if service["image"].startswith("ocdrnet:")}
 
 
@@ -77,7 +79,7 @@ def test_rights_are_dropped(name):
 
 
 def test_builds_are_the_dockerfiles_stages():
-    tags = {"gpu": "ocdrnet:0.1.0", "cpu": "ocdrnet:0.1.0-cpu", "gateway": "ocdrnet:0.1.0-gateway"}
+    tags = {target: f"ocdrnet:{project_version()}{end}" for target, end in ENDS.items()}
     built = {}
     for service in OWN.values():
         if "build" in service:

@@ -7,6 +7,9 @@ from chart_matrix import merged
 from chart_pods import builder, server, triton, variable
 from chart_render import CHART, objects, of_kind, the
 
+from tools.set_version import project_version
+
+VERSION = project_version()
 PARENT = {"enabled": True, "parentRefs": [{"name": "public", "namespace": "gateways"}]}
 TLS = {"server": {"tls": {"existingSecret": "triton-tls"}}}
 MUTUAL = merged(TLS, {"server": {"tls": {"mutual": True}}})
@@ -176,11 +179,11 @@ def test_images_are_taken_by_digest_where_one_is_given():
     values = {"images": {"server": {"repository": "registry.internal/ocdrnet", "digest": digest}}}
     for container in (triton(values), builder(values)):
         assert container["image"] == f"registry.internal/ocdrnet@{digest}"
-    assert triton({"mode": "cpu"})["image"] == "ocdrnet:0.1.0-cpu"
-    assert gateway({})["containers"][0]["image"] == "ocdrnet:0.1.0-gateway"
+    assert triton({"mode": "cpu"})["image"] == f"ocdrnet:{VERSION}-cpu"
+    assert gateway({})["containers"][0]["image"] == f"ocdrnet:{VERSION}-gateway"
 
 
-@pytest.mark.parametrize(("mode", "image"), [("cpu", "ocdrnet:0.1.0-cpu"), ("gpu", "ocdrnet:0.1.0-tools")])
+@pytest.mark.parametrize(("mode", "image"), [("cpu", f"ocdrnet:{VERSION}-cpu"), ("gpu", f"ocdrnet:{VERSION}-tools")])
 def test_helm_test_has_the_servers_image_unless_that_is_of_a_gpu(mode, image):
     (container,) = the({"mode": mode}, "Pod", "demo-ocdrnet-test-read")["spec"]["containers"]
     assert container["image"] == image
@@ -195,7 +198,7 @@ def test_bulk_jobs_and_load_tests_have_an_image_of_their_own():
     specs = [each["spec"]["template"]["spec"] for each in objects(values) if "template" in each.get("spec", {})]
     found = {each["name"]: each["image"] for spec in specs for each in spec["containers"]}
     assert {name: found[name] for name in ("bulk", "locust")} == dict.fromkeys(
-        ("bulk", "locust"), "ocdrnet:0.1.0-tools"
+        ("bulk", "locust"), f"ocdrnet:{VERSION}-tools"
     )
 
 

@@ -11,7 +11,7 @@ help:
 	@echo "make doctor                     what this machine has and lacks"
 	@echo "make bench, make docs, make clean"
 
-# To read pictures: 0.9 GB. To test and develop: 2.1 GB, and all of the former.
+# To read pictures: 0.9 GB. To test and develop: 2.4 GB, and all of the former.
 .venv/serve: pyproject.toml constraints.txt
 	@sh deploy/install/install.sh serve
 	@touch $@

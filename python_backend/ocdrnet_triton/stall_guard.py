@@ -10,14 +10,16 @@ A process stands still when it is stopped or frozen, starved of its CPU, or wait
 the system's clock: where that is set forward, or the machine slept, a process is given up that did not stand still.
 
 That a process lives is shown by a thread of Triton's stub, which wakes every 300 ms (pb_stub.cc). It needs no Python,
-so its wakes tell a process that stands still from one whose Python thread is held up by a long computation. To be
-stopped, and to go on, count as a wake each. So few wakes tell of a short stop only together with the CPU time, which a
-computation takes and a stopped process does not.
+so its wakes tell a process that stands still from one whose Python threads are held up by a long computation. To be
+stopped, and to go on, count as a wake each. So a few wakes tell of a short stop, too, if the main thread was not
+computing meanwhile.
 """
 
 from __future__ import annotations
 
+import math
 import os
+import re
 import signal
 import sys
 import threading
@@ -27,24 +29,27 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-# Triton gives up after 1 s. A stub's thread that wakes every 0.3 s has then missed at least two wakes.
+# Triton gives up a process that has shown no life for 1 s. The stub's thread, which shows it every 0.3 s, then stood
+# still for 0.7 s at least.
 GIVEN_UP_AFTER_S = 0.7
 _WAKE_S = 0.3
 _LOOK_S = 0.2
-# Of a thread that wakes once between the last look and the stop, is stopped, and goes on.
-_WAKES_OF_A_STOP = 3
-_COMPUTING = 0.25  # of the time that went by: less CPU time is no computation
+_PICKED_UP_S = 2.0  # in which a process that goes on has picked up what came while it stood still
+# Of a thread that wakes once before a stop, is stopped, and goes on; and one more, for a lock that it had to wait for.
+_WAKES_OF_A_STOP = 4
+_WAKES = re.compile(rb"^voluntary_ctxt_switches:\s*(\d+)", re.MULTILINE)
 
 
 class _Look(NamedTuple):
     monotonic_s: float
     wakes: int
-    cpu_s: float
+    woke_s: float  # `monotonic_s` of the first look that saw this number of wakes
+    computing_s: float  # CPU time of the main thread
     clock_s: float
 
 
 class StallGuard:
-    """Looks at this process five times a second, and after each batch of requests."""
+    """Looks at this process five times a second, and before and after each batch of requests."""
 
     def __init__(self, thread: int | None = None) -> None:
         """Take the first look.
@@ -53,12 +58,14 @@ class StallGuard:
             thread: id of the stub's thread that wakes every 300 ms; found by its age when left out.
         """
         thread = find_health_thread(os.getpid()) if thread is None else thread
-        # Kept open: reading it again from the start takes 5 us.
-        self._file = os.open(f"/proc/self/task/{thread}/schedstat", os.O_RDONLY)
+        # Kept open: reading it again from the start takes 20 us.
+        self._file = os.open(f"/proc/self/task/{thread}/status", os.O_RDONLY)
+        self._main_clock = time.pthread_getcpuclockid(threading.main_thread().ident or 0)
         self._busy = 0
+        self._stood_still = (-math.inf, "")
+        self._last = _Look(time.monotonic(), self._wakes(), time.monotonic(), 0.0, time.time())
         # What it did since its start tells whether it is the right one; else the looks to come tell.
-        wakes, age_s = self._wakes(), _age_s(thread)
-        self._wakes_seen = wakes if wakes >= age_s / _WAKE_S / 2 else 0
+        self._wakes_seen = self._last.wakes if self._last.wakes >= _age_s(thread) / _WAKE_S / 2 else 0
         self._last = self._now()
 
     def watch(self) -> None:
@@ -70,9 +77,11 @@ class StallGuard:
         """Around the work on requests; does not return to its caller if the process stood still."""
         self._busy += 1
         try:
+            # A request that came while the process stood still is picked up when it goes on.
+            if reason := self.reason() or self._lately():
+                end_process(reason)
             yield
-            reason = self.reason()
-            if reason:
+            if reason := self.reason():
                 end_process(reason)
         finally:
             self._busy -= 1
@@ -82,10 +91,12 @@ class StallGuard:
         last, now = self._last, self._now()
         elapsed = now.monotonic_s - last.monotonic_s
         # A thread that was not seen to wake while all went well is another one, and says nothing.
-        if elapsed > GIVEN_UP_AFTER_S and self._wakes_seen:
-            wakes, cpu_s = now.wakes - last.wakes, now.cpu_s - last.cpu_s
-            if wakes < elapsed / _WAKE_S / 2 or (wakes <= _WAKES_OF_A_STOP and cpu_s < _COMPUTING * elapsed):
-                return f"it stood still for {elapsed:.1f} s"
+        if self._wakes_seen:
+            asleep = now.monotonic_s - now.woke_s
+            idle = elapsed - (now.computing_s - last.computing_s)
+            few = max(_WAKES_OF_A_STOP, elapsed / _WAKE_S / 2)
+            if asleep > GIVEN_UP_AFTER_S or (idle > GIVEN_UP_AFTER_S and now.wakes - last.wakes <= few):
+                return f"it stood still for {max(asleep, elapsed):.1f} s"
         set_forward = now.clock_s - last.clock_s - elapsed
         if set_forward > GIVEN_UP_AFTER_S:
             return f"the system's clock was set forward by {set_forward:.1f} s"
@@ -95,9 +106,15 @@ class StallGuard:
         with suppress(OSError):  # the stub's thread has ended: the process is being stopped
             while True:
                 time.sleep(_LOOK_S)
-                if self._busy and (reason := self.reason()):
-                    end_process(reason)
+                if reason := self.reason():
+                    if self._busy:
+                        end_process(reason)
+                    self._stood_still = (time.monotonic(), reason)
                 self._look()
+
+    def _lately(self) -> str:
+        seen_s, reason = self._stood_still
+        return reason if time.monotonic() - seen_s < _PICKED_UP_S else ""
 
     def _look(self) -> None:
         now = self._now()
@@ -106,11 +123,13 @@ class StallGuard:
         self._last = now
 
     def _now(self) -> _Look:
-        return _Look(time.monotonic(), self._wakes(), time.process_time(), time.time())
+        now, wakes = time.monotonic(), self._wakes()
+        woke = self._last.woke_s if wakes == self._last.wakes else now
+        return _Look(now, wakes, woke, time.clock_gettime(self._main_clock), time.time())
 
     def _wakes(self) -> int:
-        # Third number: how often the thread was given a CPU (Documentation/scheduler/sched-stats.rst of Linux).
-        return int(os.pread(self._file, 64, 0).split()[2])
+        found = _WAKES.search(os.pread(self._file, 4096, 0))
+        return int(found[1]) if found else 0
 
 
 def _age_s(thread: int) -> float:

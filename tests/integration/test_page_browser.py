@@ -284,7 +284,7 @@ def test_a_file_that_is_no_picture_is_refused_in_words(visiting):
     problem = on.page.locator("#problem")
     problem.wait_for()
     assert problem.locator("h3").inner_text() == "The server cannot read this"
-    assert "no JPEG, PNG, WebP, TIFF, BMP or GIF" in problem.locator(".said").inner_text()
+    assert "send a JPEG, PNG, WebP, TIFF, BMP, GIF, HEIC or AVIF file" in problem.locator(".said").inner_text()
     assert problem.get_by_role("button").inner_text() == "Choose another picture"
 
 

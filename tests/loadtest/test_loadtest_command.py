@@ -141,7 +141,7 @@ def test_locusts_users_make_a_step(model, tmp_path, api):
     assert done.exit_code == 0, done.output
     (step,) = LoadTestResult.load(tmp_path / "a.json").steps
     assert (step.users, step.offered_rate, step.arrivals) == (2, None, "closed")
-    assert step.sent == step.answered > 2
+    assert step.sent == step.answered > 0
     # Each user's last request may still be under way when the time is over: it is not counted.
     assert 0 <= len(model.seen) - (3 + 2 + step.sent) <= 2
     assert json.loads((tmp_path / "a.json").read_text())["mode"] == "users"
@@ -178,6 +178,6 @@ def test_several_servers_have_their_shares_of_locusts_users(tmp_path, api):
         done = run("--url", url, "--users", 2, "--seconds", "12s", "--think", "10ms", "--json", tmp_path / "a.json")
     assert done.exit_code == 0, done.output
     (step,) = LoadTestResult.load(tmp_path / "a.json").steps
-    assert step.sent == step.answered > 2
+    assert step.sent == step.answered > 0
     counts = [len(model.seen) for model in models]
     assert min(counts) > 0.7 * sum(counts) / 3, counts

@@ -23,8 +23,8 @@ help:
 demo: .venv/serve
 	$(BIN)/python -m samples.demo $(PICTURE)
 
-# Two processes; tests/conftest.py says which tests stay together.
-TEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadscope
+# Three processes, since many tests wait; tests/conftest.py says which tests stay together.
+TEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadscope
 
 test: .venv/dev
 	$(TEST) -m 'not (full or program or images)'

@@ -20,7 +20,15 @@ EVAL = Path(os.environ.get("OCDRNET_EVAL", ROOT.parent / "shared" / "eval"))
 # Fixtures behind which a Triton runs; a test that starts one by other means is marked `triton`.
 TRITON_FIXTURES = {"served", "serve_built", "serve_folder"}
 # Files of `integration/` that do without the common Triton, and so may run beside those on it.
-OWN_SERVERS = {"test_respond_all.py", "test_twin_exports.py", "test_twin_mutations.py", "test_twins.py"}
+OWN_SERVERS = {
+    f"test_{name}.py"
+    for name in (
+        *("ensembles_refused", "nothing_leaves", "plans_load", "plans_read", "plans_spoiled", "respond_all"),
+        *("stalled_step", "twin_exports", "twin_mutations", "twins"),
+    )
+}
+# A long one, whose tests of each engine may run in another process.
+BY_ENGINE = "tests/integration/test_plans_load.py"
 # Debian's packages of programs that have another name.
 PACKAGES = {"promtool": "prometheus", "node": "nodejs"}
 
@@ -75,6 +83,8 @@ def pytest_xdist_make_scheduler(config, log):
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid):
             file = nodeid.partition("::")[0]
+            if file == BY_ENGINE:
+                return nodeid.partition("-")[0]  # the engine is the first word of the test's id
             shares = file.startswith("tests/integration/") and Path(file).name not in OWN_SERVERS
             return "triton" if shares else file
 

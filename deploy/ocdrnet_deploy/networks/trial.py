@@ -36,6 +36,7 @@ from ocdrnet_deploy.networks.prepare import Original, PreparedDetector, Prepared
 from ocdrnet_deploy.repository.files import write_file
 
 Prepared = TypeVar("Prepared", PreparedDetector, PreparedRecognizer)
+Array = npt.NDArray[Any]
 SLOW_S = 5.0  # a run that takes longer is not repeated to warm up, and callers are told to be patient
 _LONGEST_S = 3600.0  # that a trial may take
 _ENGINES = ("openvino", "onnxruntime", "onnx", "numpy")
@@ -87,6 +88,21 @@ class Trial:
             f"{_NAMES[self.runtime]}{precision}: {self.agreement}; {self.run_s:.2g} s for the first {what}, "
             f"{self.memory / 2**30:.1f} GiB"
         )
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """What a network and its original answered to the same pixels.
+
+    Attributes:
+        served: outputs of the network by name.
+        expected: of the original.
+        taken: by the network: `load_s`, `run_s` and `memory`, as of `Trial`.
+    """
+
+    served: dict[str, Array]
+    expected: dict[str, Array]
+    taken: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -149,12 +165,23 @@ def _computes_in_bfloat16() -> bool:
     return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def _try(network: PreparedDetector | PreparedRecognizer, settings: dict[str, str]) -> Trial | str:
-    """Measure it; a text says why it does not run."""
+def run_beside_original(
+    network: PreparedDetector | PreparedRecognizer, settings: dict[str, str], pixels: Array
+) -> SideBySide | str:
+    """Run a network and its original once, in a process of their own; a text says why the network does not run.
+
+    Args:
+        network: with its original.
+        settings: what `ocdrnet_triton.network.open_network` takes.
+        pixels: uint8 [N, h, w, 3] BGR, for both.
+
+    Raises:
+        BuildError: the original does not run.
+    """
     assert network.original is not None
     with tempfile.TemporaryDirectory(prefix="ocdrnet-trial-") as name:
         folder = Path(name)
-        _write_jobs(folder, network, network.original, settings)
+        _write_jobs(folder, network, network.original, settings, pixels)
         done = subprocess.run(
             [sys.executable, "-m", "ocdrnet_deploy.networks.trial_run", name],
             stdout=subprocess.DEVNULL,
@@ -172,18 +199,35 @@ def _try(network: PreparedDetector | PreparedRecognizer, settings: dict[str, str
         if not (folder / "original.npz").exists():
             why = _read(folder / "original.json").get("error", f"exit code {done.returncode}")
             raise BuildError(f"{network.card.name}: ONNX Runtime does not run the network as it was trained: {why}")
-        agreement = _compare(network, network.original, folder)
-    measured = {**taken, **dataclasses.asdict(agreement)}
+        served, expected = (dict(np.load(folder / f"{each}.npz")) for each in ("served", "original"))
+    return SideBySide(served, expected, taken)
+
+
+def _try(network: PreparedDetector | PreparedRecognizer, settings: dict[str, str]) -> Trial | str:
+    """Measure it; a text says why it does not run."""
+    assert network.original is not None
+    run = run_beside_original(network, settings, drawn_inputs(network))
+    if isinstance(run, str):
+        return run
+    if isinstance(network, PreparedDetector):
+        agreement = compare_maps(run.expected, network.original.description, run.served["pred"])
+    else:
+        served = run.served["output_id"], run.served["output_prob"]
+        agreement = compare_ids(run.expected, network.original.description, *served)
+    measured = {**run.taken, **dataclasses.asdict(agreement)}
     trial = Trial(cast(Runtime, settings["runtime"]), settings.get("precision", ""), **measured)
     _remember(network, settings, trial)
     return trial
 
 
 def _write_jobs(
-    folder: Path, network: PreparedDetector | PreparedRecognizer, original: Original, settings: dict[str, str]
+    folder: Path,
+    network: PreparedDetector | PreparedRecognizer,
+    original: Original,
+    settings: dict[str, str],
+    pixels: Array,
 ) -> None:
     is_detector = isinstance(network, PreparedDetector)
-    pixels = drawn_inputs(network)
     np.save(folder / "pixels.npy", pixels)
     np.save(folder / "planes.npy", original_inputs(pixels, original.description.normalization))
     (folder / "served").write_bytes(network.model.SerializeToString())
@@ -202,13 +246,6 @@ def drawn_inputs(network: PreparedDetector | PreparedRecognizer) -> npt.NDArray[
     if isinstance(network, PreparedDetector):
         return drawn_tile(network.card)
     return drawn_crops(network.card)[: network.max_batch or None]
-
-
-def _compare(network: PreparedDetector | PreparedRecognizer, original: Original, folder: Path) -> Agreement:
-    served, expected = (dict(np.load(folder / f"{name}.npz")) for name in ("served", "original"))
-    if isinstance(network, PreparedDetector):
-        return compare_maps(expected, original.description, served["pred"])
-    return compare_ids(expected, original.description, served["output_id"], served["output_prob"])
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import onnx
 import pytest
 from click.testing import CliRunner
 from nvidia_graphs import deformable_ocdnet, ocdnet, ocrnet, value
-from onnx import helper
+from onnx import helper, numpy_helper
 from small_graphs import CLASSES, detector, flat_detector, recognizer
 
 from ocdrnet_deploy.commands.models import models
@@ -128,9 +128,16 @@ def test_ocrnet_of_three_planes_is_fed_rgb():
 
 def test_one_plane_of_scores_is_gray_and_build_takes_it(save, tmp_path):
     """As EasyOCR's recognizers, which repeat a line's last column beside it."""
-    found = propose(with_planes(recognizer(), 1))
-    assert found.normalization == NORMALIZATIONS["gray-half"]
-    assert found.card["padding"] == "edge"
+    model = with_planes(recognizer(), 1)
+    (matrix,) = (weight for weight in model.graph.initializer if weight.name == "matrix")
+    matrix.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(matrix)[:1], "matrix"))
+    path, card = save(model), tmp_path / "card.json"
+    assert run(path, "--card", card).exit_code == 0
+    proposed = json.loads(card.read_text())
+    assert (proposed["normalization"], proposed["card"]["padding"]) == ("gray-half", "edge")
+    proposed["card"]["characters"] = "abcd"[: CLASSES - 1]
+    card.write_text(json.dumps(proposed))
+    assert prepare_recognizer(str(path), card_file=card).card.padding == "edge"
 
 
 def with_attention(model):

@@ -186,6 +186,19 @@ def test_an_opset_that_build_refuses_is_refused_here(save):
     assert "opset 10; it must be 11 or later" in result.stderr
 
 
+@pytest.mark.parametrize("batch", ["N", 1])
+def test_time_steps_before_the_images_are_refused(save, batch):
+    """As PyTorch's CTC loss wants them, and many recognizers are exported."""
+    model = recognizer()
+    model.graph.input[0].CopyFrom(value("x", batch, 3, "h", "w"))
+    model.graph.output[0].CopyFrom(value("scores", 26, batch, CLASSES))
+    result = run(save(model))
+    assert result.exit_code == 2
+    assert f"scores FLOAT [26, {batch}, {CLASSES}] has its time steps before the images" in result.stderr
+    model.graph.output[0].CopyFrom(value("scores", batch, 26, CLASSES))
+    assert run(save(model)).exit_code == 0
+
+
 def test_characters_in_the_file_need_not_be_put_in():
     model = recognizer()
     model.metadata_props.add(key="character", value="a\nb\nc")

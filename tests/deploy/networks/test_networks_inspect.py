@@ -278,6 +278,13 @@ def test_what_cannot_be_read_is_an_error_without_a_traceback(tmp_path):
         assert "Error: " in result.stderr
 
 
+def test_a_name_of_the_catalog_has_its_card_there():
+    result = run("ocrnet-v1.0.1")
+    assert result.exit_code == 2
+    assert "Error: ocrnet-v1.0.1 is a network of the catalog, which has its card" in result.stderr
+    assert "--engine tensorrt" in result.stderr
+
+
 def test_weights_that_lie_elsewhere_and_are_missing(tmp_path):
     path = tmp_path / "net.onnx"
     onnx.save(detector(), path, save_as_external_data=True, location="weights", size_threshold=0)

@@ -60,13 +60,14 @@ _FILES = """
 ## Exports of the real architectures
 
 OCDNet and OCRNet as NVIDIA's public training code builds them, with random weights, exported with TAO's arguments. They
-are not part of the project. A random network is near a tie far more often than a trained one.
+are not part of the project. A random network is near a tie far more often than a trained one. Where bfloat16 is not
+within the limits, `models build` serves FP32.
 """
 _PAGE = """\
 # How exact each network is in each engine and precision
 
-Written by `python -m docs.write_precision`, on a CPU with bfloat16 and AMX{engines}. Every network is
-compared with its original, the file as it is, in ONNX Runtime in FP32, which gets its planes from NumPy. The limits are
+Written by `python -m docs.write_precision`, on a CPU with bfloat16 and AMX{engines}.
+Every network is compared with its original, the file as it is, in ONNX Runtime in FP32, which gets its planes from NumPy. The limits are
 those of `models build` ([what is compared](nvidia-networks.md#2-build-and-serve)): {equal} of the ids that the original
 gives {sure} or more, and a map that is off by {off} of 255 on average where there is text.
 
@@ -80,7 +81,8 @@ gives {sure} or more, and a map that is off by {off} of 255 on average where the
 - bfloat16 is OpenVINO's alone; FP16 is the GPUs'. The product offers no other pairs.
 
 The networks get the drawn text of `models build`, and lines of `samples/`. NVIDIA's weights are not at hand: a stand-in
-has the file's inputs, outputs, operators and spatial transformer, but few layers, and reads a picture made for it.
+has the file's inputs, outputs and spatial transformer, but few layers, and reads a picture made for it. A text is the
+same if all its ids are, those too that the original is not sure of: to a stand-in drawn text is noise, and a toss.
 
 ## The catalog
 

@@ -3,7 +3,9 @@ import shutil
 import pytest
 from click.testing import CliRunner
 from ngc_stand_in import SMALL
-from nvidia_graphs import ocdnet, ocrnet
+from twin_contracts import DETECTORS, RECOGNIZERS
+from twin_detector import detector_twin
+from twin_recognizer import recognizer_twin
 
 from ocdrnet_deploy.commands.models_download import download
 from ocdrnet_deploy.networks.catalog import find_by_name
@@ -80,7 +82,8 @@ def test_a_character_list_that_tao_takes_is_taken(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "model"), [(DETECTOR, "recognizer", ocrnet()), (RECOGNIZER, "detector", ocdnet())]
+    ("name", "kind", "model"),
+    [(DETECTOR, "recognizer", recognizer_twin(RECOGNIZERS[0])), (RECOGNIZER, "detector", detector_twin(DETECTORS[2]))],
 )
 def test_a_file_of_the_other_kind_is_refused(tmp_path, cache, name, kind, model):
     path = write(tmp_path / "model.onnx", model.SerializeToString())

@@ -67,9 +67,9 @@ _PAGE = """\
 # How exact each network is in each engine and precision
 
 Written by `python -m docs.write_precision`, on a CPU with bfloat16 and AMX{engines}.
-Every network is compared with its original, the file as it is, in ONNX Runtime in FP32, which gets its planes from NumPy. The limits are
-those of `models build` ([what is compared](nvidia-networks.md#2-build-and-serve)): {equal} of the ids that the original
-gives {sure} or more, and a map that is off by {off} of 255 on average where there is text.
+Every network is compared with its original, the file as it is, in ONNX Runtime in FP32, which gets its planes from
+NumPy. The limits are those of `models build` ([what is compared](nvidia-networks.md#2-build-and-serve)): {equal} of the
+ids that the original gives {sure} or more, and a map that is off by {off} of 255 on average where there is text.
 
 - *OpenVINO* and *ONNX Runtime* are what `models build --engine cpu` tries, in this order: OpenVINO in bfloat16 where
   the CPU has it, OpenVINO in FP32, ONNX Runtime. A row that is not within the limits is not served, and the next is

@@ -40,6 +40,7 @@ def test_what_was_said_of_files_is_kept():
     assert page("of the catalog\n", kept_files(TEXT)).endswith(TEXT.partition("\n## Exports")[2])
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("variant", [VARIANTS[0], VARIANTS[-1]], ids=lambda variant: variant.precision)
 def test_a_row_is_made_again(tmp_path, monkeypatch, variant):
     place_twins(tmp_path, monkeypatch)

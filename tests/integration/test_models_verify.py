@@ -16,7 +16,7 @@ def verify(url, *options):
 
 def test_the_networks_that_are_served_agree(served):
     done = verify(served.addresses.grpc_url)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, (done.stderr, served.log)
     detector, recognizer = done.stdout.splitlines()
     assert detector.startswith("ppocrv6-small: map off by ")
     assert recognizer.endswith(" confident ids as in FP32")
@@ -31,7 +31,7 @@ def test_another_network_does_not(served, tmp_path):
     faint = {"planes": "bgr", "mean": [0.0] * 3, "scale": [1e-3] * 3}
     card.write_text(json.dumps(description_json(entry.description) | {"normalization": faint}))
     done = verify(served.addresses.grpc_url, "--recognizer", path, "--recognizer-card", card)
-    assert done.returncode == 1, done.stderr
+    assert done.returncode == 1, (done.stderr, served.log)
     assert done.stdout.splitlines()[1].endswith(" confident ids as in FP32: NOT as exact as it must be")
 
 

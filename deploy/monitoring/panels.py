@@ -70,9 +70,10 @@ _STEPS = (
     ),
     Panel(
         "Compute by step",
-        {"{{model}}": q.milliseconds(q.COMPUTE, q.BY_MODEL)},
+        {"{{model}}": q.milliseconds(q.COMPUTE, q.BY_MODEL, q.STEPS)},
         "ms",
-        "Of one request, with copies in and out, the mean. A request in a batch takes as long as its batch.",
+        "Of one request, with copies in and out, the mean. A request in a batch takes as long as its batch; ocrnet's "
+        "time has that of ocrnet_plan in it.",
         is_stacked=True,
     ),
     Panel(
@@ -87,7 +88,7 @@ _STEPS = (
     ),
     Panel(
         "Waiting requests by step",
-        {"{{model}}": f"sum by (model) (nv_inference_pending_request_count{{{q.PODS},{q.STEPS}}})"},
+        {"{{model}}": f"sum by (model) (nv_inference_pending_request_count{{{q.PODS},{q.MODELS}}})"},
         "none",
         is_stacked=True,
     ),
@@ -112,7 +113,7 @@ _BATCHES = (
     Panel("Batch size", {"{{model}}": q.batch()}, "none", "Inferences of one execution, the mean.", width=12),
     Panel(
         "Executions",
-        {"{{model}}": q.summed_rate("nv_inference_exec_count", 'model=~"ocdnet|ocrnet"', q.BY_MODEL)},
+        {"{{model}}": q.summed_rate("nv_inference_exec_count", q.NETWORKS, q.BY_MODEL)},
         "ops",
         width=12,
     ),
@@ -120,7 +121,10 @@ _BATCHES = (
 _ERRORS = (
     Panel(
         "Failed by step",
-        {"{{model}} {{reason}}": q.summed_rate("nv_inference_request_failure", q.STEPS, "by (model, reason)") + " > 0"},
+        {
+            "{{model}} {{reason}}": q.summed_rate("nv_inference_request_failure", q.MODELS, "by (model, reason)")
+            + " > 0"
+        },
         "reqps",
         "BACKEND alone and nothing done: the step's Python stub is dead. CANCELED: the caller gave up.",
         is_stacked=True,

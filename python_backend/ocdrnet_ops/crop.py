@@ -114,9 +114,14 @@ def _stretch(straight: npt.NDArray[np.uint8], card: RecognizerCard) -> npt.NDArr
 def _surroundings(
     image: npt.NDArray[np.uint8], box: npt.NDArray[np.float32]
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-    """The part of the image around a box, thinned out where it is too large for OpenCV, and the box in its pixels."""
-    x0, y0 = np.maximum(0, np.floor(box.min(axis=0)).astype(int) - MARGIN).tolist()
-    x1, y1 = (np.ceil(box.max(axis=0)).astype(int) + MARGIN).tolist()
+    """The part of the image around a box, thinned out where it is too large for OpenCV, and the box in its pixels.
+
+    At least one pixel: a box beside the image shows its border, which reads as nothing.
+    """
+    last = np.array(image.shape[1::-1]) - 1
+    low = np.clip(np.floor(box.min(axis=0)).astype(int) - MARGIN, 0, last)
+    high = np.maximum(np.ceil(box.max(axis=0)).astype(int) + MARGIN, low + 1)
+    (x0, y0), (x1, y1) = low.tolist(), high.tolist()
     step = -(-max(x1 - x0, y1 - y0) // MAX_SIDE)
     return image[y0:y1:step, x0:x1:step], (box - (x0, y0)).astype(np.float32) / step
 

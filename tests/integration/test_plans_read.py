@@ -10,6 +10,7 @@ from itertools import cycle
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from encoded_images import encode, sign
 from plan_server import GROUPED_CHANGES, PLAN_CHANGES, TENSORRT, differences, rehearsal
 from sample_truth import SAMPLES, SMALL
@@ -19,6 +20,7 @@ from twin_picture import draw_picture, plate_boxes, png
 from twin_text import TEXTS
 
 from ocdrnet_client import InvalidRequestError
+from ocdrnet_deploy.commands.models import models
 from samples.drawing import fonts
 from samples.drawing.curved import draw
 
@@ -113,6 +115,7 @@ def test_more_lines_than_the_candidate_cap(machine):
     plans = machine.build("ppocrv6-small", "ppocrv6-small", replace(TENSORRT, max_candidates=CAP), "capped")
     with machine.served(plans, GROUPED_CHANGES) as server, server.client(timeout=TIMEOUT_S) as client:
         page = client.read(SAMPLES / "page.png")
+        assert_verified(server, "ppocrv6-small", "ppocrv6-small")
         assert page.truncated
         assert CAP - 5 <= len(page.lines) <= CAP
         with pytest.raises(InvalidRequestError, match=f"max_candidates is {CAP + 1}.*at most {CAP}"):
@@ -130,6 +133,14 @@ def test_eight_callers_with_other_pictures_and_options(both):
     with ThreadPoolExecutor(8) as callers:
         pages = list(callers.map(lambda job: both[0].read(job[0], **job[1]), together))
     assert [differences(page, one) for page, one in zip(pages, alone * 2, strict=True)] == [[]] * len(together)
+
+
+def assert_verified(server, detector, recognizer):
+    """As a user asks after plans were built: `ocdrnet models verify`."""
+    asked = ["verify", server.addresses.grpc_url, "--detector", detector, "--recognizer", recognizer]
+    done = CliRunner().invoke(models, [*asked, "--timeout", str(TIMEOUT_S)])
+    assert done.exit_code == 0, done.output
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == [detector, recognizer]
 
 
 def twin_parameters():
@@ -151,6 +162,7 @@ def test_twins_read_their_pictures(machine, detector, recognizer):
         with ThreadPoolExecutor(3) as callers:
             pages = list(callers.map(client.read, [picture] * 3))
         assert client.read(blank).lines == ()
+        assert_verified(server, detector.name, recognizer.name)
     for page in pages:
         assert tuple(line.text for line in page.lines) == TEXTS[recognizer.decoder]
         assert differences(page, expected) == []

@@ -7,7 +7,8 @@ import yaml
 from fastapi import FastAPI
 from helm_python import Chart
 
-from deploy.monitoring.queries import READING, STEPS
+from deploy.monitoring.queries import MODELS, READING, STEPS
+from ocdrnet_deploy.repository.replace import RECOGNIZER_PLAN
 from ocdrnet_gateway.hosted.routes import router as hosted
 from ocdrnet_gateway.nim.routes import router as nim
 from ocdrnet_gateway.page.routes import router as page
@@ -18,12 +19,20 @@ RULES = (ROOT / "deploy/monitoring/rules.yaml").read_text(encoding="utf-8")
 
 def test_rules_and_dashboard_read_off_the_same_routes_and_steps():
     assert set(re.findall(r'route=~"[^"]+"', RULES)) == {READING}
-    assert set(re.findall(r'model=~"[^"]+"', RULES)) == {STEPS}
+    assert set(re.findall(r'model=~"[^"]+"', RULES)) == {MODELS}
 
 
 def test_steps_are_those_of_the_model_repository():
     models = {path.parent.name for path in (ROOT / "model_repository").glob("*/config.pbtxt")}
-    assert models - {"ocdrnet"} == set(re.search('"(.+)"', STEPS)[1].split("|"))
+    assert models - {"ocdrnet"} == names(STEPS)
+
+
+def test_models_are_the_steps_and_what_a_step_asks():
+    assert names(MODELS) == names(STEPS) | {RECOGNIZER_PLAN}
+
+
+def names(selector):
+    return set(re.search('"(.+)"', selector)[1].split("|"))
 
 
 def test_reading_routes_are_all_that_take_pictures():

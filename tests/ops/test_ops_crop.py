@@ -44,6 +44,28 @@ def test_text_at_any_turn_comes_back_upright(degrees, size):
     assert np.abs(crops.pixels[0].astype(int) - pattern()).mean() < 3
 
 
+@pytest.mark.parametrize(("padding", "beside"), [("gray", 127), ("black", 0), ("edge", None)])
+def test_a_short_crop_of_a_fixed_width_keeps_its_aspect_where_the_card_says_so(padding, beside):
+    """As docTR's and EasyOCR's recognizers are trained."""
+    image = np.random.default_rng(0).integers(1, 120, (200, 300, 3), np.uint8)
+    card = dataclasses.replace(FIXED, keep_aspect=True, padding=padding)
+    crops = crop_lines(image, np.stack([upright(40, 60, 64, 32), upright(0, 60, 300, 32)]), card)
+    assert crops.widths.tolist() == [[64], [100]]
+    np.testing.assert_array_equal(crops.pixels[0, :, :64], image[60:92, 40:104])
+    expected = crops.pixels[0, :, 63:64] if beside is None else beside
+    assert (crops.pixels[0, :, 64:] == expected).all()
+
+
+@pytest.mark.parametrize("place", [(-90, 10), (110, 10), (10, -90), (10, 210), (400, 400)])
+def test_a_box_beside_the_picture_shows_its_border_and_harms_no_other(place):
+    """Seen with a detector of random weights: one such box, and the whole picture was answered with an error."""
+    image = np.full((200, 100, 3), 77, np.uint8)
+    beside, inside = upright(*place, 60, 20), upright(20, 60, 60, 20)
+    crops = crop_lines(image, np.stack([beside, inside]), CARD)
+    assert crops.pixels.shape[0] == 2
+    assert (crops.pixels == 77).all()
+
+
 def test_unturned_box_of_the_right_size_is_copied():
     image = np.random.default_rng(0).integers(0, 255, (200, 300, 3), np.uint8)
     crops = crop_lines(image, upright(40, 60, 96, 48)[None], CARD)

@@ -39,6 +39,19 @@ def request(widths, first_value):
     return crops, np.array(widths, np.int32)
 
 
+@pytest.mark.parametrize(("padding", "beside"), [("gray", 127), ("black", 0), ("edge", 9)])
+def test_a_free_width_is_padded_as_the_network_was_trained(padding, beside):
+    crops, widths = request([64], 9)
+    network = FakeNetwork()
+    seen = []
+    network.run = lambda inputs: [seen.append(batch.copy()) or FakeNetwork().run([batch])[0] for batch in inputs]
+    recognize(network, [crops], [widths], dataclasses.replace(CARD, padding=padding), COLUMNS)
+    (batch,) = seen
+    assert (batch[0, :, :64] == 9).all()
+    assert batch.shape[2] > 64
+    assert (batch[0, :, 64:] == beside).all()
+
+
 def check(all_widths):
     network, value, requests = FakeNetwork(), 1, []
     for widths in all_widths:

@@ -16,6 +16,7 @@ from ocdrnet_deploy.commands.inspect_engine import (
     read_capability,
 )
 from ocdrnet_deploy.errors import BuildError
+from ocdrnet_deploy.networks.catalog import catalog
 from ocdrnet_deploy.networks.description_file import description_json
 from ocdrnet_deploy.networks.inspection import Inspection, inspect_network
 from ocdrnet_deploy.repository.files import write_file
@@ -78,6 +79,13 @@ def inspect(
 
 
 def _inspect_file(file: Path, card: Path | None, *, as_json: bool) -> None:
+    if not file.exists() and str(file) in {entry.name for entry in catalog()}:
+        click.echo(
+            f"Error: {file} is a network of the catalog, which has its card: ocdrnet models list --json. A name goes "
+            "with --engine tensorrt",
+            err=True,
+        )
+        raise SystemExit(BuildError.exit_code)
     try:
         found = inspect_network(file)
     except BuildError as error:

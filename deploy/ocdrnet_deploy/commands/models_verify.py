@@ -22,6 +22,7 @@ from ocdrnet_ops.charset import ALL
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _TYPES = {"uint8": "UINT8", "int32": "INT32"}
+_GRPC = "grpc://"
 Arrays = dict[str, npt.NDArray[Any]]
 
 
@@ -48,10 +49,12 @@ def verify(
     Both get drawn text; the originals run here, on the CPU. Meant for TensorRT plans, whose arithmetic is known only
     where they run. Exit codes: 0 both agree, 1 one does not, 2 wrong usage or no server.
     """
+    if "://" in url and not url.startswith(_GRPC):
+        raise click.BadParameter(f"{url} is no address for gRPC; it must be {_GRPC}HOST:PORT", param_hint="URL")
     try:
         found = prepare_detector(detector, card_file=detector_card, engine="tensorrt")
         read_by = prepare_recognizer(recognizer, card_file=recognizer_card, engine="tensorrt", charset=charset)
-        client = triton.InferenceServerClient(url.removeprefix("grpc://"))
+        client = triton.InferenceServerClient(url.removeprefix(_GRPC))
         agreements = [_verified(network, _asker(client, timeout)) for network in (found, read_by)]
     except DeployError as error:
         click.echo(f"Error: {error}", err=True)

@@ -95,7 +95,7 @@ def compare_ids(
     original: Mapping[str, Array], description: NetworkDescription, ids: Array, probabilities: Array
 ) -> Agreement:
     """Of a recognizer: ids and probabilities [N, T] against those of the original."""
-    expected, sure = _best(original, description)
+    expected, sure = best_ids(original, description)
     confident = sure >= CONFIDENT
     equal = ids == expected
     compared = int(confident.sum())
@@ -105,8 +105,8 @@ def compare_ids(
     return Agreement("ids", compared, float(np.mean(equal[confident])), float(off))
 
 
-def _best(original: Mapping[str, Array], description: NetworkDescription) -> tuple[Array, Array]:
-    """Ids, with the blank at 0, and their probabilities."""
+def best_ids(original: Mapping[str, Array], description: NetworkDescription) -> tuple[Array, Array]:
+    """What a recognizer's original answered as ids of the pipeline, and their probabilities: [N, T] each."""
     if description.answer == "ids":
         return original["output_id"], original["output_prob"]
     scores = next(iter(original.values())).astype(np.float64)

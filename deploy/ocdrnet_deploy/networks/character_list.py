@@ -37,7 +37,7 @@ def read_characters(path: Path, wanted: int = 0, *, joins_lines: bool = False) -
     wrong = next((number for number, line in enumerate(lines, 1) if len(_character(line)) != 1), 0)
     joined = tuple("".join(line.strip() for line in lines))
     listed = joined if wrong else tuple(map(_character, lines))
-    readings = [] if wrong else [listed, (*listed, " ")]
+    readings = [] if wrong else [listed]
     readings += [joined] if joins_lines else []
     whole = tuple(map(_character, lines))
     if wanted and all(whole):  # a flag, or a letter with its mark, is one class of several code points

@@ -144,7 +144,10 @@ def embedded_characters(model: onnx.ModelProto) -> tuple[str, ...]:
     """
     text = next((entry.value for entry in model.metadata_props if entry.key == "character"), None)
     if text is None:
-        raise NetworkError("the recognizer carries no character list in its metadata, and its card has no characters")
+        raise NetworkError(
+            "the recognizer carries no character list in its metadata, and its card has no characters: put them into "
+            "the card as `characters`, or name a file beside it as `characters_file`"
+        )
     return (*text.split("\n"), " ")
 
 

@@ -113,7 +113,18 @@ def _recognizer(model: onnx.ModelProto, image: TensorSignature, found: list[Tens
     output = found[0]
     if len(output.dims) != 3 or output.dtype != "FLOAT" or not output.fixed(2) or output.fixed(2) == image.fixed(3):
         return None
+    if _is_time_major(image, output):
+        raise NetworkError(
+            f"the network's output {output} has its time steps before the images; a recognizer's is [N, T, classes]: "
+            "transpose it before the export"
+        )
     return _class_scores(model, image, output)
+
+
+def _is_time_major(image: TensorSignature, output: TensorSignature) -> bool:
+    """Whether the second axis is the input's batch, by its name or as the one that is 1."""
+    batch = image.dims[0] if image.dims else "?"
+    return batch != "?" and output.dims[1] == batch != output.dims[0]
 
 
 def _ocrnet(model: onnx.ModelProto, image: TensorSignature, ids: TensorSignature) -> Proposal:
@@ -161,7 +172,7 @@ def _class_scores(model: onnx.ModelProto, image: TensorSignature, output: Tensor
         card["width"] = image.fixed(3)
     else:
         card["stride"] = 8
-        notes.append("stride: 8 pixels of width per time step")
+        notes.append("stride: 8 pixels of width per time step; `models build` counts them")
     if not any(entry.key == "character" for entry in model.metadata_props):
         card["characters"] = ""
         notes.append(f"characters: not in the file; put in the {output.fixed(2) - 1} of the classes")

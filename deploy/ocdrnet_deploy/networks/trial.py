@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -36,7 +37,9 @@ from ocdrnet_deploy.networks.prepare import Original, PreparedDetector, Prepared
 from ocdrnet_deploy.repository.files import write_file
 
 Prepared = TypeVar("Prepared", PreparedDetector, PreparedRecognizer)
+Array = npt.NDArray[Any]
 SLOW_S = 5.0  # a run that takes longer is not repeated to warm up, and callers are told to be patient
+_STEPS_OFF = 2  # time steps that a network may have more or less than its width and stride say: of its borders
 _LONGEST_S = 3600.0  # that a trial may take
 _ENGINES = ("openvino", "onnxruntime", "onnx", "numpy")
 _NAMES: dict[str, str] = {"openvino": "OpenVINO", "onnxruntime": "ONNX Runtime"}
@@ -90,6 +93,21 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class SideBySide:
+    """What a network and its original answered to the same pixels.
+
+    Attributes:
+        served: outputs of the network by name.
+        expected: of the original.
+        taken: by the network: `load_s`, `run_s` and `memory`, as of `Trial`.
+    """
+
+    served: dict[str, Array]
+    expected: dict[str, Array]
+    taken: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Attempt:
     """How networks are tried.
 
@@ -111,7 +129,7 @@ def try_network(network: Prepared, attempt: Attempt) -> tuple[Prepared, Trial]:
     """The network with the runtime and precision that it can be served in, and what was measured.
 
     Raises:
-        BuildError: no runtime runs it, or none as the original answers.
+        BuildError: no runtime runs it, or none as the original answers; or its time steps are not its card's.
     """
     notes: list[str] = []
     for runtime, precision in _candidates(network, is_approximate=attempt.is_approximate):
@@ -149,12 +167,23 @@ def _computes_in_bfloat16() -> bool:
     return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def _try(network: PreparedDetector | PreparedRecognizer, settings: dict[str, str]) -> Trial | str:
-    """Measure it; a text says why it does not run."""
+def run_beside_original(
+    network: PreparedDetector | PreparedRecognizer, settings: dict[str, str], pixels: Array
+) -> SideBySide | str:
+    """Run a network and its original once, in a process of their own; a text says why the network does not run.
+
+    Args:
+        network: with its original.
+        settings: what `ocdrnet_triton.network.open_network` takes.
+        pixels: uint8 [N, h, w, 3] BGR, for both.
+
+    Raises:
+        BuildError: the original does not run.
+    """
     assert network.original is not None
     with tempfile.TemporaryDirectory(prefix="ocdrnet-trial-") as name:
         folder = Path(name)
-        _write_jobs(folder, network, network.original, settings)
+        _write_jobs(folder, network, network.original, settings, pixels)
         done = subprocess.run(
             [sys.executable, "-m", "ocdrnet_deploy.networks.trial_run", name],
             stdout=subprocess.DEVNULL,
@@ -166,24 +195,65 @@ def _try(network: PreparedDetector | PreparedRecognizer, settings: dict[str, str
         )
         taken = _read(folder / "served.json")
         if not taken:
-            return f"its process ended with exit code {done.returncode}. {done.stderr.strip().splitlines()[-1:]}"
+            return f"{_ended(done.returncode)}. {done.stderr.strip().splitlines()[-1:]}"
         if "error" in taken:
             return str(taken["error"])
         if not (folder / "original.npz").exists():
-            why = _read(folder / "original.json").get("error", f"exit code {done.returncode}")
+            why = _read(folder / "original.json").get("error", _ended(done.returncode))
             raise BuildError(f"{network.card.name}: ONNX Runtime does not run the network as it was trained: {why}")
-        agreement = _compare(network, network.original, folder)
-    measured = {**taken, **dataclasses.asdict(agreement)}
+        served, expected = (dict(np.load(folder / f"{each}.npz")) for each in ("served", "original"))
+    return SideBySide(served, expected, taken)
+
+
+def _try(network: PreparedDetector | PreparedRecognizer, settings: dict[str, str]) -> Trial | str:
+    """Measure it; a text says why it does not run."""
+    assert network.original is not None
+    run = run_beside_original(network, settings, drawn_inputs(network))
+    if isinstance(run, str):
+        return run
+    if isinstance(network, PreparedDetector):
+        agreement = compare_maps(run.expected, network.original.description, run.served["pred"])
+    else:
+        _check_steps(network, run, drawn_inputs(network).shape)
+        served = run.served["output_id"], run.served["output_prob"]
+        agreement = compare_ids(run.expected, network.original.description, *served)
+    measured = {**run.taken, **dataclasses.asdict(agreement)}
     trial = Trial(cast(Runtime, settings["runtime"]), settings.get("precision", ""), **measured)
     _remember(network, settings, trial)
     return trial
 
 
+def _check_steps(network: PreparedRecognizer, run: SideBySide, shape: tuple[int, ...]) -> None:
+    """Refuse what is no [N, T, ...], or has other time steps than its card: its texts would be in wrong places."""
+    name, card = network.card.name, network.card
+    answered = next(iter(run.expected.values())).shape
+    if answered[0] != shape[0]:
+        raise BuildError(
+            f"{name} answers {list(answered)} to {shape[0]} crops; it must be [N, T, classes], the crops first: "
+            "transpose its answer before the export"
+        )
+    steps, wanted = run.served["output_id"].shape[1], shape[2] / card.stride
+    if not card.width and abs(steps - wanted) > _STEPS_OFF:
+        raise BuildError(
+            f"{name} answers {steps} time steps for {shape[2]} pixels of width, so each is {shape[2] / steps:.3g} "
+            f"pixels; its card says stride {card.stride}"
+        )
+
+
+def _ended(code: int) -> str:
+    if code == -signal.SIGKILL:
+        return "its process was killed, as the system does when its memory is used up"
+    return f"its process ended with exit code {code}"
+
+
 def _write_jobs(
-    folder: Path, network: PreparedDetector | PreparedRecognizer, original: Original, settings: dict[str, str]
+    folder: Path,
+    network: PreparedDetector | PreparedRecognizer,
+    original: Original,
+    settings: dict[str, str],
+    pixels: Array,
 ) -> None:
     is_detector = isinstance(network, PreparedDetector)
-    pixels = drawn_inputs(network)
     np.save(folder / "pixels.npy", pixels)
     np.save(folder / "planes.npy", original_inputs(pixels, original.description.normalization))
     (folder / "served").write_bytes(network.model.SerializeToString())
@@ -202,13 +272,6 @@ def drawn_inputs(network: PreparedDetector | PreparedRecognizer) -> npt.NDArray[
     if isinstance(network, PreparedDetector):
         return drawn_tile(network.card)
     return drawn_crops(network.card)[: network.max_batch or None]
-
-
-def _compare(network: PreparedDetector | PreparedRecognizer, original: Original, folder: Path) -> Agreement:
-    served, expected = (dict(np.load(folder / f"{name}.npz")) for name in ("served", "original"))
-    if isinstance(network, PreparedDetector):
-        return compare_maps(expected, original.description, served["pred"])
-    return compare_ids(expected, original.description, served["output_id"], served["output_prob"])
 
 
 def _read(path: Path) -> dict[str, Any]:

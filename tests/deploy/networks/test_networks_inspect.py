@@ -6,7 +6,7 @@ import onnx
 import pytest
 from click.testing import CliRunner
 from nvidia_graphs import deformable_ocdnet, ocdnet, ocrnet, value
-from onnx import helper
+from onnx import helper, numpy_helper
 from small_graphs import CLASSES, detector, flat_detector, recognizer
 
 from ocdrnet_deploy.commands.models import models
@@ -128,9 +128,16 @@ def test_ocrnet_of_three_planes_is_fed_rgb():
 
 def test_one_plane_of_scores_is_gray_and_build_takes_it(save, tmp_path):
     """As EasyOCR's recognizers, which repeat a line's last column beside it."""
-    found = propose(with_planes(recognizer(), 1))
-    assert found.normalization == NORMALIZATIONS["gray-half"]
-    assert found.card["padding"] == "edge"
+    model = with_planes(recognizer(), 1)
+    (matrix,) = (weight for weight in model.graph.initializer if weight.name == "matrix")
+    matrix.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(matrix)[:1], "matrix"))
+    path, card = save(model), tmp_path / "card.json"
+    assert run(path, "--card", card).exit_code == 0
+    proposed = json.loads(card.read_text())
+    assert (proposed["normalization"], proposed["card"]["padding"]) == ("gray-half", "edge")
+    proposed["card"]["characters"] = "abcd"[: CLASSES - 1]
+    card.write_text(json.dumps(proposed))
+    assert prepare_recognizer(str(path), card_file=card).card.padding == "edge"
 
 
 def with_attention(model):
@@ -177,6 +184,19 @@ def test_an_opset_that_build_refuses_is_refused_here(save):
     result = run(save(model))
     assert result.exit_code == 2
     assert "opset 10; it must be 11 or later" in result.stderr
+
+
+@pytest.mark.parametrize("batch", ["N", 1])
+def test_time_steps_before_the_images_are_refused(save, batch):
+    """As PyTorch's CTC loss wants them, and many recognizers are exported."""
+    model = recognizer()
+    model.graph.input[0].CopyFrom(value("x", batch, 3, "h", "w"))
+    model.graph.output[0].CopyFrom(value("scores", 26, batch, CLASSES))
+    result = run(save(model))
+    assert result.exit_code == 2
+    assert f"scores FLOAT [26, {batch}, {CLASSES}] has its time steps before the images" in result.stderr
+    model.graph.output[0].CopyFrom(value("scores", batch, 26, CLASSES))
+    assert run(save(model)).exit_code == 0
 
 
 def test_characters_in_the_file_need_not_be_put_in():
@@ -256,6 +276,13 @@ def test_what_cannot_be_read_is_an_error_without_a_traceback(tmp_path):
         assert result.exit_code == 2
         assert isinstance(result.exception, SystemExit)
         assert "Error: " in result.stderr
+
+
+def test_a_name_of_the_catalog_has_its_card_there():
+    result = run("ocrnet-v1.0.1")
+    assert result.exit_code == 2
+    assert "Error: ocrnet-v1.0.1 is a network of the catalog, which has its card" in result.stderr
+    assert "--engine tensorrt" in result.stderr
 
 
 def test_weights_that_lie_elsewhere_and_are_missing(tmp_path):

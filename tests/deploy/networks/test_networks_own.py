@@ -8,6 +8,8 @@ import pytest
 from nvidia_graphs import ocdnet, ocrnet
 from runs import normalized, random_images, run
 from small_graphs import CLASSES, recognizer
+from twin_contracts import RECOGNIZERS
+from twin_recognizer import recognizer_twin
 
 from ocdrnet_deploy.errors import NetworkError
 from ocdrnet_deploy.networks.description_file import parse_description
@@ -87,6 +89,19 @@ def test_other_number_of_characters_than_classes_is_refused(save, characters):
         f"has {CLASSES} classes, its list {len(characters)} characters and a blank",
         card=CTC["card"] | {"characters": characters},
     )
+
+
+@pytest.mark.parametrize("count", [35, 37])
+def test_a_graph_of_ids_counts_its_characters_too(save, count):
+    """It would serve, and fail at the first picture with a character that is not in the list."""
+    version = next(version for version in RECOGNIZERS if version.name == "ocrnet-v1.0.1")
+    characters = [chr(0x4E00 + index) for index in range(count)]
+    card = {"height": 32, "width": 100, "decoder": "ctc", "characters": characters}
+    path, card_file = save(
+        recognizer_twin(version), {"kind": "recognizer", "answer": "ids", "normalization": "gray-half", "card": card}
+    )
+    with pytest.raises(NetworkError, match=rf"has 37 classes, its list {count} characters.*must list 36"):
+        prepare_recognizer(path, card_file=card_file)
 
 
 def test_attention_has_two_classes_that_are_no_characters(save):

@@ -1,5 +1,8 @@
 """Networks tried before they are served: how they compare, what happens to one that differs or does not run."""
 
+import json
+import signal
+import subprocess
 from dataclasses import replace
 
 import numpy as np
@@ -165,6 +168,38 @@ def test_an_engine_that_fails_says_why(prepared):
 def with_characters(model):
     model.metadata_props.add(key="character", value="a\nb\nc")
     return model
+
+
+def own_recognizer(prepared, tmp_path, stride):
+    card = {"height": 8, "decoder": "ctc", "stride": stride, "characters": "abcd"}
+    about = {"kind": "recognizer", "answer": "class-scores", "normalization": "half", "card": card}
+    (tmp_path / "card.json").write_text(json.dumps(about))
+    return prepare_recognizer(str(tmp_path / "recognizer.onnx"), card_file=tmp_path / "card.json")
+
+
+def test_a_stride_that_is_not_the_networks_is_refused_with_both(prepared, tmp_path):
+    """A card's stride is a guess until the network has run: this one has a time step for each pixel."""
+    onnx.save(recognizer(), tmp_path / "recognizer.onnx")
+    assert try_network(own_recognizer(prepared, tmp_path, 1), Attempt())[0].runtime == "openvino"
+    with pytest.raises(BuildError, match=r"answers 320 time steps for 320 .*each is 1 pixels; its card says stride 8"):
+        try_network(own_recognizer(prepared, tmp_path, 8), Attempt())
+
+
+def test_time_steps_before_the_crops_are_refused(prepared, tmp_path):
+    """Where the file's names do not tell."""
+    model = recognizer()
+    next(node for node in model.graph.node if node.op_type == "Transpose").attribute[0].ints[:] = [2, 0, 1]
+    onnx.save(model, tmp_path / "recognizer.onnx")
+    with pytest.raises(BuildError, match=r"answers \[320, 24, 5\] to 24 crops; it must be \[N, T, classes\]"):
+        try_network(own_recognizer(prepared, tmp_path, 1), Attempt())
+
+
+def test_a_process_that_was_killed_is_said_to_lack_memory(prepared, monkeypatch):
+    """ONNX Runtime takes twice OpenVINO's memory for a FAN, and the system ends it without a word."""
+    done = subprocess.CompletedProcess([], -signal.SIGKILL, stderr="")
+    monkeypatch.setattr("ocdrnet_deploy.networks.trial.subprocess.run", lambda *_, **__: done)
+    with pytest.raises(BuildError, match="OpenVINO does not run it: its process was killed, as the system does when"):
+        try_network(prepared("detector", small_detector()), Attempt())
 
 
 def test_a_trial_is_remembered_for_the_same_network_alone(prepared, monkeypatch):

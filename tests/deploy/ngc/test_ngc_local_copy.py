@@ -3,6 +3,9 @@ import shutil
 import pytest
 from click.testing import CliRunner
 from ngc_stand_in import SMALL
+from twin_contracts import DETECTORS, RECOGNIZERS
+from twin_detector import detector_twin
+from twin_recognizer import recognizer_twin
 
 from ocdrnet_deploy.commands.models_download import download
 from ocdrnet_deploy.networks.catalog import find_by_name
@@ -68,6 +71,27 @@ def test_character_list_comes_along(tmp_path):
     write(tmp_path / "ocrnet_vdeployable_v2.0.1" / "ocrnet-vit.onnx")
     assert take(RECOGNIZER, tmp_path).exit_code == 0
     assert character_list(find_by_name(RECOGNIZER)) == ("a", "b")
+
+
+def test_a_character_list_that_tao_takes_is_taken(tmp_path):
+    """Its lines may be blank, or hold several characters."""
+    write(tmp_path / "character_list", b"ab \r\n\r\nc\r\n")
+    write(tmp_path / "ocrnet-vit.onnx")
+    assert take(RECOGNIZER, tmp_path).exit_code == 0
+    assert character_list(find_by_name(RECOGNIZER), 3) == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "model"),
+    [(DETECTOR, "recognizer", recognizer_twin(RECOGNIZERS[0])), (RECOGNIZER, "detector", detector_twin(DETECTORS[2]))],
+)
+def test_a_file_of_the_other_kind_is_refused(tmp_path, cache, name, kind, model):
+    path = write(tmp_path / "model.onnx", model.SerializeToString())
+    result = take(name, path)
+    assert result.exit_code == 1
+    other = "detector" if kind == "recognizer" else "recognizer"
+    assert result.stderr == f"Error: {path} is a {kind}; {name} is a {other}. Give the {other}'s file\n"
+    assert not list(cache.rglob("*.onnx"))
 
 
 def test_version_without_a_name_in_the_catalog(tmp_path):

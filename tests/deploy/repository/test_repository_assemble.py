@@ -72,6 +72,18 @@ def test_all_models_are_there(built):
         assert (built / name / "1").is_dir()
 
 
+def test_what_the_trial_found_is_in_the_configs(tmp_path):
+    """A network that bfloat16 spoils keeps FP32, a slow one is warmed up once, and `serve` finds what was measured."""
+    slow = dataclasses.replace(DETECTOR, warm_ups=1)
+    exact = dataclasses.replace(RECOGNIZER, precision="f32")
+    assemble_repository(tmp_path / "served", slow, exact, PROFILE, trials=("of the detector", "of the recognizer"))
+    detector, recognizer = (values(config(tmp_path / "served", name)) for name in ("ocdnet", "ocrnet"))
+    assert (detector["warm_ups"], "precision" in detector) == ("1", False)
+    assert ("warm_ups" in recognizer, recognizer["precision"]) == (False, "f32")
+    assert (tmp_path / "served" / "ocdnet" / "1" / "trial.json").read_text() == "of the detector"
+    assert (tmp_path / "served" / "ocrnet" / "1" / "trial.json").read_text() == "of the recognizer"
+
+
 def test_code_is_the_projects(built):
     for name in MODELS - {"ocdrnet"}:
         assert (built / name / "1" / "model.py").read_bytes() == (

@@ -4,6 +4,7 @@ import pytest
 
 from ocdrnet_deploy.networks.trial import Trial
 from ocdrnet_deploy.repository.trial_file import TRIAL_FILE, picture_wait_s, ready_wait_s, trial_text
+from ocdrnet_deploy.server import TritonServer
 
 
 def trial(load_s, run_s):
@@ -31,6 +32,15 @@ def test_slow_networks_are_waited_for(tmp_path):
     write(tmp_path, trial(20, 60), trial(1, 2))
     assert ready_wait_s(tmp_path) == pytest.approx(4 * 83)
     assert picture_wait_s(tmp_path) == 240
+
+
+def test_a_server_waits_by_what_was_measured(tmp_path, monkeypatch):
+    write(tmp_path, trial(20, 60), trial(1, 2))
+    monkeypatch.setattr("ocdrnet_deploy.server.triton.prepare_launch", lambda *_, **__: None)
+    monkeypatch.setattr(TritonServer, "_take", lambda *_: None)
+    server = TritonServer(tmp_path)
+    assert (server._ready_timeout_s, server.picture_timeout_s) == (pytest.approx(4 * 83), 240)
+    assert TritonServer(tmp_path, ready_timeout_s=5)._ready_timeout_s == 5
 
 
 def test_a_file_that_is_no_measurement_is_left_aside(tmp_path):

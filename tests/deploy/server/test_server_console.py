@@ -4,7 +4,7 @@ import pytest
 
 from ocdrnet_deploy.server.addresses import Addresses
 from ocdrnet_deploy.server.console import Console
-from ocdrnet_deploy.server.failure import died
+from ocdrnet_deploy.server.failure import died, not_ready
 from ocdrnet_deploy.server.log import Log
 
 HERE = Addresses("127.0.0.1", 8000, 8001, 8002)
@@ -25,6 +25,18 @@ def test_lines_are_held_until_the_models_are_loaded(capsys):
         "  metrics  http://127.0.0.1:8002/metrics",
         "Try it:    ocdrnet read photo.jpg",
     ]
+
+
+@pytest.mark.parametrize(("picture_s", "patience"), [(60, ""), (180.4, " --timeout 180")])
+def test_callers_of_slow_networks_are_told_to_wait(capsys, picture_s, patience):
+    Console(hold=True).show_ready(HERE, 2.04, picture_s)
+    assert capsys.readouterr().out.splitlines()[-1] == f"Try it:    ocdrnet read photo.jpg{patience}"
+
+
+def test_a_server_that_is_not_ready_in_time_may_be_given_longer():
+    assert "not ready within 120 s. Give it longer with --timeout 240." in str(
+        not_ready("ocdrnet", 120, Log(lambda line: None))
+    )
 
 
 def test_lines_are_shown_at_once_when_not_held(capsys):

@@ -53,7 +53,7 @@ def parse(data: bytes, limits: ImageLimits) -> ImageFile:
         if kind in _NEEDED:
             kept.append(data[start - 8 : position])
             has_pixels = has_pixels or kind == b"IDAT"
-        elif kind == b"acTL" and size >= 4:
+        elif kind == b"acTL" and size >= 4 and start + 4 <= len(data):
             frames = struct.unpack_from(">I", data, start)[0]
         elif kind == b"fcTL":
             shows_default = shows_default or not has_pixels  # the default image is the animation's first frame

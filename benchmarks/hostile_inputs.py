@@ -1,4 +1,4 @@
-"""Seeds and mutations of what a stranger may send: picture files, request options, HTTP requests.
+"""What a stranger may send: mutated picture files, request options and HTTP requests; and sound pictures of text.
 
 Input `n` of a seed is always the same, whatever was made before it, so that a finding can be made again.
 """
@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from ocdrnet_ops.options import OPTIONS
 
@@ -76,6 +76,16 @@ def picture_seeds() -> dict[str, bytes]:
     }
 
 
+def text_pictures() -> dict[str, bytes]:
+    """A few small pictures, each with text of its own."""
+    made = {}
+    for number, words in enumerate(("Copper Kettle 12", "Platform 9", "Total 1,284.50\nReference KX-7731", "Exit B")):
+        canvas = Image.new("RGB", (360 + 40 * number, 140), "white")
+        ImageDraw.Draw(canvas).text((20, 30), words, "black", ImageFont.load_default(36))
+        made[f"{number}"] = encoded(canvas, "PNG" if number % 2 else "JPEG")
+    return made
+
+
 @cache
 def _all_seeds() -> dict[str, bytes]:
     """With HEIC, of which there is no encoder here."""
@@ -114,8 +124,9 @@ def mutated(random_: random.Random, data: bytes, others: Sequence[bytes]) -> byt
         elif change == 1:
             file[at] = random_.randrange(256)
         elif change in (2, 3):  # a number that the header may hold
-            size, order = random_.choice((2, 4, 4)), random_.choice(("little", "big"))
-            file[at : at + size] = (random_.choice(_NUMBERS) % (1 << 8 * size)).to_bytes(size, order)
+            size, value = random_.choice((2, 4, 4)), random_.choice(_NUMBERS)
+            packed = (value % (1 << 8 * size)).to_bytes(size, "little")
+            file[at : at + size] = packed if random_.random() < 0.5 else packed[::-1]
         elif change == 4:
             del file[at:end]
         elif change == 5:

@@ -23,7 +23,7 @@ from ocdrnet_ops.options import OPTIONS
 _HEIC = Path(__file__).parents[1] / "tests" / "ops" / "pictures"
 # What breaks arithmetic: nothing, signs, and the ends of 8, 16, 31, 32 and 63 bits.
 _NUMBERS = (0, 1, 2, 127, 128, 255, 256, 32767, 32768, 65535, 10_000, 100_000, (1 << 31) - 1, 1 << 31, (1 << 32) - 1)
-_MOST_BYTES = 4 << 20  # of a mutated file: repeated parts grow no further
+_MOST_BYTES = 1 << 20  # of a mutated file: repeated parts grow no further
 _BIG_SHARE = 0.002  # of the pictures have up to the pixel limit
 _BIG_PIXELS = 120_000_000
 _VALUES: tuple[object, ...] = (
@@ -130,7 +130,7 @@ def mutated(random_: random.Random, data: bytes, others: Sequence[bytes]) -> byt
         elif change == 4:
             del file[at:end]
         elif change == 5:
-            file[at:at] = file[at:end] * random_.choice((1, 2, 50, 5000))
+            file[at:at] = file[at:end] * min(random_.choice((1, 2, 50, 5000)), _MOST_BYTES // (end - at))
         elif change == 6:
             del file[at:]
         elif change == 7:
@@ -198,10 +198,12 @@ def http_request(random_: random.Random, routes: Sequence[tuple[str, str]]) -> t
     headers = ["host: gateway", "connection: close"]
     sent_method = method if random_.random() < 0.97 else random_.choice(("HEAD", "OPTIONS", "PATCH", "TRACE", "post"))
     length = len(body) if random_.random() < 0.98 else random_.choice((0, 1, len(body) // 2))
+    if "?" in path and random_.random() < 0.9:  # what is signed with an upload
+        headers += ["content-type: image/png", "x-amz-meta-nvcf-asset-description: "]
     if body or random_.random() < 0.5:
         headers.append(f"content-length: {length}")
     headers += random_.choices(_HEADERS, k=random_.choice((0, 0, 0, 1, 2)))
-    if random_.random() < 0.3:
+    if "?" not in path and random_.random() < 0.3:
         filled += "?" + "&".join(_query(random_) for _ in range(random_.choice((1, 2, 60))))
     head = f"{sent_method.upper()} {filled} HTTP/1.1\r\n" + "\r\n".join(headers) + "\r\n\r\n"
     message = head.encode("latin-1", "replace") + body

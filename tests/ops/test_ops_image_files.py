@@ -358,6 +358,16 @@ def test_heic_is_read_upright(name):
     assert np.abs(found.astype(int) - wide[:, :, None]).mean() < 4
 
 
+def test_a_heic_does_not_change_with_what_else_is_in_memory():
+    """Pillow can look at another library's memory instead of a copy; that may hold another caller's picture by then."""
+    data, kept = (PICTURES / "alpha.heic").read_bytes(), []
+    first = pixels(data)
+    for number in range(100):
+        kept.append(np.full(96 * 64 * 4 + number, number, np.uint8))
+        kept = kept if number % 3 else []
+        assert np.array_equal(pixels(data), first)
+
+
 def test_transparent_heic_lies_on_white():
     found = pixels((PICTURES / "alpha.heic").read_bytes())
     assert found[5, 5].min() > 250

@@ -49,6 +49,7 @@ class TritonServer:
         on_log: Callable[[str], None] | None = None,
         exit_timeout_s: int = 5,
         ready_timeout_s: float | None = None,
+        http_host: str | None = None,
     ) -> None:
         """Checks that the server can be started, and settles where it will listen.
 
@@ -63,11 +64,14 @@ class TritonServer:
             exit_timeout_s: How long a stop waits for requests in flight.
             ready_timeout_s: How long `wait_ready` waits by default; when left out, as the repository's networks need
                 by what was measured when it was built, 120 at least.
+            http_host: As of `choose_addresses`.
 
         Raises:
             RefusalError: Something has to change first; a subclass and its text say what.
         """
-        self._prepare = partial(prepare_launch, repository, host=host, log=log, exit_timeout_s=exit_timeout_s)
+        self._prepare = partial(
+            prepare_launch, repository, host=host, log=log, exit_timeout_s=exit_timeout_s, http_host=http_host
+        )
         self._log = Log(on_log or _to_stderr)
         self._exit_timeout_s = exit_timeout_s
         self._ready_timeout_s = ready_wait_s(repository) if ready_timeout_s is None else ready_timeout_s

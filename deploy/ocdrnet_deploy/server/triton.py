@@ -108,6 +108,7 @@ class TritonServer:
 
         Raises:
             TritonDiedError: Triton ended, as it does when a model fails to load.
+            StepLostError: A step died or stood still while the picture was read.
             StartTimeoutError: The time is over; Triton still runs.
         """
         limit = self._ready_timeout_s if timeout_s is None else timeout_s
@@ -118,8 +119,10 @@ class TritonServer:
             if on_wait is not None:
                 on_wait(waited)
             self._process.ended.wait(_POLL_S)
-        read_first_picture(self.addresses.http_url, self.picture_timeout_s)
+        # Before the picture: a step that is lost while it is read would not be missed afterwards.
         self._watch_steps()
+        read_first_picture(self.addresses.http_url, self.picture_timeout_s)
+        self.check_running()
         return time.monotonic() - begin
 
     def restart(self) -> None:

@@ -9,13 +9,13 @@ again.
 from __future__ import annotations
 
 import argparse
-import io
 import sys
 from pathlib import Path
 
 import atheris
 import numpy as np
-from PIL import Image
+
+from benchmarks.hostile_inputs import picture_seeds
 
 with atheris.instrument_imports(include=["ocdrnet_ops.image_files", "ocdrnet_ops.decode", "ocdrnet_ops.image_tones"]):
     from ocdrnet_ops.decode import MAX_FRAMES, ImageLimits, decode_image, image_file
@@ -23,46 +23,6 @@ with atheris.instrument_imports(include=["ocdrnet_ops.image_files", "ocdrnet_ops
 
 LIMITS = ImageLimits(max_bytes=1 << 20, max_pixels=1 << 20)
 INPUT_S, MEMORY_MB, LONGEST = 5, 2048, 16_384
-
-
-def seeds() -> dict[str, bytes]:
-    """Small pictures, one for each way through the guard."""
-    values = np.arange(24 * 16, dtype=np.uint16).reshape(16, 24)
-    gray = (values % 251).astype(np.uint8)
-    rgb = Image.fromarray(np.dstack([gray, 255 - gray, gray // 2]))
-    rgba = Image.merge("RGBA", (*rgb.split(), Image.fromarray(gray)))
-    turned = Image.Exif()
-    turned[0x0112] = 6
-    return {
-        "baseline.jpg": _encoded(rgb, "JPEG", exif=turned),
-        "progressive.jpg": _encoded(rgb, "JPEG", progressive=True),
-        "cmyk.jpg": _encoded(rgb.convert("CMYK"), "JPEG"),
-        "endless.jpg": _encoded(rgb, "JPEG")[:-2],
-        "rgba.png": _encoded(rgba, "PNG", exif=turned),
-        "gray16.png": _encoded(Image.fromarray(values), "PNG"),
-        "palette.png": _encoded(rgb.quantize(16), "PNG", transparency=3),
-        "frames.png": _encoded(rgb, "PNG", save_all=True, append_images=[rgba.convert("RGB")]),
-        "lossy.webp": _encoded(rgba, "WEBP", exif=turned),
-        "lossless.webp": _encoded(rgb, "WEBP", lossless=True),
-        "frames.webp": _encoded(rgb, "WEBP", save_all=True, append_images=[rgba]),
-        "frames.gif": _encoded(rgb, "GIF", save_all=True, append_images=[rgba]),
-        "rgb.bmp": _encoded(rgb, "BMP"),
-        "gray.bmp": _encoded(Image.fromarray(gray), "BMP"),
-        "raw.tif": _encoded(rgb, "TIFF", tiffinfo={0x0112: 6}),
-        "big.tif": _encoded(rgb, "TIFF", big_tiff=True),
-        "lzw.tif": _encoded(rgba, "TIFF", compression="tiff_lzw"),
-        "jpeg.tif": _encoded(rgb, "TIFF", compression="jpeg"),
-        "fax.tif": _encoded(rgb.convert("1"), "TIFF", compression="group4"),
-        "float.tif": _encoded(Image.fromarray(values.astype(np.float32)), "TIFF"),
-        "pages.tif": _encoded(rgb, "TIFF", save_all=True, append_images=[rgb]),
-        "small.avif": _encoded(rgb, "AVIF", quality=50),
-    }
-
-
-def _encoded(picture: Image.Image, kind: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def check(data: bytes) -> None:
@@ -94,7 +54,7 @@ def main() -> None:
         check(given.file.read_bytes())
         return
     given.corpus.mkdir(parents=True, exist_ok=True)
-    for name, data in seeds().items():
+    for name, data in picture_seeds().items():
         (given.corpus / name).write_bytes(data)
     options = [f"-max_total_time={given.seconds}", f"-timeout={INPUT_S}", f"-rss_limit_mb={MEMORY_MB}"]
     options += [f"-max_len={LONGEST}", f"-seed={given.seed}", f"-artifact_prefix={given.corpus}/finding-"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import os
-from contextlib import suppress
 from pathlib import Path
 
 _CGROUP = Path("/sys/fs/cgroup")
+_OWN_GROUP = Path("/proc/self/cgroup")
 
 
 def usable_cores(cgroup: Path = _CGROUP) -> int:
@@ -38,16 +38,61 @@ def _limit(cgroup: Path) -> float | None:
     return int(quota) / int(period)
 
 
-def usable_memory(cgroup: Path = _CGROUP, information: Path = Path("/proc/meminfo")) -> int:
+def usable_memory(
+    cgroup: Path = _CGROUP, information: Path = Path("/proc/meminfo"), own_group: Path = _OWN_GROUP
+) -> int:
     """Bytes of main memory that this machine has, or its container may use, where that is less.
 
     Args:
-        cgroup: as of `usable_cores`.
+        cgroup: as of `container_limit`.
         information: the kernel's, of the whole machine.
+        own_group: as of `container_limit`.
     """
     (total,) = (line.split()[1] for line in information.read_text("ascii").splitlines() if line.startswith("MemTotal:"))
-    limits = [int(total) << 10]
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):  # version 2, version 1
-        with suppress(OSError, ValueError):  # `max` is no number
-            limits.append(int((cgroup / name).read_text("ascii")))
-    return min(limits)
+    limit, machine = container_limit(cgroup, own_group), int(total) << 10
+    return machine if limit is None else min(limit, machine)
+
+
+def container_limit(cgroup: Path = _CGROUP, own_group: Path = _OWN_GROUP) -> int | None:
+    """Bytes of memory that the control group of this process allows, or one above it.
+
+    Args:
+        cgroup: where the groups' files are, of version 2 or 1
+            (https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files).
+        own_group: which group is this process's, by controller.
+
+    Returns:
+        The smallest limit; None: there is none.
+    """
+    found = [_number(folder / name) for folder, name in _limit_files(cgroup, own_group)]
+    limits = [limit for limit in found if limit is not None]
+    return min(limits, default=None)
+
+
+def _limit_files(cgroup: Path, own_group: Path) -> list[tuple[Path, str]]:
+    try:
+        lines = own_group.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = ["0::/", "1:memory:/"]
+    files = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            root, name = cgroup, "memory.max"
+        elif "memory" in controllers.split(","):
+            root, name = cgroup / "memory", "memory.limit_in_bytes"
+        else:
+            continue
+        # A limit of any group above holds too. In a container the path may be the host's: then only the root exists.
+        own = root / path.lstrip("/")
+        files += [(folder, name) for folder in (own, *own.parents) if folder == root or root in folder.parents]
+    return files
+
+
+def _number(path: Path) -> int | None:
+    try:
+        text = path.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return None
+    # Version 2 says `max`; version 1 says a number beyond any machine.
+    return int(text) if text.isdigit() and int(text) < 1 << 60 else None

@@ -10,8 +10,8 @@ import asyncio
 import ctypes
 import os
 from collections import deque
-from pathlib import Path
 
+from ocdrnet_deploy.cores import container_limit
 from ocdrnet_gateway.problems import DeadlineError, OverloadedError, TooLargeError
 
 _MEBIBYTE = 1024 * 1024
@@ -23,8 +23,6 @@ _DRAWINGS_SHARE = 0.85
 # malloc.h; setting the threshold also keeps it from growing.
 _M_MMAP_THRESHOLD = -3
 _LARGE_BLOCK = 1024 * 1024
-_CGROUP = Path("/sys/fs/cgroup")
-_OWN_GROUP = Path("/proc/self/cgroup")
 
 
 class Hold:
@@ -187,48 +185,3 @@ def default_budget(limit: int | None = None) -> int:
     if limit is None or limit >= machine:
         return machine // 4
     return max(limit - _PROCESS_BYTES, limit // 4)
-
-
-def container_limit(cgroup: Path = _CGROUP, own_group: Path = _OWN_GROUP) -> int | None:
-    """Bytes of memory that the control group of this process allows, or one above it.
-
-    Args:
-        cgroup: where the groups' files are, of version 2 or 1
-            (https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files).
-        own_group: which group is this process's, by controller.
-
-    Returns:
-        The smallest limit; None: there is none.
-    """
-    found = [_number(folder / name) for folder, name in _limit_files(cgroup, own_group)]
-    limits = [limit for limit in found if limit is not None]
-    return min(limits, default=None)
-
-
-def _limit_files(cgroup: Path, own_group: Path) -> list[tuple[Path, str]]:
-    try:
-        lines = own_group.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = ["0::/", "1:memory:/"]
-    files = []
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers == "":
-            root, name = cgroup, "memory.max"
-        elif "memory" in controllers.split(","):
-            root, name = cgroup / "memory", "memory.limit_in_bytes"
-        else:
-            continue
-        # A limit of any group above holds too. In a container the path may be the host's: then only the root exists.
-        own = root / path.lstrip("/")
-        files += [(folder, name) for folder in (own, *own.parents) if folder == root or root in folder.parents]
-    return files
-
-
-def _number(path: Path) -> int | None:
-    try:
-        text = path.read_text(encoding="ascii").strip()
-    except (OSError, ValueError):
-        return None
-    # Version 2 says `max`; version 1 says a number beyond any machine.
-    return int(text) if text.isdigit() and int(text) < 1 << 60 else None

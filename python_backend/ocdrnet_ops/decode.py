@@ -80,7 +80,12 @@ def image_file(data: bytes, limits: ImageLimits) -> ImageFile:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a file's odd metadata is no news for the server's log
-        return parse_image_file(data, limits)
+        try:
+            return parse_image_file(data, limits)
+        except (ImageError, MemoryError):
+            raise
+        except Exception as error:  # a field that no check here thought of
+            raise _damaged("image", error) from None
 
 
 def decode_image(data: bytes, limits: ImageLimits) -> DecodedImage:
@@ -101,9 +106,13 @@ def decode_image(data: bytes, limits: ImageLimits) -> DecodedImage:
         except (ImageError, MemoryError):
             raise
         except Exception as error:  # decoders raise whatever a damaged file makes them stumble over
-            reason = (str(error) or type(error).__name__).splitlines()[0]
-            raise ImageError(f"the {file.format} image is damaged: {reason}") from None
+            raise _damaged(f"{file.format} image", error) from None
     return DecodedImage(upright(pixels, file.orientation), file.frames)
+
+
+def _damaged(what: str, error: Exception) -> ImageError:
+    reason = (str(error) or type(error).__name__).splitlines()[0]
+    return ImageError(f"the {what} is damaged: {reason}")
 
 
 def upright(pixels: Pixels, orientation: int) -> Pixels:

@@ -169,8 +169,18 @@ def _gray_16(image: Image.Image) -> Pixels:
         counts += _counted(np.asarray(strip))
     table, pixels = _table(counts), _empty(image)
     for rows, strip in _strips(image):
-        pixels[rows] = table[np.asarray(strip)][:, :, None]
+        _set_gray(pixels[rows], _looked_up(table, np.asarray(strip)))
     return pixels
+
+
+def _set_gray(pixels: Pixels, gray: Pixels) -> None:
+    for channel in range(3):  # three times as fast as to broadcast it over so short an axis
+        pixels[:, :, channel] = gray
+
+
+def _looked_up(table: Pixels, values: Values) -> Pixels:
+    # Twice as fast as `table[values]`, which checks each index.
+    return np.take(table, values, mode="clip")
 
 
 def _counted(values: Values) -> npt.NDArray[np.int64]:
@@ -202,7 +212,7 @@ def _gray_with_alpha(image: PillowFile) -> Image.Image:
     table, both = _table(counts), np.empty((image.height, image.width, 2), np.uint8)
     for rows, strip in _strips(image):
         upper, lower, alpha, _ = np.asarray(strip).transpose(2, 0, 1)
-        both[rows, :, 0], both[rows, :, 1] = table[_joined(upper, lower)], alpha
+        both[rows, :, 0], both[rows, :, 1] = _looked_up(table, _joined(upper, lower)), alpha
     return Image.fromarray(both)
 
 
@@ -223,7 +233,7 @@ def _stretched(image: Image.Image) -> Pixels:
             np.nan_to_num(exact, copy=False, nan=low, posinf=high, neginf=low)
         exact -= low
         exact *= 255 / (high - low or 1)
-        pixels[rows] = np.rint(exact, out=exact)[:, :, None]
+        _set_gray(pixels[rows], np.rint(exact, out=exact).astype(np.uint8))
     return pixels
 
 
@@ -245,9 +255,11 @@ def _deepened(upper: Pixels, open_image: Callable[[], Image.Image]) -> Pixels:
         counts += _counted(_joined(upper[rows], lower[rows]))
     table = _table(counts)
     for rows, _ in _strips(image):
-        upper[rows] = table[_joined(upper[rows], lower[rows])]
+        upper[rows] = _looked_up(table, _joined(upper[rows], lower[rows]))
     return upper
 
 
 def _joined(upper: Pixels, lower: Pixels) -> Values:
-    return np.asarray(upper.astype(np.uint16) << 8 | lower, np.uint16)
+    joined = np.left_shift(upper, 8, dtype=np.uint16)
+    joined |= lower
+    return joined

@@ -60,7 +60,7 @@ def test_memory_is_the_machines_or_the_containers_limit(tmp_path, file, text, me
     (tmp_path / "meminfo").write_text("MemTotal:        8388608 kB\nMemFree:          100000 kB\n")
     (tmp_path / file).parent.mkdir(exist_ok=True)
     (tmp_path / file).write_text(text)
-    assert usable_memory(tmp_path, tmp_path / "meminfo") == memory
+    assert usable_memory(tmp_path, tmp_path / "meminfo", tmp_path / "no groups") == memory
 
 
 def test_memory_here():

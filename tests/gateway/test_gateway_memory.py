@@ -12,8 +12,9 @@ from hosted_flow import ask, fetched, inline, is_problem, make_key, poll, upload
 from PIL import Image
 
 from ocdrnet_client import Page
+from ocdrnet_deploy.cores import container_limit
 from ocdrnet_gateway.hosted.rendering import drawing_bytes
-from ocdrnet_gateway.memory import MemoryBudget, container_limit, default_budget
+from ocdrnet_gateway.memory import MemoryBudget, default_budget
 from ocdrnet_gateway.picture_check import PictureSize, check_picture
 from ocdrnet_gateway.problems import DeadlineError, OverloadedError, TooLargeError
 

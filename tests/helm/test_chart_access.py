@@ -33,6 +33,12 @@ def test_services_offer_grpc_and_http_with_and_without_an_address():
     assert len(of_kind({"service": {"headless": False}}, "Service")) == 1
 
 
+def test_a_cpus_triton_is_reached_by_grpc_alone():
+    """One small HTTP request can end it."""
+    for name in ("demo-ocdrnet", "demo-ocdrnet-headless"):
+        assert ports(the({"mode": "cpu"}, "Service", name)) == {"grpc": 8001}
+
+
 def test_service_ports_lead_to_ports_of_the_container():
     container_ports = {port["name"]: port["containerPort"] for port in triton({})["ports"]}
     for port in the({}, "Service")["spec"]["ports"]:

@@ -41,6 +41,7 @@ def test_clients_that_are_named_reach_requests_and_no_metrics():
     assert accepts(values, SERVER, STRANGER, 8000)
     assert not accepts(values, SERVER, STRANGER, 8002)
     assert not accepts({**values, "service": {"http": False}}, SERVER, STRANGER, 8000)
+    assert not accepts({**values, "mode": "cpu"}, SERVER, STRANGER, 8000)
 
 
 def test_prometheus_reaches_metrics_and_no_requests():

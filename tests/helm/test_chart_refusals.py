@@ -83,6 +83,7 @@ BY_TEMPLATE = [
     ({"ingress": {"enabled": True}}, "ingress.hosts"),
     ({"ingress": {"hosts": [{"host": "x", "backend": "gateway"}]}}, "ingress.hosts"),
     ({"ingress": {"hosts": [{"host": "x", "backend": "http"}]}, "service": {"http": False}}, "service.http"),
+    ({"ingress": {"hosts": [{"host": "x", "backend": "http"}]}, "mode": "cpu"}, "mode gpu"),
     ({"ingress": {"hosts": [{"host": "x", "backend": "http", "pair": "y"}]}}, "extraPairs"),
     ({"httpRoute": {"enabled": True}}, "httpRoute.parentRefs"),
     ({"httpRoute": ROUTE}, "httpRoute.backend"),

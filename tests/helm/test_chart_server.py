@@ -10,6 +10,7 @@ def test_the_pip_package_s_triton_is_started_by_its_own_command():
     assert container["args"] == [
         "--repository=/repository",
         "--host=0.0.0.0",
+        "--http-host=0.0.0.0",
         "--http-port=8000",
         "--grpc-port=8001",
         "--metrics-port=8002",

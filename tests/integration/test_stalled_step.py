@@ -163,6 +163,28 @@ def test_a_server_that_lost_a_step_comes_back_at_the_same_address(step):
     assert step.ask(6) == 6
 
 
+def test_a_server_that_dies_before_it_is_ready_again_is_started_once_more(step, monkeypatch):
+    class Enough(Exception):
+        pass
+
+    def die(url, timeout_s):
+        if len(lost) == 1:
+            step.signal(signal.SIGKILL)
+            assert step.server.wait_end(10), "nobody watched while the first picture was read"
+
+    def check():
+        if ready:
+            raise Enough
+
+    monkeypatch.setattr("ocdrnet_deploy.server.triton.read_first_picture", die)
+    lost, ready = [], []
+    os.kill(step.pid, signal.SIGKILL)
+    with pytest.raises(Enough):
+        keep_up(step.server, restarts=2, check=check, on_restart=lost.append, on_ready=ready.append)
+    assert [type(error) for error in lost] == [StepLostError, StepLostError]
+    assert step.ask(8) == 8
+
+
 def test_a_server_that_dies_again_and_again_is_given_up(step):
     lost = []
     with pytest.raises(StepLostError):

@@ -221,6 +221,23 @@ def test_the_page_chain_of_a_tiff_is_walked_to_the_limit(pages, counted):
     assert decode_image(long_tiff(pages), LIMITS).frames == counted
 
 
+def test_a_png_cut_inside_its_frame_count_is_refused():
+    """The chunk says that it has four bytes and more; the file ends before them."""
+    cut_off = encode(RGB, "PNG")[:33] + struct.pack(">I4s", 8, b"acTL") + b"\0"
+    with pytest.raises(ImageError, match="damaged"):
+        decode_image(cut_off, LIMITS)
+
+
+@pytest.mark.parametrize("error", [IndexError("list index out of range"), struct.error("a\nb"), KeyError()])
+def test_what_no_check_thought_of_is_the_files_fault(monkeypatch, error):
+    def stumble(data, limits):
+        raise error
+
+    monkeypatch.setattr("ocdrnet_ops.decode.parse_image_file", stumble)
+    with pytest.raises(ImageError, match=r"^the image is damaged: .+$"):
+        decode_image(encode(RGB, "PNG"), LIMITS)
+
+
 def test_frames_that_a_header_invents_are_counted_to_the_limit():
     control = png_chunk(b"acTL", struct.pack(">II", 0x8000_0000, 0))
     assert decode_image(png(2, 1, 8, 0, [b"\x00\xff"], control), LIMITS).frames == decode.MAX_FRAMES

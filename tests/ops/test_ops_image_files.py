@@ -169,12 +169,24 @@ def test_what_a_picture_unpacks_to_is_limited():
     refused(png(1, 1000, 8, 6, []), "unpacks to 5,000 bytes", "4,500", limits=limits)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-def test_several_channels_of_16_bits_and_floats_are_costly(kind):
-    limits = ImageLimits(max_pixels=2 * 48 * 32)
-    tight = ImageLimits(max_pixels=2 * 48 * 32 - 1)
-    floats = encode(QUADRANTS.astype(np.float32), "TIFF")
-    data = floats if kind == "TIFF" else png(48, 32, 16, 2, [bytes(48 * 6)] * 32)
+def deep_tiff():
+    strip = bytes(48 * 32 * 6)
+    tags = [(256, 3, [48]), (257, 3, [32]), (258, 3, [16] * 3), (259, 3, [1]), (262, 3, [2])]
+    tags += [(273, 4, [8]), (277, 3, [3]), (278, 3, [32]), (279, 4, [len(strip)])]
+    return tiff(tags, strip)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "parts"),
+    [
+        ("TIFF", encode(QUADRANTS.astype(np.float32), "TIFF"), 2),
+        ("TIFF", deep_tiff(), 4),
+        ("PNG", png(48, 32, 16, 2, [bytes(48 * 6)] * 32), 4),
+    ],
+)
+def test_floats_have_half_of_the_limit_and_channels_of_16_bits_a_quarter(kind, data, parts):
+    limits = ImageLimits(max_pixels=parts * 48 * 32)
+    tight = ImageLimits(max_pixels=parts * 48 * 32 - 1)
     assert decode_image(data, limits).pixels.shape == (32, 48, 3)
     refused(data, f"the {kind} image has 48 x 32 = 1,536 pixels; the limit for this format", "1,535", limits=tight)
 
@@ -344,6 +356,16 @@ def test_heic_is_read_upright(name):
     found = pixels((PICTURES / f"{name}.heic").read_bytes())
     assert found.shape == (*wide.shape, 3)
     assert np.abs(found.astype(int) - wide[:, :, None]).mean() < 4
+
+
+def test_a_heic_does_not_change_with_what_else_is_in_memory():
+    """Pillow can look at another library's memory instead of a copy; that may hold another caller's picture by then."""
+    data, kept = (PICTURES / "alpha.heic").read_bytes(), []
+    first = pixels(data)
+    for number in range(100):
+        kept.append(np.full(96 * 64 * 4 + number, number, np.uint8))
+        kept = kept if number % 3 else []
+        assert np.array_equal(pixels(data), first)
 
 
 def test_transparent_heic_lies_on_white():

@@ -23,6 +23,10 @@ _PORT = click.IntRange(0, 65535)
     help="The served repository, made by `ocdrnet models build`.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="The IPv4 address or name to listen on.")
+@click.option(
+    "--http-host",
+    help="The same for HTTP alone, which a small request can end.  [default: HOST if on loopback, else 127.0.0.1]",
+)
 @click.option("--http-port", type=_PORT, default=8000, show_default=True, help="Port for HTTP; 0: any free.")
 @click.option("--grpc-port", type=_PORT, default=8001, show_default=True, help="Port for gRPC; 0: any free.")
 @click.option("--metrics-port", type=_PORT, default=8002, show_default=True, help="Port for Prometheus; 0: any free.")
@@ -58,6 +62,7 @@ def serve(
     *,
     repository: Path,
     host: str,
+    http_host: str | None,
     http_port: int,
     grpc_port: int,
     metrics_port: int,
@@ -75,6 +80,7 @@ def serve(
         server = TritonServer(
             repository,
             host=host,
+            http_host=http_host,
             http_port=http_port,
             grpc_port=grpc_port,
             metrics_port=metrics_port,

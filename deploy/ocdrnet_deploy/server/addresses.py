@@ -14,16 +14,18 @@ class Addresses:
     """The three endpoints of one server.
 
     Attributes:
-        ip: The IPv4 address to bind.
+        ip: The IPv4 address to bind for gRPC and metrics.
         http_port: Triton's HTTP port, 1..65535.
         grpc_port: Triton's gRPC port, 1..65535.
         metrics_port: The port of the Prometheus metrics, 1..65535.
+        http_ip: The IPv4 address to bind for HTTP.
     """
 
     ip: str
     http_port: int
     grpc_port: int
     metrics_port: int
+    http_ip: str = "127.0.0.1"
 
     @property
     def is_loopback(self) -> bool:
@@ -33,24 +35,22 @@ class Addresses:
     @property
     def http_url(self) -> str:
         """For `curl` and HTTP clients."""
-        return f"http://{self._reachable_ip}:{self.http_port}"
+        return f"http://{_reachable(self.http_ip)}:{self.http_port}"
 
     @property
     def grpc_url(self) -> str:
         """For `ocdrnet read --url`."""
-        return f"grpc://{self._reachable_ip}:{self.grpc_port}"
+        return f"grpc://{_reachable(self.ip)}:{self.grpc_port}"
 
     @property
     def metrics_url(self) -> str:
         """What Prometheus scrapes."""
-        return f"http://{self._reachable_ip}:{self.metrics_port}/metrics"
-
-    @property
-    def _reachable_ip(self) -> str:
-        return "127.0.0.1" if self.ip == "0.0.0.0" else self.ip
+        return f"http://{_reachable(self.ip)}:{self.metrics_port}/metrics"
 
 
-def choose_addresses(host: str, *, http_port: int, grpc_port: int, metrics_port: int) -> Addresses:
+def choose_addresses(
+    host: str, *, http_port: int, grpc_port: int, metrics_port: int, http_host: str | None = None
+) -> Addresses:
     """Resolves the host and tries each port by listening on it for a moment.
 
     Args:
@@ -58,6 +58,8 @@ def choose_addresses(host: str, *, http_port: int, grpc_port: int, metrics_port:
         http_port: 1..65535, or 0 to have a free one picked.
         grpc_port: As `http_port`.
         metrics_port: As `http_port`.
+        http_host: As `host`, for HTTP alone. Left out, `host` if that is this machine's own, else 127.0.0.1: Triton
+            before 2.59 is ended by one small HTTP request that claims a large shape, or nests its JSON deeply.
 
     Raises:
         HostError: The host cannot be resolved, or is not this machine's.
@@ -66,11 +68,15 @@ def choose_addresses(host: str, *, http_port: int, grpc_port: int, metrics_port:
     wanted = {"--http-port": http_port, "--grpc-port": grpc_port, "--metrics-port": metrics_port}
     _check_distinct(wanted)
     ip = _resolve(host)
+    http_ip = _resolve(http_host or (host if ipaddress.ip_address(ip).is_loopback else "127.0.0.1"))
     with ExitStack() as stack:
         # All three stay bound until all are known, so that the picked ones differ.
-        sockets = [stack.enter_context(closing(_bind(ip, port, option))) for option, port in wanted.items()]
+        sockets = [
+            stack.enter_context(closing(_bind(http_ip if option == "--http-port" else ip, port, option)))
+            for option, port in wanted.items()
+        ]
         http, grpc, metrics = (bound.getsockname()[1] for bound in sockets)
-    return Addresses(ip, http, grpc, metrics)
+    return Addresses(ip, http, grpc, metrics, http_ip)
 
 
 def _check_distinct(wanted: dict[str, int]) -> None:
@@ -79,6 +85,10 @@ def _check_distinct(wanted: dict[str, int]) -> None:
         if port and port in seen:
             raise PortTakenError(f"{seen[port]} and {option} are both {port}. Give each its own port.")
         seen[port] = option
+
+
+def _reachable(ip: str) -> str:
+    return "127.0.0.1" if ip == "0.0.0.0" else ip
 
 
 def _resolve(host: str) -> str:

@@ -90,7 +90,7 @@ def triton_environment(libraries: Sequence[Path], base: Mapping[str, str]) -> di
 
 def _listen_flags(addresses: Addresses) -> list[str]:
     return [
-        f"--http-address={addresses.ip}",
+        f"--http-address={addresses.http_ip}",
         f"--http-port={addresses.http_port}",
         f"--http-header-forward-pattern={HEADER_PATTERN}",
         f"--grpc-address={addresses.ip}",

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
-from ocdrnet_deploy.errors import ServerError
+from ocdrnet_deploy.errors import ServerError, StepLostError, TritonDiedError
 from ocdrnet_deploy.server.triton import TritonServer
 
 # How soon a death is noticed, and a signal acted on.
@@ -48,5 +49,7 @@ def keep_up(
             left -= 1
             on_restart(error)
         server.restart()
-        on_ready(server.wait_ready(on_wait=on_wait))
+        # One that dies again before it is ready is one more death, of the next round.
+        with suppress(StepLostError, TritonDiedError):
+            on_ready(server.wait_ready(on_wait=on_wait))
         begin = time.monotonic()

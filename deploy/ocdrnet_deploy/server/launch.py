@@ -47,6 +47,7 @@ def prepare_launch(
     metrics_port: int,
     log: LogLevel,
     exit_timeout_s: int,
+    http_host: str | None = None,
 ) -> Launch:
     """Checks what Triton needs, and composes its command line; the arguments are those of `TritonServer`.
 
@@ -59,7 +60,9 @@ def prepare_launch(
     check_numpy()
     _check_repository(repository)
     backends = lay_out_backends(install, cache_folder())
-    addresses = choose_addresses(host, http_port=http_port, grpc_port=grpc_port, metrics_port=metrics_port)
+    addresses = choose_addresses(
+        host, http_port=http_port, grpc_port=grpc_port, metrics_port=metrics_port, http_host=http_host
+    )
     prefix, key = shared_memory.new_prefix(), secrets.token_hex(16)
     command = triton_command(
         install,

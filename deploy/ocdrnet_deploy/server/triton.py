@@ -49,6 +49,7 @@ class TritonServer:
         on_log: Callable[[str], None] | None = None,
         exit_timeout_s: int = 5,
         ready_timeout_s: float | None = None,
+        http_host: str | None = None,
     ) -> None:
         """Checks that the server can be started, and settles where it will listen.
 
@@ -63,11 +64,14 @@ class TritonServer:
             exit_timeout_s: How long a stop waits for requests in flight.
             ready_timeout_s: How long `wait_ready` waits by default; when left out, as the repository's networks need
                 by what was measured when it was built, 120 at least.
+            http_host: As of `choose_addresses`.
 
         Raises:
             RefusalError: Something has to change first; a subclass and its text say what.
         """
-        self._prepare = partial(prepare_launch, repository, host=host, log=log, exit_timeout_s=exit_timeout_s)
+        self._prepare = partial(
+            prepare_launch, repository, host=host, log=log, exit_timeout_s=exit_timeout_s, http_host=http_host
+        )
         self._log = Log(on_log or _to_stderr)
         self._exit_timeout_s = exit_timeout_s
         self._ready_timeout_s = ready_wait_s(repository) if ready_timeout_s is None else ready_timeout_s
@@ -104,6 +108,7 @@ class TritonServer:
 
         Raises:
             TritonDiedError: Triton ended, as it does when a model fails to load.
+            StepLostError: A step died or stood still while the picture was read.
             StartTimeoutError: The time is over; Triton still runs.
         """
         limit = self._ready_timeout_s if timeout_s is None else timeout_s
@@ -114,8 +119,10 @@ class TritonServer:
             if on_wait is not None:
                 on_wait(waited)
             self._process.ended.wait(_POLL_S)
-        read_first_picture(self.addresses.http_url, self.picture_timeout_s)
+        # Before the picture: a step that is lost while it is read would not be missed afterwards.
         self._watch_steps()
+        read_first_picture(self.addresses.http_url, self.picture_timeout_s)
+        self.check_running()
         return time.monotonic() - begin
 
     def restart(self) -> None:

@@ -46,12 +46,19 @@
 {{- mul $processes .pair.server.sharedMemory.mebibytesPerInstance }}
 {{- end }}
 
+{{- /* Whether HTTP is offered: not by a CPU's Triton, which one small request can end; nothing stands for no. */}}
+{{- define "ocdrnet.http" -}}
+{{- if and .Values.service.http (eq .Values.mode "gpu") }}true{{ end }}
+{{- end }}
+
 {{- define "ocdrnet.command" -}}
 {{- if eq .root.Values.mode "cpu" -}}
 command: [ocdrnet, serve]
 args:
   - --repository={{ include "ocdrnet.repository" . }}
   - --host=0.0.0.0
+  # For the kubelet's probes; no Service has it, and the network policy lets only this release's pods in.
+  - --http-host=0.0.0.0
   - --http-port=8000
   - --grpc-port=8001
   - --metrics-port=8002

@@ -55,7 +55,8 @@ def open_heif(data: bytes) -> Image.Image:
     """The primary picture of a HEIC, decoded."""
     picture = _heif_file(data)
     primary = picture[picture.primary_index]
-    return Image.frombuffer(primary.mode, primary.size, primary.data, "raw", primary.mode, primary.stride, 1)
+    # A copy: `frombuffer` would go on reading RGBA where libheif's memory was, after `picture` has given it back.
+    return Image.frombytes(primary.mode, primary.size, primary.data, "raw", primary.mode, primary.stride, 1)
 
 
 def _heif_file(data: bytes):  # type: ignore[no-untyped-def]  # noqa: ANN202 -- pi_heif has no types

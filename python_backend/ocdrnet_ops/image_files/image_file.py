@@ -14,8 +14,9 @@ MAX_PARTS = 50_000
 DECODING_BYTES = 12
 RAW_BYTES = 4.5
 COEFFICIENTS = 6
-# WebP, HEIC, AVIF, several channels of 16 bits and floats take 2 to 5 times as long as JPEG for a pixel.
-COSTLY_SHARE = 0.5
+# WebP, HEIC, AVIF and floats take 2 to 4 times as long as JPEG for a pixel; several channels of 16 bits, whose lower
+# bytes may have to be decoded in a second pass, up to 8 times.
+COSTLY_SHARE, DEEP_SHARE = 0.5, 0.25
 # Upper and lower bytes of a picture with several channels of 16 bits: both pictures of Pillow's, and the result.
 DEEP_BYTES = 12
 
@@ -81,14 +82,15 @@ class ImageFile:
     has_loose_extra: bool = False
 
 
-def check_size(width: int, height: int, limits: ImageLimits, costly: str = "") -> None:
+def check_size(width: int, height: int, limits: ImageLimits, costly: str = "", share: float = COSTLY_SHARE) -> None:
     """Refuse an image without pixels, or with too many.
 
     Args:
         width: by the header.
         height: likewise.
-        limits: of these `COSTLY_SHARE` holds for a costly format.
+        limits: of all formats.
         costly: name of a format that takes longer than JPEG and PNG.
+        share: of the limit that holds for that format.
     """
     if width < 1 or height < 1:
         raise ImageError(f"the image claims {width} x {height} pixels")
@@ -96,7 +98,7 @@ def check_size(width: int, height: int, limits: ImageLimits, costly: str = "") -
         raise ImageTooLargeError(
             f"the image claims {width} x {height} = {width * height:,} pixels; the limit is {limits.max_pixels:,}"
         )
-    if costly and width * height > (most := int(COSTLY_SHARE * limits.max_pixels)):
+    if costly and width * height > (most := int(share * limits.max_pixels)):
         raise ImageTooLargeError(
             f"the {costly} image has {width} x {height} = {width * height:,} pixels; the limit for this format, which "
             f"takes longer than others, is {most:,}. Send it smaller, or as JPEG"

@@ -9,6 +9,7 @@ from ocdrnet_ops.errors import ImageError
 from ocdrnet_ops.image_files.exif import MAX_XMP, orientation
 from ocdrnet_ops.image_files.image_file import (
     DEEP_BYTES,
+    DEEP_SHARE,
     MAX_FRAMES,
     ImageFile,
     ImageLimits,
@@ -53,7 +54,7 @@ def parse(data: bytes, limits: ImageLimits) -> ImageFile:
         if kind in _NEEDED:
             kept.append(data[start - 8 : position])
             has_pixels = has_pixels or kind == b"IDAT"
-        elif kind == b"acTL" and size >= 4:
+        elif kind == b"acTL" and size >= 4 and start + 4 <= len(data):
             frames = struct.unpack_from(">I", data, start)[0]
         elif kind == b"fcTL":
             shows_default = shows_default or not has_pixels  # the default image is the animation's first frame
@@ -63,7 +64,7 @@ def parse(data: bytes, limits: ImageLimits) -> ImageFile:
         raise ImageError("the PNG image is damaged: it has no header")
     width, height, depth, colour = struct.unpack_from(">IIBB", header)
     is_deep = depth == 16 and colour != 0
-    check_size(width, height, limits, costly="PNG" if is_deep else "")
+    check_size(width, height, limits, costly="PNG" if is_deep else "", share=DEEP_SHARE)
     bits = depth * _CHANNELS.get(colour, 4)
     check_raw(height * (1 + -(-width * bits // 8)), "the PNG image", limits)
     if frames > 1 and not shows_default:

@@ -10,7 +10,9 @@ from typing import NamedTuple
 from ocdrnet_ops.errors import ImageError
 from ocdrnet_ops.image_files.exif import MAX_XMP, orientation
 from ocdrnet_ops.image_files.image_file import (
+    COSTLY_SHARE,
     DEEP_BYTES,
+    DEEP_SHARE,
     MAX_FRAMES,
     ImageFile,
     ImageLimits,
@@ -103,7 +105,8 @@ def parse(data: bytes, limits: ImageLimits) -> TiffFile:
     if not 1 <= samples <= 16 or not all(1 <= each <= 64 for each in bits):
         raise ImageError(f"the TIFF image has {samples} samples of {max(bits)} bits for each pixel; 16 of 64 is most")
     is_deep = max(bits) == 16 and samples > 1
-    check_size(width, height, limits, costly="TIFF" if is_deep or max(bits) > 16 else "")
+    share = DEEP_SHARE if is_deep else COSTLY_SHARE
+    check_size(width, height, limits, costly="TIFF" if is_deep or max(bits) > 16 else "", share=share)
     piece = _piece(values, width, height)
     plane_count = samples if planes == _SEPARATE else 1
     piece_bytes = piece[1] * (-(-piece[0] * max(bits) * samples // 8))

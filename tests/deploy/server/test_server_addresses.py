@@ -48,7 +48,7 @@ def test_a_host_that_is_not_this_machine_is_refused(host):
 
 
 def test_urls_of_all_interfaces_are_ones_that_can_be_called():
-    everywhere = Addresses("0.0.0.0", 8000, 8001, 8002)
+    everywhere = Addresses("0.0.0.0", 8000, 8001, 8002, "0.0.0.0")
     assert not everywhere.is_loopback
     assert everywhere.http_url == "http://127.0.0.1:8000"
     assert everywhere.grpc_url == "grpc://127.0.0.1:8001"
@@ -57,3 +57,18 @@ def test_urls_of_all_interfaces_are_ones_that_can_be_called():
 
 def test_loopback_is_all_of_127():
     assert Addresses("127.0.1.1", 1, 2, 3).is_loopback
+
+
+@pytest.mark.parametrize(
+    ("host", "http_host", "http_ip"),
+    [
+        ("127.0.0.1", None, "127.0.0.1"),
+        ("127.0.1.1", None, "127.0.1.1"),
+        ("0.0.0.0", None, "127.0.0.1"),
+        ("0.0.0.0", "0.0.0.0", "0.0.0.0"),
+        ("127.0.0.1", "0.0.0.0", "0.0.0.0"),
+    ],
+)
+def test_http_stays_on_this_machine_unless_it_is_told(host, http_host, http_ip):
+    found = choose_addresses(host, http_port=0, grpc_port=0, metrics_port=0, http_host=http_host)
+    assert (found.ip, found.http_ip) == (host, http_ip)

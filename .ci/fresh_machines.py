@@ -157,7 +157,7 @@ fi
 exec chroot $root setpriv --reuid {user} --regid {user} --clear-groups env -i HOME={home} LANG=C.UTF-8 \
   PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb \
   UV_PYTHON_INSTALL_MIRROR={mirror} UV_PYTHON_DOWNLOADS_JSON_URL={mirror}/index.json \
-  bash -c 'cd "$1" && echo $EPOCHREALTIME && exec make "$2"' _ "{folder}" {command}
+  bash -c 'cd "$1" && echo $EPOCHREALTIME && make "$2"; exit $?' _ "{folder}" {command}  # bash reaps orphans, make does not
 """
 
 

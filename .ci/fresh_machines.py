@@ -136,6 +136,7 @@ def tail(text: str) -> str:
 
 
 # Everything is mounted in a namespace of its own and gone with it. The user sees what a fresh login sees.
+# The shell stays: as the first process it reaps orphans, where make would never end.
 _SHELL = """
 mount -t overlay overlay -o lowerdir={base},upperdir={place}/upper,workdir={place}/work {place}/root
 root={place}/root
@@ -157,7 +158,7 @@ fi
 exec chroot $root setpriv --reuid {user} --regid {user} --clear-groups env -i HOME={home} LANG=C.UTF-8 \
   PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb \
   UV_PYTHON_INSTALL_MIRROR={mirror} UV_PYTHON_DOWNLOADS_JSON_URL={mirror}/index.json \
-  bash -c 'cd "$1" && echo $EPOCHREALTIME && make "$2"; exit $?' _ "{folder}" {command}  # bash reaps orphans, make does not
+  bash -c 'cd "$1" && echo $EPOCHREALTIME && make "$2"; exit $?' _ "{folder}" {command}
 """
 
 

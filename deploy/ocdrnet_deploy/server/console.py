@@ -6,11 +6,19 @@ from pathlib import Path
 
 import click
 
+from ocdrnet_deploy.machine.checks import check_shared_memory
 from ocdrnet_deploy.server.addresses import Addresses
 
 _DEFAULT_GRPC_PORT = 8001
 _CALLERS_TIMEOUT_S = 60  # of `ocdrnet read`, where nothing is said
 _CLEAR_LINE = "\r\x1b[K"
+
+
+def warn_of_shared_memory() -> None:
+    """Says where /dev/shm is enough to start with, but not for large photos."""
+    finding = check_shared_memory()
+    if finding.state == "note":
+        click.echo(f"Warning: {finding.text}, and each picture that finds no room fails. {finding.advice}", err=True)
 
 
 class Console:
@@ -44,6 +52,7 @@ class Console:
                 "the container.",
                 err=True,
             )
+        warn_of_shared_memory()
         if not self._terminal:
             click.echo(f"Loading the models of {repository} ...", err=True)
 

@@ -12,6 +12,7 @@ from ocdrnet_deploy.errors import DeployError
 from ocdrnet_deploy.networks.catalog import DEFAULT
 from ocdrnet_deploy.repository.build import build_repository
 from ocdrnet_deploy.server import TritonServer
+from ocdrnet_deploy.server.console import warn_of_shared_memory
 from ocdrnet_deploy.server.keeping import keep_up
 from ocdrnet_deploy.server.stop_signals import StopRequest, StopRequestedError, stop_signals
 from ocdrnet_gateway.errors import StartError
@@ -47,6 +48,7 @@ def up(*, host: str | None, port: int | None, repository: Path, browser: bool) -
             if not repository.exists():
                 click.echo(f"Building {repository} ...", err=True)
                 build_repository(repository, DEFAULT, DEFAULT)
+            warn_of_shared_memory()
             triton = TritonServer(repository)
             settings = load_settings({"triton": triton.addresses.grpc_url, "host": host, "port": port})
             configure_logs(_log_level(settings))

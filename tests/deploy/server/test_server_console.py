@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from ocdrnet_deploy.machine.checks import Finding
 from ocdrnet_deploy.server.addresses import Addresses
 from ocdrnet_deploy.server.console import Console
 from ocdrnet_deploy.server.failure import died, not_ready
@@ -83,3 +84,11 @@ def test_notices_of_a_missing_gpu_are_noise_unless_there_is_a_driver(monkeypatch
     line = 'E1122 server.cc:241] "CudaDriverHelper has not been initialized."'
     Log(seen.append).take(line)
     assert seen == ([line] if driver else [])
+
+
+@pytest.mark.parametrize(("state", "warned"), [("ok", False), ("note", True)])
+def test_little_shared_memory_is_warned_about(capsys, monkeypatch, state, warned):
+    finding = Finding("shared memory", state, "/dev/shm has 64 MiB free; large photos need 256", "Give it more.")
+    monkeypatch.setattr("ocdrnet_deploy.server.console.check_shared_memory", lambda: finding)
+    Console(hold=True).show_start(Path("build/repository"), HERE)
+    assert ("large photos need 256" in capsys.readouterr().err) is warned

@@ -10,6 +10,7 @@ from ocdrnet_command import run_ocdrnet
 from sample_truth import NAMES, SAMPLES
 
 from ocdrnet_client import Client
+from ocdrnet_deploy.errors import ServerError
 from ocdrnet_deploy.server import Addresses, TritonServer
 
 
@@ -19,9 +20,12 @@ class Served:
 
     repository: Path
     addresses: Addresses
-    pid: int
     log: list = field(repr=False)
     server: TritonServer = field(repr=False)
+
+    @property
+    def pid(self):
+        return self.server.pid
 
     def client(self, **settings):
         return Client(self.addresses.grpc_url, **settings)
@@ -31,7 +35,7 @@ class Served:
 def served_repository(folder, **settings):
     log = []
     with TritonServer(folder, on_log=log.append, **settings) as server:
-        yield Served(folder, server.addresses, server.pid, log, server)
+        yield Served(folder, server.addresses, log, server)
 
 
 def built_repository(folder, *options):
@@ -51,6 +55,21 @@ def own_cache(tmp_path_factory):
 def served(tmp_path_factory, own_cache):
     with served_repository(built_repository(tmp_path_factory.mktemp("repository"))) as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def still_served(request):
+    """A test that ends the common server fails for that reason, and those after it have one again."""
+    yield
+    if "served" in request.fixturenames:
+        served = request.getfixturevalue("served")
+        try:
+            served.server.check_running()
+        except ServerError:
+            print(*served.log[-40:], sep="\n")
+            served.server.restart()
+            served.server.wait_ready()
+            raise
 
 
 @pytest.fixture(scope="session")

@@ -23,17 +23,17 @@ help:
 demo: .venv/serve
 	$(BIN)/python -m samples.demo $(PICTURE)
 
-# Three processes, since many tests wait; tests/conftest.py says which tests stay together.
-TEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadscope
+# tests/conftest.py says which tests stay together. Those of `make test` wait much; of the others many take a whole core.
+TEST := $(BIN)/python -m pytest --dist loadscope --numprocesses
 
 test: .venv/dev
-	$(TEST) -m 'not (full or program or images)'
+	$(TEST) 3 -m 'not (full or program or images)'
 
 test-all: .venv/dev
-	$(TEST)
+	$(TEST) 2
 
 coverage: .venv/dev
-	$(TEST) -m 'not (full or program or images)' --cov --cov-report term:skip-covered
+	$(TEST) 3 -m 'not (full or program or images)' --cov --cov-report term:skip-covered
 
 check: .venv/dev
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy

@@ -37,7 +37,7 @@ _CONFIG = """
 name: "ocdrnet"
 backend: "python"
 max_batch_size: 0
-input { name: "IN" data_type: TYPE_INT32 dims: [ 2 ] }
+input { name: "IN" data_type: TYPE_INT32 dims: [ 3 ] }
 output { name: "OUT" data_type: TYPE_INT32 dims: [ 1 ] }
 """
 _MODEL = """
@@ -51,13 +51,16 @@ class TritonPythonModel:
         return respond_each(requests, self._answer)
 
     def _answer(self, request):
-        value, sleep_ms = map(int, tensor(request, "IN"))
+        value, sleep_ms, computes = map(int, tensor(request, "IN"))
         time.sleep(sleep_ms / 1000)
+        if computes:
+            pow(3, 9_000_000)  # seconds in which Python's lock is kept
         return {"OUT": tensor(request, "IN")[:1].copy()}
 """
 
 
-def _small_repository(folder: Path) -> Path:
+def small_repository(folder: Path) -> Path:
+    """Write a repository of one step, which sleeps, computes if told to, and answers its first number."""
     version = folder / "repository" / "ocdrnet" / "1"
     version.mkdir(parents=True)
     (version.parent / "config.pbtxt").write_text(_CONFIG)
@@ -74,8 +77,8 @@ class _Numbers:
 
     def ask(self) -> str:
         value = self._random.randrange(1 << 30)
-        given = tritonclient.grpc.InferInput("IN", [2], "INT32")
-        given.set_data_from_numpy(np.array([value, self._random.choice((0, 5, 40, 200))], np.int32))
+        given = tritonclient.grpc.InferInput("IN", [3], "INT32")
+        given.set_data_from_numpy(np.array([value, self._random.choice((0, 5, 40, 200)), 0], np.int32))
         try:
             answer = self._client.infer("ocdrnet", [given], client_timeout=30)
         except InferenceServerException:
@@ -155,7 +158,7 @@ def run(repository: Path | None, count: int, seed: int) -> dict[str, object]:
 
     with (
         tempfile.TemporaryDirectory() as folder,
-        TritonServer(repository or _small_repository(Path(folder)), on_log=on_log) as server,
+        TritonServer(repository or small_repository(Path(folder)), on_log=on_log) as server,
     ):
         url = server.addresses.grpc_url
         if repository:

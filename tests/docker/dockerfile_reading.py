@@ -1,5 +1,6 @@
 """The Dockerfile's stages and their instructions."""
 
+import itertools
 import json
 import re
 import shlex
@@ -50,8 +51,8 @@ def _parsed() -> list[Instruction]:
 
 def arguments() -> dict[str, str]:
     """The ARGs before the first stage, with their defaults."""
-    pairs = [each.text.split("=", 1) for each in _parsed() if each.kind == "ARG"]
-    return dict(pairs)
+    before = itertools.takewhile(lambda each: each.kind != "FROM", _parsed())
+    return dict(each.text.split("=", 1) for each in before if each.kind == "ARG")
 
 
 def stages() -> dict[str, Stage]:

@@ -298,7 +298,9 @@ def test_shm_too_small(cases, served, size, said_of_it):
 
 
 @pytest.mark.xfail(
-    reason="the detector's default side is also that of small crops: five times the work of twice their height"
+    raises=AssertionError,
+    strict=True,
+    reason="the detector's default side is also that of small crops: five times the work of twice their height",
 )
 def test_small_crops_blown_up(cases, served):
     said, _ = run(

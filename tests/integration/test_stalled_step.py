@@ -12,34 +12,11 @@ import numpy as np
 import pytest
 from ensemble_calls import GrpcCall, RefusedError
 
+from benchmarks.stalls import small_repository
 from ocdrnet_deploy.errors import StepLostError
 from ocdrnet_deploy.server import TritonServer
 from ocdrnet_deploy.server.keeping import keep_up
 
-CONFIG = """
-name: "ocdrnet"
-backend: "python"
-max_batch_size: 0
-input { name: "IN" data_type: TYPE_INT32 dims: [ 3 ] }
-output { name: "OUT" data_type: TYPE_INT32 dims: [ 1 ] }
-"""
-MODEL = """
-import time
-
-from ocdrnet_triton.respond import respond_each, tensor
-
-
-class TritonPythonModel:
-    def execute(self, requests):
-        return respond_each(requests, self._answer)
-
-    def _answer(self, request):
-        value, sleep_ms, computes = map(int, tensor(request, "IN"))
-        time.sleep(sleep_ms / 1000)
-        if computes:
-            pow(3, 9_000_000)  # seconds in which Python's lock is kept
-        return {"OUT": tensor(request, "IN")[:1].copy()}
-"""
 pytestmark = pytest.mark.triton
 STALL_S = 1.4  # Triton gives a step up after 1 s
 
@@ -86,12 +63,8 @@ class Step:
 
 @pytest.fixture
 def step(tmp_path):
-    version = tmp_path / "repository" / "ocdrnet" / "1"
-    version.mkdir(parents=True)
-    (version.parent / "config.pbtxt").write_text(CONFIG)
-    (version / "model.py").write_text(MODEL)
     log = []
-    with TritonServer(tmp_path / "repository", on_log=log.append) as server:
+    with TritonServer(small_repository(tmp_path), on_log=log.append) as server:
         made = Step(server, log)
         assert made.ask(7) == 7
         yield made

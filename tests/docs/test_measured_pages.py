@@ -1,10 +1,13 @@
-"""The page of precisions has every network in every engine, all within the limits; its figures can be made again."""
+"""The pages of what was measured: every network within the limits in every engine, and built by the real builder."""
 
+import dataclasses
 import re
 
 import pytest
 from twin_files import place_twins
 
+from docs import write_engines
+from docs.write_engines import Cell, Key, read_page
 from docs.write_precision import PAGE, VARIANTS, Comparison, kept_files, page
 from ocdrnet_deploy.networks.catalog import catalog
 
@@ -48,3 +51,33 @@ def test_a_row_is_made_again(tmp_path, monkeypatch, variant):
     assert row.agreement.is_enough
     assert row.agreement.compared > 300
     assert row.texts[1] == 24 + 5
+
+
+CAPABILITIES = ["8.0", "8.6", "8.9", "12.0"]
+ENGINES = write_engines.PAGE.read_text(encoding="utf-8")
+RECORD = read_page(ENGINES, CAPABILITIES)
+
+
+def test_the_page_of_engines_is_its_own_record():
+    assert write_engines.page(RECORD, CAPABILITIES) == ENGINES
+
+
+def test_every_network_was_built_at_its_published_size():
+    wanted = {
+        Key("published", entry.description.kind, entry.name, precision, capability)
+        for entry in catalog()
+        for precision in ("fp16", "fp32")
+        for capability in CAPABILITIES
+    }
+    assert wanted <= RECORD.cells.keys()
+
+
+def test_a_refusal_and_a_gap_are_kept():
+    first, second, third, *_ = RECORD.cells
+    cells = {**RECORD.cells, first: Cell(0, 654, reason="node 7: no"), third: Cell(0, 654, 1.5, 2.5)}
+    del cells[second]
+    record = dataclasses.replace(RECORD, cells=cells)
+    written = write_engines.page(record, CAPABILITIES)
+    assert "| 654 | node 7: no | not built | 1.5, 2.5 s |" in written
+    assert f"{len(cells) - 1} of {len(cells)} were accepted" in written
+    assert read_page(written, CAPABILITIES) == record

@@ -23,17 +23,17 @@ help:
 demo: .venv/serve
 	$(BIN)/python -m samples.demo $(PICTURE)
 
-# tests/conftest.py says which tests stay together. Those of `make test` wait much; of the others many take a whole core.
-TEST := $(BIN)/python -m pytest --dist loadscope --numprocesses
+# Two processes; tests/conftest.py says which tests stay together. A third only slows the common Triton down.
+TEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadscope
 
 test: .venv/dev
-	$(TEST) 3 -m 'not (full or program or images)'
+	$(TEST) -m 'not (full or program or images)'
 
 test-all: .venv/dev
-	$(TEST) 2
+	$(TEST)
 
 coverage: .venv/dev
-	$(TEST) 3 -m 'not (full or program or images)' --cov --cov-report term:skip-covered
+	$(TEST) -m 'not (full or program or images)' --cov --cov-report term:skip-covered
 
 check: .venv/dev
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy

@@ -23,6 +23,7 @@ from ocdrnet_client.address import Address
 from ocdrnet_client.errors import ConfigurationError
 from ocdrnet_client.replicas import MOST_TRIED, Rota, has_replicas, look_up
 from ocdrnet_client.transports.grpc_channel import channel_arguments, channel_target, round_robin_channel
+from ocdrnet_client.transports.replicated_aio import AsyncReplicas
 
 ONCE = Retry(attempts=1)
 
@@ -271,6 +272,29 @@ def test_an_idle_asynchronous_client_does_so_too(servers):
             before = counts(servers)
             await client.read(b"picture")
             assert counts(servers) == [*before[:2], before[2] + 1]
+
+    asyncio.run(run())
+
+
+def test_closing_ends_what_loses_its_cancellation():
+    class Deaf:
+        """As grpc does where an answer comes at the moment of the cancellation."""
+
+        async def is_model_ready(self, model, timeout):
+            try:
+                await asyncio.sleep(timeout)
+            except asyncio.CancelledError:
+                return True
+
+        async def close(self):
+            pass
+
+    async def run():
+        servers = AsyncReplicas(Address.parse("grpc://127.0.0.1:1,127.0.0.1:2"), "model", lambda _: Deaf())
+        with pytest.raises(RequestTimeoutError):
+            await servers.take(0.2)
+        await asyncio.wait_for(servers.close(), 5)
+        assert len(asyncio.all_tasks()) == 1
 
     asyncio.run(run())
 

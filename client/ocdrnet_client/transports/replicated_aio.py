@@ -31,6 +31,7 @@ from ocdrnet_client.replicas import (
 from ocdrnet_client.transports.base import AsyncTransport
 
 T = TypeVar("T")
+_CANCEL_AGAIN_S = 0.1
 
 
 class Connection(Protocol):
@@ -153,9 +154,12 @@ class AsyncReplicas(Generic[C]):
     async def close(self) -> None:
         """Close all connections, which breaks off what is under way."""
         self._is_closed = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        # Again and again, for a call whose answer comes at the moment of its cancellation loses that: grpc's
+        # `UnaryUnaryCall` does, and `asyncio.wait_for` before Python 3.12.
+        while self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks, timeout=_CANCEL_AGAIN_S)
         for replica in self._rota.replicas:
             await replica.connection.close()
         self._tell()
@@ -183,7 +187,7 @@ class AsyncReplicas(Generic[C]):
         task.add_done_callback(self._tasks.discard)
 
     async def _keep_looking_up(self) -> None:
-        while True:
+        while not self._is_closed:
             self._look_up_now.clear()
             await self._look_up()
             await asyncio.sleep(LEAST_LOOK_UP_S)
@@ -208,7 +212,7 @@ class AsyncReplicas(Generic[C]):
         self._tell()
 
     async def _watch(self, replica: Replica[C]) -> None:
-        while not replica.is_over:
+        while not replica.is_over and not self._is_closed:
             await self._awake.wait()
             try:
                 replica.ready = await replica.connection.is_model_ready(self._model, SILENCE_S)

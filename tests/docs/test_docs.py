@@ -13,6 +13,31 @@ from ocdrnet_ops.options import OPTIONS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+INDEX = (ROOT / "docs/README.md").read_text(encoding="utf-8")
+INTERFACE = (ROOT / "docs/interface.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+PAGES = {
+    path: path.read_text(encoding="utf-8")
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "helm/ocdrnet/README.md"]
+}
+
+
+def prose(page):
+    """A page without its fenced code."""
+    return re.sub(r"^```.*?^```$", "", page, flags=re.MULTILINE | re.DOTALL)
+
+
+def links():
+    """Each page with the targets of its links, also of those that a line break divides."""
+    for path, page in PAGES.items():
+        for target in dict.fromkeys(re.findall(r"\]\(\s*([^)\s]+)\s*\)", prose(page))):
+            yield pytest.param(path, target, id=f"{path.relative_to(ROOT)}-{target}")
+
+
+def anchors(page):
+    """What GitHub makes of a page's headings: small letters, spaces as hyphens, other signs left out."""
+    headings = re.findall(r"^#+ (.+)$", prose(page), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
 
 
 def ensemble():
@@ -30,18 +55,37 @@ def test_options_page_has_every_option(option):
 
 
 @pytest.mark.parametrize("name", [output.name for output in ensemble().output])
-def test_readme_has_every_output_of_the_ensemble(name):
-    assert f"`{name}`" in README
+def test_interface_page_has_every_output_of_the_ensemble(name):
+    assert f"`{name}`" in INTERFACE
 
 
 @pytest.mark.parametrize("command", sorted(main.list_commands(None)))
-def test_readme_has_every_command(command):
-    assert f"ocdrnet {command}" in README
+def test_readme_or_index_has_every_command(command):
+    assert f"ocdrnet {command}" in README + INDEX
 
 
-@pytest.mark.parametrize("target", re.findall(r"\]\(([^)#]+)\)", README))
-def test_links_of_the_readme_lead_somewhere(target):
-    assert target.startswith("https://") or (ROOT / target).exists()
+def test_readme_is_short():
+    assert len(README.splitlines()) <= 150
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in PAGES if path.parent.name == "docs"))
+def test_index_has_every_page(page):
+    assert page == "README.md" or f"]({page})" in INDEX
+
+
+@pytest.mark.parametrize(("page", "target"), [*links()])
+def test_links_lead_somewhere(page, target):
+    if target.startswith("https://"):
+        return
+    file, _, anchor = target.partition("#")
+    path = (page.parent / file).resolve() if file else page
+    assert path.exists()
+    assert not anchor or anchor in anchors(path.read_text(encoding="utf-8"))
+
+
+def test_anchors_are_those_of_github():
+    page = "# One: `two`, three's\n\n```\n# not a heading\n```\n## 2. Build and serve\n"
+    assert anchors(page) == {"one-two-threes", "2-build-and-serve"}
 
 
 def test_folders_of_the_readme_exist():
@@ -50,6 +94,6 @@ def test_folders_of_the_readme_exist():
     assert [folder for folder in folders if not (ROOT / folder).is_dir()] == []
 
 
-@pytest.mark.parametrize("target", re.findall(r"\bmake ([a-z]+)", README + (ROOT / "CONTRIBUTING.md").read_text()))
+@pytest.mark.parametrize("target", re.findall(r"\bmake ([a-z]+)", README + CONTRIBUTING))
 def test_targets_that_are_named_exist(target):
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)

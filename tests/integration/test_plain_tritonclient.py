@@ -1,4 +1,4 @@
-"""The README's own commands and snippets, run as they stand there but for the ports."""
+"""The commands and snippets of README.md and docs/interface.md, run as they stand there but for the ports."""
 
 import os
 import shutil
@@ -10,7 +10,8 @@ import pytest
 from readme_blocks import Block, marked_blocks
 from sample_truth import ROOT
 
-BLOCKS = marked_blocks((ROOT / "README.md").read_text(encoding="utf-8"))
+PAGES = ("README.md", "docs/interface.md")
+BLOCKS = [block for page in PAGES for block in marked_blocks((ROOT / page).read_text(encoding="utf-8"))]
 
 TWO_BLOCKS = """
 <!-- test: one -->
@@ -42,7 +43,7 @@ def program(block, code, folder):
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.name)
-def test_a_marked_block_of_the_readme_runs(served, tmp_path, block):
+def test_a_marked_block_of_the_pages_runs(served, tmp_path, block):
     # Not marked `program`: `make test`, too, runs the blocks wherever it can.
     if block.language == "sh" and not shutil.which("curl"):
         pytest.skip("curl is not installed: Debian's package curl")
@@ -61,9 +62,11 @@ def test_a_marked_block_of_the_readme_runs(served, tmp_path, block):
     assert '{"error"' not in run.stdout  # curl ends with 0 for a refusal, too
 
 
-def test_the_readme_marks_its_python_and_its_shell_blocks():
+def test_the_pages_mark_their_python_and_their_shell_blocks():
     """Without a mark a block is not run, and a block that is not run drifts."""
-    assert {block.name for block in BLOCKS} >= {"client", "tritonclient", "curl", "curl-json"}
+    names = [block.name for block in BLOCKS]
+    assert set(names) >= {"client", "tritonclient", "curl", "curl-json"}
+    assert len(names) == len(set(names))
 
 
 def test_marked_blocks_are_found_and_others_left_alone():

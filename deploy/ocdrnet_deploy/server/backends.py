@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ocdrnet_deploy.errors import BackendCacheError
+from ocdrnet_deploy.file_lock import folder_lock
 from ocdrnet_deploy.server.install import TritonInstall, find_stub, python_version
 
 _BACKEND_FILES = ("libtriton_python.so", "triton_python_backend_utils.py")
@@ -20,8 +21,8 @@ _STUB = "triton_python_backend_stub"
 def lay_out_backends(install: TritonInstall, cache: Path) -> Path:
     """Makes sure that the cache holds a complete backend folder.
 
-    Several processes may do so at once: each makes its own copy and renames it into place; whoever comes
-    second finds the name taken and uses what is there.
+    Several processes may do so at once: each makes its own copy; the first renames it into place, and whoever comes
+    second uses what is there.
 
     Args:
         install: The installed Triton.
@@ -56,14 +57,13 @@ def _place(backend: Path, stub: Path, final: Path) -> None:
     with tempfile.TemporaryDirectory(dir=final.parent, prefix=".making-") as making:
         fresh = Path(making, "fresh")
         _copy(backend, stub, fresh / "python")
-        if not _is_complete(final):
+        # Not without the lock: who found nothing there would move away what another has placed since.
+        with folder_lock(final.parent):
+            if _is_complete(final):
+                return
             with suppress(FileNotFoundError):
                 final.rename(Path(making, "broken"))
-        try:
             fresh.rename(final)
-        except OSError:
-            if not _is_complete(final):
-                raise
 
 
 def _copy(backend: Path, stub: Path, target: Path) -> None:

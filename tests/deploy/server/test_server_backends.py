@@ -61,6 +61,14 @@ def test_who_comes_second_uses_what_the_first_has_placed(tmp_path, monkeypatch):
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
+def test_who_looked_too_early_does_not_move_away_what_another_placed(tmp_path, monkeypatch):
+    install = find_install()
+    folder = backends.lay_out_backends(install, tmp_path)
+    placed, looks = folder.stat().st_ino, iter((False, True))
+    monkeypatch.setattr(backends, "_is_complete", lambda folder: next(looks))
+    assert backends.lay_out_backends(install, tmp_path).stat().st_ino == placed
+
+
 def test_a_cache_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(BackendCacheError, match="OCDRNET_CACHE"):

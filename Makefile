@@ -7,7 +7,7 @@ help:
 	@echo "make demo [PICTURE=photo.jpg]   reads a picture through a real Triton, and draws what was read"
 	@echo "make serve                      serves on 127.0.0.1 until Ctrl-C"
 	@echo "make test                       the tests that take minutes; make test-all: every one"
-	@echo "make check                      formatting, lints, types; make coverage: which lines make test runs"
+	@echo "make check                      formatting, lints, types, who imports whom; make coverage: which lines make test runs"
 	@echo "make doctor                     what this machine has and lacks"
 	@echo "make bench, make docs, make clean"
 
@@ -36,7 +36,7 @@ coverage: .venv/dev
 	$(TEST) -m 'not (full or program or images)' --cov --cov-report term:skip-covered
 
 check: .venv/dev
-	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache
 
 serve: .venv/serve
 	$(BIN)/ocdrnet models build && $(BIN)/ocdrnet serve

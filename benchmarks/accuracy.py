@@ -9,16 +9,15 @@ from typing import Any
 from benchmarks.in_process import Array, Find, Pair, Trace, read_in_process
 from benchmarks.report import Cell
 from benchmarks.usual_postprocess import usual_boxes
-from ocdrnet_client.evaluation.datasets import LAYOUTS, Case, load_dataset
-from ocdrnet_client.evaluation.figures import PictureResult, summarize
-from ocdrnet_client.evaluation.regions import Region
-from ocdrnet_client.evaluation.scoring import score_regions
-from ocdrnet_ops.dbnet import DbnetSettings, Detections
-from ocdrnet_ops.detect import Detector, detect_text
-from ocdrnet_ops.geometry import order_from_text_top_left
-from ocdrnet_ops.merged_map import merge_maps
-from ocdrnet_ops.reading_order import reading_order
-from ocdrnet_ops.resize import DetectorInput
+from ocdrnet_evaluation.datasets import LAYOUTS, Case, Region, load_dataset
+from ocdrnet_evaluation.figures import PictureResult, summarize
+from ocdrnet_evaluation.scoring import score_regions
+from ocdrnet_ops.detection.dbnet import DbnetSettings, Detections
+from ocdrnet_ops.detection.detect import Detector, detect_text
+from ocdrnet_ops.detection.tile_merging import merge_maps
+from ocdrnet_ops.geometry.quads import order_from_text_top_left
+from ocdrnet_ops.image.resize import DetectorInput
+from ocdrnet_ops.layout.reading_order import reading_order
 
 OFF = "off"  # a picture on its side is not looked for: the usual form has no such step
 

@@ -17,9 +17,9 @@ import numpy as np
 
 from benchmarks.hostile_inputs import picture_seeds
 
-with atheris.instrument_imports(include=["ocdrnet_ops.image_files", "ocdrnet_ops.decode", "ocdrnet_ops.image_tones"]):
-    from ocdrnet_ops.decode import MAX_FRAMES, ImageLimits, decode_image, image_file
+with atheris.instrument_imports(include=["ocdrnet_ops.image"]):
     from ocdrnet_ops.errors import ImageError
+    from ocdrnet_ops.image.decode import MAX_FRAMES, ImageLimits, decode_image, image_file
 
 LIMITS = ImageLimits(max_bytes=1 << 20, max_pixels=1 << 20)
 INPUT_S, MEMORY_MB, LONGEST = 5, 2048, 16_384

@@ -39,7 +39,7 @@ DEADLINE_S = 5.0
 HANGS_S = 600.0  # of the clock
 PATIENCE = 4  # deadlines until a process that has not answered is ended
 MIB = 1 << 20
-# The chart's container; the gateway's own process has its part of it (ocdrnet_gateway.memory).
+# The chart's container; the gateway's own process has its part of it (ocdrnet_gateway.core.memory).
 GATEWAY_BYTES, GATEWAY_BUDGET = 2048 * MIB, 1728 * MIB
 DECODER_SLACK = 64 * MIB  # beside what the decoder promises: the allocator's, and small pictures' own objects
 TRITON_SHARE = 0.02
@@ -87,8 +87,8 @@ def kind_of(number: int) -> str:
 
 def decoder_process(pipe: Connection, seed: int) -> None:
     """Answers each number with (label, outcome, CPU seconds, peak bytes, promised bytes, fault)."""
-    from ocdrnet_ops.decode import ImageLimits, decode_image, image_file  # noqa: PLC0415 -- not in the parent
     from ocdrnet_ops.errors import ImageError, OptionError  # noqa: PLC0415
+    from ocdrnet_ops.image.decode import ImageLimits, decode_image, image_file  # noqa: PLC0415 -- not in the parent
     from ocdrnet_ops.options import parse_request_parameters  # noqa: PLC0415
 
     def decode(data: bytes) -> tuple[str, int]:
@@ -221,9 +221,9 @@ def run_decoders(numbers: list[int], seed: int, tally: Tally, keep: Keeper, proc
 def serve_stand_in() -> None:
     """A gateway whose reader checks the options as the server does, and has one line for every picture."""
     from ocdrnet_client import Line, Page  # noqa: PLC0415
-    from ocdrnet_gateway.load_settings import load_settings  # noqa: PLC0415
-    from ocdrnet_gateway.logs import configure_logs  # noqa: PLC0415
+    from ocdrnet_gateway.core.logs import configure_logs  # noqa: PLC0415
     from ocdrnet_gateway.server import GatewayServer  # noqa: PLC0415
+    from ocdrnet_gateway.settings import load_settings  # noqa: PLC0415
 
     box = ((1.0, 1.0), (20.0, 1.0), (20.0, 9.0), (1.0, 9.0))
 
@@ -439,7 +439,7 @@ def run(numbers: list[int], seed: int, triton: str, folder: Path, processes: int
 
 def _decoder_limit() -> int:
     """What a process that decodes may take: the limit, a file, and the process with its libraries."""
-    from ocdrnet_ops.decode import ImageLimits  # noqa: PLC0415 -- not at the start of each decoder's process
+    from ocdrnet_ops.image.decode import ImageLimits  # noqa: PLC0415 -- not at the start of each decoder's process
 
     limits = ImageLimits()
     return limits.max_decoding_bytes + limits.max_bytes + 256 * MIB

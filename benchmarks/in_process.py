@@ -11,19 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 from ocdrnet_deploy.repository.profile import cpu_profile
+from ocdrnet_ops.answer.lines import Candidates, Lines, Reading, SecondReading, decode_lines, time_steps
 from ocdrnet_ops.cards import DetectorCard, RecognizerCard, read_detector_card, read_recognizer_card
-from ocdrnet_ops.crop import WIDTH_STEP, Crops, crop_lines
-from ocdrnet_ops.dbnet import DbnetSettings, Detections, dbnet_settings
-from ocdrnet_ops.decode import ImageLimits, decode_image
-from ocdrnet_ops.detect import Detector, detect_text
-from ocdrnet_ops.lines import Lines, decode_lines, time_steps
-from ocdrnet_ops.readings import Candidates, Reading, SecondReading
-from ocdrnet_ops.resize import DetectorInput
-from ocdrnet_ops.tiles import detector_tiles
-from ocdrnet_ops.upside_down import Readings, lines_to_turn, rate_readings, turn_crops
-from ocdrnet_triton.network import Network, Placement
-from ocdrnet_triton.openvino_network import OpenVinoNetwork
-from ocdrnet_triton.recognize import recognize
+from ocdrnet_ops.detection.dbnet import DbnetSettings, Detections, dbnet_settings
+from ocdrnet_ops.detection.detect import Detector, detect_text
+from ocdrnet_ops.detection.tiles import detector_tiles
+from ocdrnet_ops.geometry.crop import WIDTH_STEP, Crops, crop_lines
+from ocdrnet_ops.image.decode import ImageLimits, decode_image
+from ocdrnet_ops.image.resize import DetectorInput
+from ocdrnet_ops.recognition.line_flip import Readings, lines_to_turn, rate_readings, turn_crops
+from ocdrnet_triton.engines.base import Network, Placement
+from ocdrnet_triton.engines.openvino import OpenVinoNetwork
+from ocdrnet_triton.engines.recognizer import recognize
 
 Array = npt.NDArray[Any]
 Find = Callable[[DetectorInput, Array, tuple[int, int], DbnetSettings, str, Detector], Detections]

@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.in_process import RECOGNIZED, Pair, open_pair, read_in_process
-from ocdrnet_triton.network import Placement
-from ocdrnet_triton.openvino_network import OpenVinoNetwork
+from ocdrnet_triton.engines.base import Placement
+from ocdrnet_triton.engines.openvino import OpenVinoNetwork
 
 Batch = npt.NDArray[np.uint8]
 DETECTOR_BATCHES = (1, 4)  # pictures a job

@@ -23,9 +23,10 @@ from benchmarks.report import Cell, Conditions, Table, command_line, positive, w
 from benchmarks.served_repository import add_repository_options, repository_of
 from benchmarks.trtexec_output import parse_performance
 from ocdrnet_deploy.errors import DeployError
-from ocdrnet_deploy.planning.published_speeds import PUBLISHED, SOURCE
+from ocdrnet_deploy.planning.gpu_speed import PUBLISHED, SOURCE
 from ocdrnet_deploy.tensorrt.machine import find_trtexec
-from ocdrnet_triton.network import Network, open_network
+from ocdrnet_triton.engines.base import Network
+from ocdrnet_triton.engines.factory import open_network
 
 ENGINES = ("openvino", "onnxruntime")
 INPUTS = {"ocdnet": (736, 1280, 3), "ocrnet": (48, 320, 3)}  # a photo of 1280 x 720; a word or two

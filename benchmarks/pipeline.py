@@ -26,8 +26,8 @@ from benchmarks.plots import bars
 from benchmarks.readers import ReaderError, ReaderProcess, Round, mean_round
 from benchmarks.report import Cell, Conditions, Table, command_line, positive, write_report
 from benchmarks.served_repository import add_repository_options, repository_of
-from ocdrnet_client.evaluation.figures import percentile
 from ocdrnet_deploy.server import TritonServer
+from ocdrnet_evaluation.figures import percentile
 
 LIMIT = "limit"
 SUSTAINED = 8  # pictures a round at least for each of several requests in flight: the first and last few weigh little

@@ -25,7 +25,7 @@ from benchmarks.probability_maps import ProbabilityMap, probability_maps
 from benchmarks.report import Cell, Conditions, Table, command_line, write_report
 from benchmarks.served_repository import add_repository_options, repository_of
 from benchmarks.usual_postprocess import usual_boxes
-from ocdrnet_ops.dbnet import dbnet_settings, detect_boxes
+from ocdrnet_ops.detection.dbnet import dbnet_settings, detect_boxes
 from ocdrnet_triton.settings import prepare_process
 
 PLACEMENT = np.array([0, 0, 1, 1], np.float32)  # the map's own pixels

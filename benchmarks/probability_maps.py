@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from benchmarks.image_sets import SAMPLES
 from benchmarks.in_process import LIMITS, Pair
-from ocdrnet_ops.dbnet import dbnet_settings, detect_boxes
-from ocdrnet_ops.decode import decode_image
+from ocdrnet_ops.detection.dbnet import dbnet_settings, detect_boxes
+from ocdrnet_ops.image.decode import decode_image
 
 Map = npt.NDArray[np.uint8]
 SHAPES = ((736, 1280), (1088, 1920), (1472, 2560))  # height and width of the map in pixels

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ocdrnet_deploy.networks.catalog import DEFAULT
+from ocdrnet_deploy.catalog.catalog import DEFAULT
 from ocdrnet_deploy.repository.build import BuildOptions, build_repository
 from ocdrnet_deploy.repository.profile import PROFILES
-from ocdrnet_ops.charset import ALL
+from ocdrnet_ops.recognition.charset import ALL
 
 
 def add_repository_options(parser: argparse.ArgumentParser) -> None:

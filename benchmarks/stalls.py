@@ -43,7 +43,7 @@ output { name: "OUT" data_type: TYPE_INT32 dims: [ 1 ] }
 _MODEL = """
 import time
 
-from ocdrnet_triton.respond import respond_each, tensor
+from ocdrnet_triton.requests import respond_each, tensor
 
 
 class TritonPythonModel:

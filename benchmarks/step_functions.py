@@ -10,23 +10,21 @@ from functools import partial
 from typing import Any
 
 from benchmarks.in_process import COLUMNS, LIMITS, MAX_TILES, Pair, Trace
-from ocdrnet_ops.crop import crop_lines, crop_widths
-from ocdrnet_ops.ctc import decode_ctc
-from ocdrnet_ops.dbnet import detect_boxes
-from ocdrnet_ops.decode import decode_image
-from ocdrnet_ops.decoded_line import DecodedLine
-from ocdrnet_ops.detect import Detector, detect_text
-from ocdrnet_ops.lines import decode_lines, time_steps
-from ocdrnet_ops.merge import merge_lines
-from ocdrnet_ops.merged_map import merge_maps
-from ocdrnet_ops.paragraphs import paragraphs
-from ocdrnet_ops.reading_order import reading_order
-from ocdrnet_ops.ribbon import ribbon_quads
-from ocdrnet_ops.sideways import looks_sideways
-from ocdrnet_ops.tiles import detector_tiles
-from ocdrnet_ops.upside_down import lines_to_turn, rate_readings, turn_crops
-from ocdrnet_ops.width_groups import group_by_width
-from ocdrnet_ops.words import split_words, word_quads
+from ocdrnet_ops.answer.lines import decode_lines, time_steps
+from ocdrnet_ops.answer.merge import merge_lines
+from ocdrnet_ops.detection.dbnet import detect_boxes
+from ocdrnet_ops.detection.detect import Detector, detect_text, looks_sideways
+from ocdrnet_ops.detection.tile_merging import merge_maps
+from ocdrnet_ops.detection.tiles import detector_tiles
+from ocdrnet_ops.geometry.crop import crop_lines, crop_widths
+from ocdrnet_ops.geometry.text_outline import ribbon_quads
+from ocdrnet_ops.image.decode import decode_image
+from ocdrnet_ops.layout.paragraphs import paragraphs
+from ocdrnet_ops.layout.reading_order import reading_order
+from ocdrnet_ops.recognition.decoding import DecodedLine, decode_ctc
+from ocdrnet_ops.recognition.line_flip import lines_to_turn, rate_readings, turn_crops
+from ocdrnet_ops.recognition.width_groups import group_by_width
+from ocdrnet_ops.recognition.words import split_words, word_quads
 
 Call = Callable[[], Any]
 

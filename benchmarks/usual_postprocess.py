@@ -2,7 +2,7 @@
 
 The box mode of Liao et al. (AAAI 2020), section 3.4, as most ports of it do it: contours, min-area rectangle, score
 over the rectangle's bounding box, polygon offset with round joins, min-area rectangle again. It stands here to be
-measured against `ocdrnet_ops.dbnet`, with the same thresholds, coordinates and limits.
+measured against `ocdrnet_ops.detection.dbnet`, with the same thresholds, coordinates and limits.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyclipper
 
-from ocdrnet_ops.dbnet import UNCLIPPED_MARGIN, DbnetSettings
+from ocdrnet_ops.detection.dbnet import UNCLIPPED_MARGIN, DbnetSettings
 
 Points = npt.NDArray[np.float32]
 

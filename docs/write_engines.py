@@ -82,7 +82,7 @@ def main(names: list[str]) -> None:
     from engine_matrix import CAPABILITIES, NETWORKS, PRECISIONS, SIZES, wanted  # noqa: PLC0415 - of the tests
     from twin_files import place_twins  # noqa: PLC0415
 
-    from ocdrnet_deploy.tensorrt.builder_check import check_build  # noqa: PLC0415
+    from ocdrnet_deploy.repository.builder_check import check_build  # noqa: PLC0415
 
     if unknown := set(names) - {name for _, name in NETWORKS}:
         sys.exit(f"{', '.join(sorted(unknown))}: not in the catalog")

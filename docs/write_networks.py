@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ocdrnet_deploy.networks.catalog import CatalogEntry, NgcFile, catalog
+from ocdrnet_deploy.catalog.catalog import CatalogEntry, NgcFile, catalog
 
 PAGE = Path(__file__).parent / "nvidia-networks.md"
 _BEGIN = "<!-- versions: written by `make docs` from the catalog -->\n"

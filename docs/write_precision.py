@@ -19,7 +19,17 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ocdrnet_deploy.networks.agreement import (
+from ocdrnet_deploy.catalog.catalog import DEFAULT, catalog
+from ocdrnet_deploy.catalog.description import Kind
+from ocdrnet_deploy.graphs.deform_conv import rewrite_deform_conv
+from ocdrnet_deploy.networks.prepare import (
+    Engine,
+    PreparedDetector,
+    PreparedRecognizer,
+    prepare_detector,
+    prepare_recognizer,
+)
+from ocdrnet_deploy.precision.agreement import (
     CONFIDENT,
     LEAST_EQUAL,
     MOST_OFF,
@@ -28,22 +38,11 @@ from ocdrnet_deploy.networks.agreement import (
     compare_ids,
     compare_maps,
 )
-from ocdrnet_deploy.networks.catalog import DEFAULT, catalog
-from ocdrnet_deploy.networks.deform_conv import rewrite_deform_conv
-from ocdrnet_deploy.networks.description import Kind
-from ocdrnet_deploy.networks.prepare import (
-    Engine,
-    PreparedDetector,
-    PreparedRecognizer,
-    prepare_detector,
-    prepare_recognizer,
-)
-from ocdrnet_deploy.networks.trial import SideBySide, drawn_inputs, run_beside_original
-from ocdrnet_deploy.tensorrt.half import half_precision
-from ocdrnet_ops.attention import decode_attention
-from ocdrnet_ops.crop import crop_lines
-from ocdrnet_ops.ctc import decode_ctc
-from ocdrnet_ops.resize import detector_input
+from ocdrnet_deploy.precision.half import half_precision
+from ocdrnet_deploy.precision.trial import SideBySide, drawn_inputs, run_beside_original
+from ocdrnet_ops.geometry.crop import crop_lines
+from ocdrnet_ops.image.resize import detector_input
+from ocdrnet_ops.recognition.decoding import decode_attention, decode_ctc
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/network-precision.md"

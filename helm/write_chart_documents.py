@@ -12,8 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from helm.commented_values import CHART, Value, read_values
-from ocdrnet_deploy.repository.profile import STEPS_BESIDE_A_GPU, STEPS_BESIDE_NETWORKS
-from ocdrnet_deploy.repository.step_processes import BUSY, MOST_PROCESSES, STEP_SHARES
+from ocdrnet_deploy.repository.profile import (
+    BUSY,
+    MOST_PROCESSES,
+    STEP_SHARES,
+    STEPS_BESIDE_A_GPU,
+    STEPS_BESIDE_NETWORKS,
+)
 
 VALUES = CHART / "values.yaml"
 SCHEMA = CHART / "values.schema.json"

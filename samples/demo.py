@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 from ocdrnet_client import Client, OcdrnetError, Page, draw_overlay
+from ocdrnet_deploy.catalog.catalog import DEFAULT
 from ocdrnet_deploy.errors import DeployError
-from ocdrnet_deploy.networks.catalog import DEFAULT
 from ocdrnet_deploy.repository.build import build_repository
 from ocdrnet_deploy.server import TritonServer
 

@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 
 from ocdrnet_deploy.errors import RefusalError, RepositoryNotBuiltError
-from ocdrnet_deploy.networks.deform_conv import OLDEST_RUNTIME
+from ocdrnet_deploy.graphs.deform_conv import OLDEST_RUNTIME
 from ocdrnet_deploy.server import TritonServer
 
 ROOT = Path(__file__).parents[1]

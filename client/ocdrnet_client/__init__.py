@@ -22,9 +22,8 @@ from ocdrnet_client.errors import (
     UnexpectedResponseError,
 )
 from ocdrnet_client.fonts import FontBook
-from ocdrnet_client.outcome import Outcome
 from ocdrnet_client.overlay import MissingGlyphsWarning, draw_overlay
-from ocdrnet_client.results import Box, Line, Page, Point, Word
+from ocdrnet_client.results import Box, Line, Outcome, Page, Point, Word
 
 __all__ = [
     "AsyncClient",

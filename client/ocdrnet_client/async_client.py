@@ -9,8 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from ocdrnet_client.address import DEFAULT_URL, Address
-from ocdrnet_client.attempts import Attempts
-from ocdrnet_client.config import DEFAULT_RETRY, DEFAULT_TIMEOUT, Retry, Timeout, as_timeout, request_timeout
+from ocdrnet_client.config import DEFAULT_RETRY, DEFAULT_TIMEOUT, Attempts, Retry, Timeout, as_timeout, request_timeout
 from ocdrnet_client.errors import (
     ClientClosedError,
     ConfigurationError,
@@ -21,9 +20,8 @@ from ocdrnet_client.errors import (
 )
 from ocdrnet_client.images import ChannelOrder, ImageSource, image_name
 from ocdrnet_client.ordered import check_concurrency, map_in_tasks
-from ocdrnet_client.outcome import Outcome, Source
 from ocdrnet_client.protocol import MODEL, InferRequest, Tensors, build_request, parse_page
-from ocdrnet_client.results import Page
+from ocdrnet_client.results import Outcome, Page, Source
 from ocdrnet_client.transports.base import AsyncTransport
 from ocdrnet_client.transports.opening import open_async_transport
 from ocdrnet_ops.options import ReadOptions

@@ -66,7 +66,7 @@ def upright_picture(image: ImageSource, channel_order: ChannelOrder = "RGB") -> 
         InvalidRequestError: the picture cannot be read.
     """
     # Loads the decoders of every format, which who only reads does not need.
-    from ocdrnet_ops.decode import ImageLimits, decode_image  # noqa: PLC0415
+    from ocdrnet_ops.image.decode import ImageLimits, decode_image  # noqa: PLC0415
 
     if isinstance(image, np.ndarray):
         return array_to_pil(image, channel_order).convert("RGB")

@@ -13,8 +13,7 @@ from ocdrnet_client.errors import InvalidRequestError, UnexpectedResponseError
 from ocdrnet_client.images import ChannelOrder, ImageSource, encoded_image
 from ocdrnet_client.results import Line, Page, Word, box_from, points_from
 from ocdrnet_ops.errors import OptionError
-from ocdrnet_ops.option_kinds import OptionValue
-from ocdrnet_ops.options import parse_options
+from ocdrnet_ops.options import OptionValue, parse_options
 
 MODEL = "ocdrnet"
 INPUT = "IMAGE"

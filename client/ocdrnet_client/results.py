@@ -1,4 +1,6 @@
-"""The result tree of one picture: Page -> Line -> Word, in plain Python numbers.
+"""The results: Page -> Line -> Word of one image, and the outcome of one image among many.
+
+The result tree of one picture: Page -> Line -> Word, in plain Python numbers.
 
 Asked for `merge=word` or `merge=paragraph`, a Line is a word or a paragraph.
 """
@@ -8,9 +10,47 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, TypeAlias
+from typing import Any, Generic, TypeAlias, TypeVar
 
-from ocdrnet_client.errors import UnexpectedResponseError
+from ocdrnet_client.errors import OcdrnetError, UnexpectedResponseError
+from ocdrnet_client.images import ImageSource
+
+Source = TypeVar("Source", bound=ImageSource)
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[Source]):
+    """The answer to one item of `read_many`: a page, or the error that took its place; never both.
+
+    Attributes:
+        source: the item, as it was given.
+        page: what was read, None if it failed.
+        error: why it failed, None if it was read.
+
+    Example:
+        >>> for outcome in client.read_many(paths):
+        ...     print(outcome.source, outcome.page.text if outcome.page else outcome.error)
+    """
+
+    source: Source
+    page: Page | None = None
+    error: OcdrnetError | None = None
+
+    def __post_init__(self) -> None:
+        if (self.page is None) == (self.error is None):
+            raise ValueError("an outcome is either a page or an error")
+
+    def unwrap(self) -> Page:
+        """The page.
+
+        Raises:
+            OcdrnetError: the error that took its place.
+        """
+        if self.error is not None:
+            raise self.error
+        assert self.page is not None
+        return self.page
+
 
 Point: TypeAlias = tuple[float, float]
 Box: TypeAlias = tuple[Point, Point, Point, Point]

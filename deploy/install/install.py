@@ -24,7 +24,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(CHECKOUT / "deploy"))
 
-from ocdrnet_deploy.machine import checks, packages  # noqa: E402
+from ocdrnet_deploy.machine import checks  # noqa: E402
 from ocdrnet_deploy.machine.cache import cache_folder, kept_libraries  # noqa: E402
 from ocdrnet_deploy.machine.interpreter import Interpreter, dotted, library_name, probe, span  # noqa: E402
 
@@ -204,7 +204,7 @@ def pip_command(interpreter: Interpreter | None, making: Path) -> list[str]:
     for python in pythons:
         if succeeds([python, "-m", "venv", str(making / "venv")]):
             return [str(making / "venv" / "bin" / "python"), "-m", "pip"]
-    command = packages.venv_command()
+    command = checks.venv_command()
     advice = f"Run: {command}" if command else "Install pip"
     raise RefusedError(f"Python ({sys.executable}) has neither pip nor venv to install packages with. {advice}")
 
@@ -228,7 +228,7 @@ def repaired_interpreter() -> Interpreter | None:
             return Interpreter(interpreter.path, interpreter.version, str(kept_libraries()))
     problems = " ".join(interpreter.problem for interpreter in interpreters)
     problems = problems or f"No Python of this machine can serve ({span()} with its shared library)."
-    command = packages.libpython_command(lacking[0].version) if lacking else packages.python_command()
+    command = checks.libpython_command(lacking[0].version) if lacking else checks.python_command()
     if command:
         advice = f"Run: {command}"
     else:

@@ -1,25 +1,75 @@
-"""The ASGI application: settings in, every interface out."""
+"""The ASGI application: settings in, every interface out; and what lives as long as it does."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from ocdrnet_gateway.body_limit import BodyLimit
-from ocdrnet_gateway.disconnect import CancelOnDisconnect
-from ocdrnet_gateway.error_answers import add_error_answers
-from ocdrnet_gateway.head import HeadAsGet
-from ocdrnet_gateway.hosted.routes import router as hosted
-from ocdrnet_gateway.lifespan import gateway_lifespan
-from ocdrnet_gateway.memory import MemoryBudget, default_budget
-from ocdrnet_gateway.nim.routes import router as nim
-from ocdrnet_gateway.observe import Observe
-from ocdrnet_gateway.page.routes import router as page
-from ocdrnet_gateway.problems import documented
-from ocdrnet_gateway.reader import Reader
+from ocdrnet_gateway.api.hosted.ocdrnet import router as hosted
+from ocdrnet_gateway.api.nim.routes import router as nim
+from ocdrnet_gateway.core.admission import Admission
+from ocdrnet_gateway.core.body_limit import BodyLimit
+from ocdrnet_gateway.core.connections import log_loop_errors
+from ocdrnet_gateway.core.keys import Caller, Keys
+from ocdrnet_gateway.core.memory import MemoryBudget, default_budget
+from ocdrnet_gateway.core.metrics import Metrics, Tracing
+from ocdrnet_gateway.core.middleware import CancelOnDisconnect, HeadAsGet, Observe
+from ocdrnet_gateway.core.quotas import Quotas
+from ocdrnet_gateway.core.reader import Reader, TritonReader
+from ocdrnet_gateway.core.readiness import Readiness
+from ocdrnet_gateway.core.services import Services
+from ocdrnet_gateway.http_errors import add_error_answers, documented
 from ocdrnet_gateway.settings import GatewaySettings
+from ocdrnet_gateway.store import open_store
+from ocdrnet_gateway.web.routes import router as page
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+# The caller, and the owner of assets, where no keys are needed.
+ANONYMOUS = "anonymous"
+
+
+def gateway_lifespan(settings: GatewaySettings, reader: Reader | None, memory: MemoryBudget) -> Lifespan:
+    """The application's lifespan; `reader` is used instead of Triton, for tests.
+
+    It raises a StartError where the keys file cannot be read, or packages for tracing are missing.
+    """
+    keys = Keys(settings.keys_file, Caller(ANONYMOUS, settings.rate_per_minute, settings.concurrency))
+    tracing = Tracing(settings.otel_endpoint)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        log_loop_errors(asyncio.get_running_loop())
+        async with AsyncExitStack() as stack:
+            stack.callback(tracing.close)
+            triton = reader or TritonReader(settings.triton)
+            stack.push_async_callback(triton.close)
+            readiness = Readiness(triton)
+            stack.push_async_callback(readiness.close)
+            store = open_store(settings)
+            await store.start()
+            stack.push_async_callback(store.close)
+            admission = Admission(settings.max_in_flight, settings.max_waiting)
+            app.state.services = Services(
+                settings=settings,
+                reader=triton,
+                store=store,
+                keys=keys,
+                quotas=Quotas(),
+                admission=admission,
+                metrics=Metrics(admission, memory),
+                tracing=tracing,
+                readiness=readiness,
+                memory=memory,
+            )
+            yield
+
+    return lifespan
+
 
 # What any route may answer: a body that is too large or too slow, a field that is wrong, a fault.
 _EVERYWHERE = documented(400, 408, 413, 422, 500)

@@ -1,4 +1,4 @@
-"""What keeps the gateway from starting; what it answers to callers is in `problems`.
+"""What keeps the gateway from starting; what it answers to callers is in `http_errors`.
 
 StartError
 ├── SettingsError    a setting cannot be used

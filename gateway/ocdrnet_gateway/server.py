@@ -11,16 +11,16 @@ from types import TracebackType
 import uvicorn
 
 from ocdrnet_gateway.app import create_app
-from ocdrnet_gateway.connections import (
+from ocdrnet_gateway.core.connections import (
     ACCEPTED_AT_ONCE,
     KERNEL_BACKLOG,
     ConnectionLimits,
     file_limited,
     limited_protocol,
 )
+from ocdrnet_gateway.core.memory import return_freed_memory
+from ocdrnet_gateway.core.reader import Reader
 from ocdrnet_gateway.errors import ListenError
-from ocdrnet_gateway.memory import return_freed_memory
-from ocdrnet_gateway.reader import Reader
 from ocdrnet_gateway.settings import GatewaySettings
 from ocdrnet_gateway.store.opening import open_backend
 

@@ -1,16 +1,20 @@
-"""Every setting of the gateway, with its default, its range and its sentence."""
+"""Every setting of the gateway: default, range, help; read from arguments and environment."""
 
 from __future__ import annotations
 
 import ipaddress
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as SourceError
 
-from ocdrnet_client.address import DEFAULT_URL
+from ocdrnet_client.address import DEFAULT_URL, Address
+from ocdrnet_client.errors import ConfigurationError
+from ocdrnet_gateway.errors import SettingsError
 
 MEBIBYTE = 1024 * 1024
 # Pictures that a request may hold whatever the settings say; each is checked before the next is looked at.
@@ -115,3 +119,27 @@ class GatewaySettings(BaseSettings):
                 " NAME` and set keys_file, or allow everyone by allow_anonymous"
             )
         return self
+
+
+def load_settings(arguments: Mapping[str, object]) -> GatewaySettings:
+    """The settings; an argument that is None is left to the environment or the default.
+
+    Raises:
+        SettingsError: one cannot be used; the text names it, its variable and why.
+    """
+    given = {name: value for name, value in arguments.items() if value is not None}
+    try:
+        settings = GatewaySettings(**given)  # type: ignore[arg-type]  # pydantic checks them
+        Address.parse(settings.triton)
+    except ValidationError as error:
+        raise SettingsError("; ".join(_sentence(item["loc"], item["msg"]) for item in error.errors())) from None
+    except (ConfigurationError, SourceError) as error:
+        raise SettingsError(str(error)) from None
+    return settings
+
+
+def _sentence(place: tuple[int | str, ...], message: str) -> str:
+    text = message.removeprefix("Value error, ")
+    if not place:
+        return text
+    return f"{place[0]} (or {PREFIX}{str(place[0]).upper()}): {text}"

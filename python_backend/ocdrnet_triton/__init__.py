@@ -1,4 +1,4 @@
 """What every Python step does with Triton's requests, and the engines that run the networks.
 
-`triton_python_backend_utils`, which `respond` needs, exists inside Triton's stub process alone.
+`triton_python_backend_utils`, which `requests` needs, exists inside Triton's stub process alone.
 """

@@ -14,7 +14,7 @@ from benchmarks.scaling import with_instances
 from benchmarks.triton_statistics import parse_statistics
 from benchmarks.trtexec_output import Performance, TrtexecOutputError, parse_performance
 from benchmarks.usual_postprocess import usual_boxes
-from ocdrnet_ops.dbnet import DbnetSettings, detect_boxes
+from ocdrnet_ops.detection.dbnet import DbnetSettings, detect_boxes
 
 STUB = "/somewhere/python/triton_python_backend_stub"
 SUMMARY = """[I] === Performance summary ===

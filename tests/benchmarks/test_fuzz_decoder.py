@@ -35,7 +35,7 @@ def test_every_seed_is_decoded():
     script = (
         "from benchmarks import fuzz\n"
         "from benchmarks.hostile_inputs import picture_seeds\n"
-        "from ocdrnet_ops.decode import decode_image\n"
+        "from ocdrnet_ops.image.decode import decode_image\n"
         "for name, data in picture_seeds().items():\n"
         "    assert decode_image(data, fuzz.LIMITS).pixels.size, name\n"
         "    fuzz.check(data)\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import hostile, hostile_inputs
-from ocdrnet_ops.decode import ImageLimits, decode_image
+from ocdrnet_ops.image.decode import ImageLimits, decode_image
 
 CHECKOUT = Path(__file__).parents[2]
 INPUTS = 2000

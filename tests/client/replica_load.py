@@ -76,7 +76,7 @@ def blocking():
 
 
 def gateway():
-    from ocdrnet_gateway.reader import TritonReader
+    from ocdrnet_gateway.core.reader import TritonReader
 
     async def run():
         reader = TritonReader(url)

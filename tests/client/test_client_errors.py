@@ -20,7 +20,7 @@ from ocdrnet_client import (
     ServerUnavailableError,
     UnexpectedResponseError,
 )
-from ocdrnet_client.error_mapping import from_triton, without_noise
+from ocdrnet_client.transports.errors import from_triton, without_noise
 
 ONCE = Retry(attempts=1)
 GRPC = {

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 from ocdrnet_client import FontBook, InvalidRequestError, Line, MissingGlyphsWarning, Page, draw_overlay
 from ocdrnet_client.fonts import system_fonts
-from ocdrnet_ops.decode import ImageLimits, decode_image
+from ocdrnet_ops.image.decode import ImageLimits, decode_image
 
 GRAY = (200, 200, 200)
 

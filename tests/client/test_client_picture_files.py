@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from ocdrnet_client.commands.picture_files import find_pictures, picture_names
+from ocdrnet_client.image_files import find_pictures, picture_names
 
 TREE = (
     "a.jpg",

@@ -39,7 +39,7 @@ def test_this_machine_is_reached_without_the_proxy(connect, server, host):
     ],
 )
 def test_only_this_machine_goes_without(host, proxied):
-    from ocdrnet_client.transports.grpc_channel import channel_arguments
+    from ocdrnet_client.transports.grpc import channel_arguments
 
     arguments = dict(channel_arguments(Address.parse(f"grpc://{host}:8001")))
     assert arguments.get("grpc.enable_http_proxy", 1) == proxied

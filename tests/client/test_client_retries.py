@@ -19,8 +19,7 @@ from ocdrnet_client import (
     ServerUnavailableError,
     Timeout,
 )
-from ocdrnet_client.attempts import Attempts
-from ocdrnet_client.config import as_timeout
+from ocdrnet_client.config import Attempts, as_timeout
 
 QUICK = Retry(attempts=4, initial=0.02, maximum=0.1, jitter=0)
 

@@ -22,7 +22,7 @@ from ocdrnet_client import (
 from ocdrnet_client.address import Address
 from ocdrnet_client.errors import ConfigurationError
 from ocdrnet_client.replicas import MOST_TRIED, Rota, has_replicas, look_up
-from ocdrnet_client.transports.grpc_channel import channel_arguments, channel_target, round_robin_channel
+from ocdrnet_client.transports.grpc import channel_arguments, channel_target, round_robin_channel
 from ocdrnet_client.transports.replicated_aio import AsyncReplicas
 
 ONCE = Retry(attempts=1)

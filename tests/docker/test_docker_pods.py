@@ -24,7 +24,7 @@ from twin_picture import draw_picture, png
 from twin_recognizer import recognizer_twin
 from twin_text import TEXTS
 
-from ocdrnet_deploy.networks.catalog import find_by_name
+from ocdrnet_deploy.catalog.catalog import find_by_name
 
 pytestmark = pytest.mark.full
 

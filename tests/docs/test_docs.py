@@ -8,7 +8,7 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
 from docs.write_options import PAGE, options_page
-from ocdrnet_client.cli import main
+from ocdrnet_cli.main import main
 from ocdrnet_ops.options import OPTIONS
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ from twin_files import place_twins
 from docs import write_engines
 from docs.write_engines import Cell, Key, read_page
 from docs.write_precision import PAGE, VARIANTS, Comparison, kept_files, page
-from ocdrnet_deploy.networks.catalog import catalog
+from ocdrnet_deploy.catalog.catalog import catalog
 
 TEXT = PAGE.read_text(encoding="utf-8")
 OF_CATALOG = TEXT.partition("## The catalog")[2].partition("\n## ")[0]

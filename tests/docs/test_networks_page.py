@@ -6,8 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from docs.write_networks import PAGE, networks_page
+from ocdrnet_deploy.catalog.catalog import NgcFile, catalog
 from ocdrnet_deploy.commands.models_download import download
-from ocdrnet_deploy.networks.catalog import NgcFile, catalog
 
 TEXT = PAGE.read_text(encoding="utf-8")
 NAMES = [entry.name for entry in catalog() if isinstance(entry.source, NgcFile)]

@@ -8,8 +8,8 @@ import pytest
 from gateway_reader import StandInReader
 from PIL import Image
 
-from ocdrnet_gateway.load_settings import load_settings
 from ocdrnet_gateway.server import GatewayServer
+from ocdrnet_gateway.settings import load_settings
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,7 @@ import pytest
 
 from docs.write_gateway import PAGE, gateway_page, settings_table
 from ocdrnet_gateway.app import create_app
-from ocdrnet_gateway.load_settings import load_settings
-from ocdrnet_gateway.settings import GatewaySettings
+from ocdrnet_gateway.settings import GatewaySettings, load_settings
 
 TEXT = PAGE.read_text(encoding="utf-8")
 

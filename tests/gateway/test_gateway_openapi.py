@@ -19,8 +19,8 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 
 from ocdrnet_gateway.app import create_app
 from ocdrnet_gateway.commands.keys import keys
-from ocdrnet_gateway.load_settings import load_settings
 from ocdrnet_gateway.server import GatewayServer
+from ocdrnet_gateway.settings import load_settings
 
 CASES = int(os.environ.get("OCDRNET_FUZZ_CASES", "300"))
 REAL = {

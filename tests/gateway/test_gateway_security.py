@@ -14,8 +14,8 @@ from gateway_nim import nim_body
 from PIL import Image
 
 from ocdrnet_gateway.commands.keys import keys
-from ocdrnet_gateway.logs import JsonLines, configure_logs
-from ocdrnet_gateway.problems import ReaderFailedError
+from ocdrnet_gateway.core.logs import JsonLines, configure_logs
+from ocdrnet_gateway.http_errors import ReaderFailedError
 
 
 def key_for(path, name, *options):

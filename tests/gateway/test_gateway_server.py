@@ -15,8 +15,8 @@ from gateway_reader import StandInReader
 
 from ocdrnet_gateway.commands.gateway import gateway as gateway_command
 from ocdrnet_gateway.errors import ListenError, SettingsError
-from ocdrnet_gateway.load_settings import load_settings
 from ocdrnet_gateway.server import GatewayServer
+from ocdrnet_gateway.settings import load_settings
 from ocdrnet_gateway.store import Store
 
 COMMAND = [os.path.join(os.path.dirname(sys.executable), "ocdrnet"), "gateway"]

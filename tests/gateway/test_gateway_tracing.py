@@ -6,8 +6,8 @@ import sys
 import pytest
 from gateway_nim import nim_body
 
+from ocdrnet_gateway.core.metrics import Tracing
 from ocdrnet_gateway.errors import SettingsError
-from ocdrnet_gateway.tracing import Tracing
 
 
 def test_without_the_packages_the_setting_is_refused(monkeypatch):
@@ -45,7 +45,7 @@ class Recorder:
 
 def test_a_request_is_a_span_and_its_reading_another(start_gateway, http, picture, monkeypatch):
     recorder = Recorder()
-    monkeypatch.setattr("ocdrnet_gateway.tracing._provider", lambda endpoint: recorder)
+    monkeypatch.setattr("ocdrnet_gateway.core.metrics._provider", lambda endpoint: recorder)
     server = start_gateway(otel_endpoint="http://127.0.0.1:4318/v1/traces")
     trace = "0af7651916cd43dd8448eb211c80319c"
     headers = {"x-request-id": "mine", "traceparent": f"00-{trace}-b7ad6b7169203331-01"}

@@ -11,7 +11,7 @@ from chart_matrix import combinations
 from chart_pods import builder, containers, script
 from chart_render import CI, ci_values, objects, of_kind, the
 
-from ocdrnet_client.cli import COMMANDS
+from ocdrnet_cli.main import COMMANDS
 from ocdrnet_deploy.server.install import find_install
 
 MATRIX = [ci_values(path) for path in CI] + [values for _, values in combinations()]

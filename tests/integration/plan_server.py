@@ -12,15 +12,15 @@ from for_pip_triton import adapt_repository
 from gpu_machine import HERE, GpuMachine, read_plan
 from twin_files import place_twins
 
+from ocdrnet_deploy.graphs.deform_conv import rewrite_deform_conv
 from ocdrnet_deploy.machine.cache import cache_folder
-from ocdrnet_deploy.networks.deform_conv import rewrite_deform_conv
 from ocdrnet_deploy.networks.prepare import PreparedDetector, PreparedRecognizer
-from ocdrnet_deploy.networks.trial import Attempt
+from ocdrnet_deploy.precision.trial import Attempt
 from ocdrnet_deploy.repository.assemble import assemble_repository
 from ocdrnet_deploy.repository.build import BuildOptions, build_repository
 from ocdrnet_deploy.repository.profile import cpu_profile
-from ocdrnet_deploy.server.backends import lay_out_backends
 from ocdrnet_deploy.server.install import find_install
+from ocdrnet_deploy.server.launch import lay_out_backends
 from ocdrnet_ops.cards import read_detector_card, read_recognizer_card
 
 TENSORRT = BuildOptions(engine="tensorrt")

@@ -9,8 +9,7 @@ from ensemble_calls import HttpCall, RawHttpCall, RefusedError
 from PIL import Image
 from sample_truth import sample
 
-from ocdrnet_ops.option_kinds import ChoiceOption, NumberOption, TextOption
-from ocdrnet_ops.options import OPTIONS
+from ocdrnet_ops.options import OPTIONS, ChoiceOption, NumberOption, TextOption
 
 GOOD = encode(sign(), "PNG")
 QUICK = {"detector_side": 96}  # a small map: the sign is read in a few milliseconds

@@ -6,7 +6,7 @@ from encoded_images import pixels_of
 from sample_truth import SAMPLES, truth_boxes
 
 from ocdrnet_ops.cards import read_recognizer_card
-from ocdrnet_ops.crop import crop_lines
+from ocdrnet_ops.geometry.crop import crop_lines
 
 NAMES = ("storefront.jpg", "receipt.jpg", "languages.png", "rotated.jpg")
 PROBABILITY_TOLERANCE = 1e-3

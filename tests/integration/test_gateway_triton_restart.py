@@ -12,8 +12,8 @@ import pytest
 from sample_truth import SAMPLES
 
 from ocdrnet_deploy.server import TritonServer
-from ocdrnet_gateway.load_settings import load_settings
 from ocdrnet_gateway.server import GatewayServer
+from ocdrnet_gateway.settings import load_settings
 
 CALLERS = 4
 PICTURES = ("storefront.jpg", "receipt.jpg")

@@ -17,9 +17,9 @@ from PIL import Image
 from sample_truth import SAMPLES
 
 from ocdrnet_gateway.commands.keys import keys
-from ocdrnet_gateway.load_settings import load_settings
-from ocdrnet_gateway.reader import TritonReader
+from ocdrnet_gateway.core.reader import TritonReader
 from ocdrnet_gateway.server import GatewayServer
+from ocdrnet_gateway.settings import load_settings
 
 SCRIPTS = Path(__file__).parent / "hosted_clients"
 PICTURE = SAMPLES / "receipt.jpg"

@@ -12,9 +12,9 @@ from prometheus_server import eventually, scraping
 from promql_names import metric_names
 from sample_truth import SAMPLES
 
-from ocdrnet_gateway.admission import Admission
-from ocdrnet_gateway.memory import MemoryBudget
-from ocdrnet_gateway.metrics import Metrics
+from ocdrnet_gateway.core.admission import Admission
+from ocdrnet_gateway.core.memory import MemoryBudget
+from ocdrnet_gateway.core.metrics import Metrics
 
 MONITORING = Path(__file__).parents[2] / "deploy/monitoring"
 RULES = [

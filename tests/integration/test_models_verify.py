@@ -5,7 +5,7 @@ import json
 import pytest
 from ocdrnet_command import run_ocdrnet
 
-from ocdrnet_deploy.networks.catalog import find_network
+from ocdrnet_deploy.catalog.catalog import find_network
 from ocdrnet_deploy.networks.description_file import description_json
 from ocdrnet_deploy.networks.weights import find_weights
 

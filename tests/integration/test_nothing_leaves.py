@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sample_truth import SAMPLES
 
-from ocdrnet_deploy.networks.catalog import DEFAULT
+from ocdrnet_deploy.catalog.catalog import DEFAULT
 from ocdrnet_deploy.repository.build import build_repository
 
 needs_strace = pytest.mark.program("strace")
@@ -89,7 +89,7 @@ def test_a_build_stays_on_this_machine(tmp_path):
 def test_openvino_is_loaded_without_its_telemetry(tmp_path):
     code = """
 import sys
-from ocdrnet_triton.quiet_openvino import openvino
+from ocdrnet_triton.engines.quiet_openvino import openvino
 assert "openvino.tools.ovc.telemetry_stub" in sys.modules
 """
     environment = {**os.environ, "HOME": str(tmp_path)}

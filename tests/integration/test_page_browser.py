@@ -9,7 +9,7 @@ from page_browser import PHONE, REFUSED, browser, visit
 from PIL import Image
 from sample_truth import overlap, sample, truth_lines, without_spaces
 
-from ocdrnet_gateway.keys import new_key, save_keys
+from ocdrnet_gateway.core.keys import new_key, save_keys
 from ocdrnet_gateway.server import GatewayServer
 from ocdrnet_gateway.settings import GatewaySettings
 

@@ -11,8 +11,7 @@ from twin_contracts import DETECTORS, RECOGNIZERS
 from twin_detector import detector_twin
 from twin_recognizer import recognizer_twin
 
-from ocdrnet_deploy.networks.catalog import DEFAULT, catalog
-from ocdrnet_deploy.networks.presets import presets
+from ocdrnet_deploy.catalog.catalog import DEFAULT, catalog, presets
 from ocdrnet_deploy.repository.build import PRECISIONS, BuildOptions, build_repository
 from ocdrnet_deploy.repository.profile import PROFILES
 from ocdrnet_deploy.triton_versions import DEFAULT as DEFAULT_TRITON

@@ -20,7 +20,7 @@ import os
 import numpy as np
 
 from ocdrnet_ops.errors import OptionError
-from ocdrnet_triton.respond import respond_all, tensor
+from ocdrnet_triton.requests import respond_all, tensor
 
 
 class TritonPythonModel:

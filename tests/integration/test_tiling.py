@@ -16,7 +16,7 @@ from test_eval_floors import EVAL
 
 from ocdrnet_client import Client
 from ocdrnet_ops.cards import read_detector_card
-from ocdrnet_ops.tiles import tile_grid
+from ocdrnet_ops.detection.tiles import tile_grid
 
 SIZE = WIDTH, HEIGHT = 6000, 4000
 PHOTO = PHOTO_WIDTH, PHOTO_HEIGHT = 1280, 720

@@ -14,7 +14,7 @@ from twin_picture import draw_picture, plate_boxes, png
 from twin_recognizer import recognizer_twin
 from twin_text import TEXTS
 
-from ocdrnet_deploy.networks.catalog import NgcFile, catalog
+from ocdrnet_deploy.catalog.catalog import NgcFile, catalog
 from ocdrnet_deploy.repository.configs import read_config
 
 # Every detector with a recognizer, and every recognizer with a detector.

@@ -4,14 +4,12 @@ import pytest
 from PIL import Image
 
 from ocdrnet_loadtest import quantities
-from ocdrnet_loadtest.counters import model_steps, parse_counters, pending
-from ocdrnet_loadtest.drawing import DrawingSpec, drawn_pictures
 from ocdrnet_loadtest.errors import PicturesError, SettingError
 from ocdrnet_loadtest.objectives import Slo
-from ocdrnet_loadtest.pictures import Picture, load_pictures
+from ocdrnet_loadtest.observing import model_steps, parse_counters, pending
+from ocdrnet_loadtest.pictures import DrawingSpec, Picture, drawn_pictures, load_pictures
 from ocdrnet_loadtest.soak import memory_slopes
-from ocdrnet_loadtest.soak_result import MemorySample
-from ocdrnet_loadtest.step_result import Batch
+from ocdrnet_loadtest.step_result import Batch, MemorySample
 
 PAGE = """# HELP nv_inference_count Number of inferences performed
 nv_inference_count{model="ocrnet",version="1"} 40

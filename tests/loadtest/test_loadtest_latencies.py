@@ -5,7 +5,7 @@ from loadtest_queue import PICTURES
 
 from ocdrnet_loadtest.latencies import latency_of, lateness_of, p99_interval, quantile, windows_of
 from ocdrnet_loadtest.sending.base import Reply
-from ocdrnet_loadtest.shots import Shot
+from ocdrnet_loadtest.watch import Shot
 
 
 def shot(latency, due=0.0, late=0.0, boxes=1):

@@ -6,13 +6,11 @@ import pytest
 from loadtest_clock import run_jumping
 from loadtest_queue import PICTURES, SingleServer
 
-from ocdrnet_loadtest.arrivals import schedule
 from ocdrnet_loadtest.errors import SettingError
-from ocdrnet_loadtest.measuring import Bench
+from ocdrnet_loadtest.measuring import Bench, send_by_schedule
 from ocdrnet_loadtest.observing import Observer
-from ocdrnet_loadtest.open_loop import send_by_schedule
 from ocdrnet_loadtest.sending.base import Reply
-from ocdrnet_loadtest.settings import StepSettings
+from ocdrnet_loadtest.settings import StepSettings, schedule
 from ocdrnet_loadtest.watch import Limits, Watch
 
 LOOSE = Limits(1000)

@@ -15,8 +15,17 @@ from ocdrnet_loadtest.result import (
     ServedModel,
     Target,
 )
-from ocdrnet_loadtest.soak_result import MemorySample, MemorySlope, Soak
-from ocdrnet_loadtest.step_result import Batch, Latency, Lateness, ModelStep, Step, Window
+from ocdrnet_loadtest.step_result import (
+    Batch,
+    Latency,
+    Lateness,
+    MemorySample,
+    MemorySlope,
+    ModelStep,
+    Soak,
+    Step,
+    Window,
+)
 
 PAGE = (Path(__file__).parents[2] / "docs/load-tests.md").read_text(encoding="utf-8")
 MODEL = ModelStep(5, 0, 40, 3, 0.5, 0.01, 1.25, 0.02, (Batch(8, 2, 0.5), Batch(24, 1, 0.75)))

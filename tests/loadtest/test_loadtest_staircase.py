@@ -5,8 +5,8 @@ from loadtest_queue import PICTURES, SingleServer, knee_of_md1
 from ocdrnet_loadtest.errors import SettingError
 from ocdrnet_loadtest.measuring import Bench
 from ocdrnet_loadtest.observing import Observer
+from ocdrnet_loadtest.run import GENERATOR, SERVER, Staircase
 from ocdrnet_loadtest.settings import StaircaseSettings, StepSettings
-from ocdrnet_loadtest.staircase import GENERATOR, SERVER, Staircase
 from ocdrnet_loadtest.step_result import Latency, Lateness, Step
 from ocdrnet_loadtest.watch import Limits
 

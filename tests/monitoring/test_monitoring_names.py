@@ -9,9 +9,9 @@ from helm_python import Chart
 
 from deploy.monitoring.queries import MODELS, READING, STEPS
 from ocdrnet_deploy.repository.replace import RECOGNIZER_PLAN
-from ocdrnet_gateway.hosted.routes import router as hosted
-from ocdrnet_gateway.nim.routes import router as nim
-from ocdrnet_gateway.page.routes import router as page
+from ocdrnet_gateway.api.hosted.ocdrnet import router as hosted
+from ocdrnet_gateway.api.nim.routes import router as nim
+from ocdrnet_gateway.web.routes import router as page
 
 ROOT = Path(__file__).parents[2]
 RULES = (ROOT / "deploy/monitoring/rules.yaml").read_text(encoding="utf-8")

@@ -8,12 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocdrnet_ops.errors import ImageError, OcrInputError, OptionError
-from ocdrnet_ops.option_kinds import ChoiceOption, NumberOption, TextOption
 from ocdrnet_ops.options import (
     BOX_THRESHOLD,
     OPTIONS,
     UPSIDE_DOWN,
+    ChoiceOption,
+    NumberOption,
     ReadOptions,
+    TextOption,
     choice,
     number,
     parse_options,

@@ -2,7 +2,7 @@
 
 from tritonclient.grpc import model_config_pb2
 
-from ocdrnet_deploy.paths import model_repository
+from ocdrnet_deploy.files import model_repository
 from ocdrnet_deploy.repository.configs import read_config
 
 

@@ -10,10 +10,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
 
-from ocdrnet_deploy.networks import adapt, normalize
-from ocdrnet_deploy.networks.description import NORMALIZATIONS
-from ocdrnet_deploy.tensorrt.half import half_precision
-from ocdrnet_ops import crop, ctc, resize
+from ocdrnet_deploy.catalog.description import NORMALIZATIONS
+from ocdrnet_deploy.graphs import adapt
+from ocdrnet_deploy.precision.half import half_precision
+from ocdrnet_ops.geometry import crop
+from ocdrnet_ops.image import resize
+from ocdrnet_ops.recognition import decoding
 
 MEAN_OFF_BY = 4  # levels of 255
 
@@ -85,7 +87,7 @@ def picked_pixels(pipeline, patch):
 
 def gray_weights(*blue_green_red):
     def apply(pipeline, patch):
-        patch.setattr(normalize, "GRAY", blue_green_red)
+        patch.setattr(adapt, "GRAY", blue_green_red)
         return pipeline
 
     return apply
@@ -125,7 +127,7 @@ def ids_left_as_int64(pipeline, _patch):
 
 
 def last_class_as_blank(pipeline, patch):
-    patch.setattr(ctc, "BLANK", len(pipeline.recognizer.card["characters"]))
+    patch.setattr(decoding, "BLANK", len(pipeline.recognizer.card["characters"]))
     return pipeline
 
 

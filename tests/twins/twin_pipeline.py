@@ -9,17 +9,16 @@ import onnxruntime as ort
 from twin_detector import detector_twin
 from twin_recognizer import recognizer_twin
 
-from ocdrnet_deploy.networks.adapt import adapt_detector, adapt_recognizer
-from ocdrnet_deploy.networks.catalog import find_network
-from ocdrnet_deploy.networks.deform_conv import rewrite_deform_conv
-from ocdrnet_deploy.networks.description import NetworkDescription
+from ocdrnet_deploy.catalog.catalog import find_network
+from ocdrnet_deploy.catalog.description import NetworkDescription
+from ocdrnet_deploy.graphs.adapt import adapt_detector, adapt_recognizer
+from ocdrnet_deploy.graphs.deform_conv import rewrite_deform_conv
+from ocdrnet_ops.answer.lines import Candidates, Reading, SecondReading, decode_lines
 from ocdrnet_ops.cards import DetectorCard, RecognizerCard
-from ocdrnet_ops.crop import crop_lines
-from ocdrnet_ops.dbnet import dbnet_settings, detect_boxes
-from ocdrnet_ops.decode import ImageLimits, decode_image
-from ocdrnet_ops.lines import decode_lines
-from ocdrnet_ops.readings import Candidates, Reading, SecondReading
-from ocdrnet_ops.resize import detector_input
+from ocdrnet_ops.detection.dbnet import dbnet_settings, detect_boxes
+from ocdrnet_ops.geometry.crop import crop_lines
+from ocdrnet_ops.image.decode import ImageLimits, decode_image
+from ocdrnet_ops.image.resize import detector_input
 
 PROVENANCE = ("twin", "the tests", "none", "0" * 64)
 

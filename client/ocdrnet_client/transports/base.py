@@ -1,10 +1,15 @@
-"""What a client needs from a transport; a test can pass its own."""
+"""What a client needs from a transport, and what both protocols share."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
-from ocdrnet_client.protocol import InferRequest, Tensors
+import numpy as np
+from numpy.typing import NDArray
+
+from ocdrnet_client.errors import UnexpectedResponseError
+from ocdrnet_client.protocol import INPUT, OUTPUTS, InferRequest, Tensors
 
 
 class Transport(Protocol):
@@ -34,3 +39,43 @@ class AsyncTransport(Protocol):
 
     async def close(self) -> None:
         """Break off the requests under way and release the connection."""
+
+
+class InferInput(Protocol):
+    """`InferInput` of tritonclient.grpc and tritonclient.http."""
+
+    def set_data_from_numpy(self, input_tensor: NDArray[np.uint8]) -> object:
+        """Take the tensor's data."""
+
+
+class InferResult(Protocol):
+    """`InferResult` of tritonclient.grpc and tritonclient.http."""
+
+    def as_numpy(self, name: str) -> NDArray[Any] | None:
+        """One output, None if the answer lacks it."""
+
+
+def infer_arguments(input_class: Callable[[str, list[int], str], InferInput], request: InferRequest) -> dict[str, Any]:
+    """Arguments of a tritonclient `infer`; `input_class` is that protocol's `InferInput`."""
+    tensor = request.tensor
+    image = input_class(INPUT, list(tensor.shape), "UINT8")
+    image.set_data_from_numpy(tensor)
+    return {
+        "model_name": request.model,
+        "inputs": [image],
+        "request_id": request.request_id,
+        "parameters": dict(request.parameters),
+    }
+
+
+def output_tensors(result: InferResult) -> Tensors:
+    """The model's outputs, by name; one that the answer lacks is left out.
+
+    Raises:
+        UnexpectedResponseError: a tensor's bytes do not fill its shape.
+    """
+    try:
+        tensors = {name: result.as_numpy(name) for name in OUTPUTS}
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise UnexpectedResponseError(f"the answer's tensors cannot be read: {error}") from error
+    return {name: tensor for name, tensor in tensors.items() if tensor is not None}

@@ -14,8 +14,8 @@ from ocdrnet_client.transports.base import AsyncTransport, Transport
 def open_transport(address: Address, headers: Mapping[str, str], model: str) -> Transport:
     """A blocking transport; `headers` go along with every request, `model` is what a server has ready."""
     if address.is_http:
-        return cast(Transport, _load("http_sync:HttpTransport")(address, headers, model))
-    single = _load("grpc_sync:GrpcTransport")
+        return cast(Transport, _load("http:HttpTransport")(address, headers, model))
+    single = _load("grpc:GrpcTransport")
     if not has_replicas(address):
         return cast(Transport, single(address, headers))
     return cast(Transport, _load("replicated_sync:ReplicatedTransport")(address, model, lambda at: single(at, headers)))
@@ -23,7 +23,7 @@ def open_transport(address: Address, headers: Mapping[str, str], model: str) -> 
 
 def open_async_transport(address: Address, headers: Mapping[str, str], model: str) -> AsyncTransport:
     """A transport for the running event loop; see `open_transport`."""
-    single = _load("http_aio:AsyncHttpTransport" if address.is_http else "grpc_aio:AsyncGrpcTransport")
+    single = _load("http:AsyncHttpTransport" if address.is_http else "grpc:AsyncGrpcTransport")
     if not has_replicas(address):
         return cast(AsyncTransport, single(address, headers))
     replicated = _load("replicated_aio:ReplicatedAsyncTransport")

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from ocdrnet_loadtest import quantities
 from ocdrnet_loadtest.errors import SettingError
 from ocdrnet_loadtest.result import Knee, Objective
-from ocdrnet_loadtest.soak_result import Soak
-from ocdrnet_loadtest.step_result import Step
+from ocdrnet_loadtest.step_result import Soak, Step
 
 # A window's edges cut off some answers, so a step at a rate of 5 may count 4.95.
 _RATE_TOLERANCE = 0.02

@@ -11,8 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
 
 from ocdrnet_loadtest.result import LoadTestResult
-from ocdrnet_loadtest.soak_result import Soak
-from ocdrnet_loadtest.step_result import ModelStep, Step
+from ocdrnet_loadtest.step_result import ModelStep, Soak, Step
 
 # Okabe and Ito's colours, which people with any colour vision can tell apart.
 _BLUE, _ORANGE, _GREEN, _RED, _SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9"

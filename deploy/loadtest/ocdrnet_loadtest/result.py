@@ -1,4 +1,4 @@
-"""What a load test found, as typed values and as JSON; `docs/load-tests.md` describes the format.
+"""What a load test found, as typed values and as JSON; docs/load-tests.md describes the format.
 
 All times are in seconds, all rates in one per second, all shares from 0 to 1.
 """
@@ -6,15 +6,108 @@ All times are in seconds, all rates in one per second, all shares from 0 to 1.
 from __future__ import annotations
 
 import json
+import os
+import platform
+import types
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from ocdrnet_loadtest.document import parsed
 from ocdrnet_loadtest.errors import ResultFileError
-from ocdrnet_loadtest.soak_result import Soak
-from ocdrnet_loadtest.step_result import Step
+from ocdrnet_loadtest.step_result import Soak, Step
+
+T = TypeVar("T")
+
+
+def parsed(kind: type[T], data: object, place: str = "result") -> T:
+    """A dataclass made from what `dataclasses.asdict` and JSON left of it.
+
+    Keys that the dataclass lacks are ignored, so that an older reader takes a newer file of the same version.
+
+    Raises:
+        ResultFileError: a key is missing or a value is of another type; the text names its place.
+    """
+    if not isinstance(data, Mapping):
+        raise ResultFileError(f"{place} is {_shown(data)}; it must be an object")
+    hints = get_type_hints(kind)
+    values = {}
+    for each in fields(cast(Any, kind)):
+        if each.name in data:
+            values[each.name] = _value(hints[each.name], data[each.name], f"{place}.{each.name}")
+        elif each.default is MISSING and each.default_factory is MISSING:
+            raise ResultFileError(f"{place} has no key {each.name!r}")
+    return kind(**values)
+
+
+def _value(hint: object, data: object, place: str) -> object:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        (inner,) = (argument for argument in arguments if argument is not type(None))
+        return None if data is None else _value(inner, data, place)
+    if origin is tuple:
+        items = _checked(list, data, place, "a list")
+        return tuple(_value(arguments[0], item, f"{place}[{index}]") for index, item in enumerate(items))
+    if origin is dict:
+        entries = _checked(dict, data, place, "an object")
+        return {key: _value(arguments[1], item, f"{place}.{key}") for key, item in entries.items()}
+    if isinstance(hint, type) and is_dataclass(hint):
+        return parsed(hint, data, place)
+    return _scalar(hint, data, place)
+
+
+def _scalar(hint: object, data: object, place: str) -> object:
+    if hint is Any:
+        return data
+    if hint is float:
+        # bool is an int to Python, and JSON writes 2.0 as 2.
+        if isinstance(data, bool) or not isinstance(data, (int, float)):
+            raise ResultFileError(f"{place} is {_shown(data)}; it must be a number")
+        return float(data)
+    if type(data) is not hint:
+        raise ResultFileError(f"{place} is {_shown(data)}; it must be of type {getattr(hint, '__name__', hint)}")
+    return data
+
+
+def _checked(kind: type[T], data: object, place: str, name: str) -> T:
+    if not isinstance(data, kind):
+        raise ResultFileError(f"{place} is {_shown(data)}; it must be {name}")
+    return data
+
+
+def _shown(data: object) -> str:
+    text = repr(data)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+_PACKAGES = ("ocdrnet", "tritonclient", "grpcio", "aiohttp", "locust", "nvidia-pytriton", "openvino")
+
+
+def this_machine(*, server_is_local: bool) -> Machine:
+    """Processor, cores and versions."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Machine(_cpu_name(), cores, server_is_local, {"python": platform.python_version(), **_versions()})
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for name in _PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _cpu_name() -> str:
+    try:
+        info = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.split(":", 1)[1].strip() for line in info.splitlines() if line.startswith("model name"))
+    return next(names, platform.machine())
+
 
 FORMAT = "ocdrnet-loadtest"
 VERSION = 1

@@ -1,29 +1,202 @@
-"""One run from the first picture to the result: warm up, then a rate, a staircase, or a soak."""
+"""One run from the first image to the result: warm up, then one rate, a staircase to the knee, or a soak."""
 
 from __future__ import annotations
 
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime
+from itertools import cycle, islice
 
 from ocdrnet_loadtest.errors import NoServerError
-from ocdrnet_loadtest.machine import this_machine
 from ocdrnet_loadtest.measuring import Bench
 from ocdrnet_loadtest.objectives import figures_of
-from ocdrnet_loadtest.observing import Observer
-from ocdrnet_loadtest.progress import Progress
+from ocdrnet_loadtest.observing import Observer, Questions, open_questions
+from ocdrnet_loadtest.pictures import Picture
 from ocdrnet_loadtest.quantities import shown_duration, shown_rate
-from ocdrnet_loadtest.result import Knee, LoadTestResult, Mix, Target
-from ocdrnet_loadtest.run_settings import RunSettings, SoakSettings
+from ocdrnet_loadtest.result import Knee, LoadTestResult, Mix, Target, this_machine
+from ocdrnet_loadtest.run_settings import RunSettings, SoakSettings, described_target
 from ocdrnet_loadtest.sending.base import Sender
 from ocdrnet_loadtest.sending.opening import open_sender
+from ocdrnet_loadtest.settings import StaircaseSettings
 from ocdrnet_loadtest.soak import MemoryLog, sampling_period, soak
-from ocdrnet_loadtest.soak_result import Soak
-from ocdrnet_loadtest.staircase import Staircase
-from ocdrnet_loadtest.step_result import Step
-from ocdrnet_loadtest.target import described_target
-from ocdrnet_loadtest.triton import Questions, open_questions
-from ocdrnet_loadtest.trust import warnings_of
-from ocdrnet_loadtest.warming import warm_up
-from ocdrnet_loadtest.watch import Watch
+from ocdrnet_loadtest.step_result import Soak, Step
+from ocdrnet_loadtest.summary import Progress
+from ocdrnet_loadtest.watch import Limits, Watch
+
+SERVER = "server"
+GENERATOR = "generator"
+
+
+class Staircase:
+    """The search, step by step."""
+
+    def __init__(self, settings: StaircaseSettings, start: float) -> None:
+        """Begin at `start` requests a second, above 0."""
+        self._settings = settings
+        self._next = start
+        self.steps: list[Step] = []
+        self.passed: Step | None = None
+        self.failed: Step | None = None
+
+    async def climb(self, measure: Callable[[float], Awaitable[Step]]) -> list[Step]:
+        """Measure one rate after the other until the knee is known, or cannot be."""
+        while not self._is_over():
+            self._saw(await measure(self._next))
+            self._next = self._next_rate()
+        return self.steps
+
+    def knee(self, limits: Limits) -> Knee:
+        """What was found."""
+        best = self.passed
+        return Knee(
+            p99_limit_s=limits.p99,
+            error_limit=limits.errors,
+            rate=best.offered_rate if best else None,
+            failed_rate=self.failed.offered_rate if self.failed else None,
+            images_per_s=best.images_per_s if best else None,
+            crops_per_s=best.crops_per_s if best else None,
+            limited_by=GENERATOR if self._is_generators() else SERVER,
+            note=self._note(limits),
+        )
+
+    def _saw(self, step: Step) -> None:
+        self.steps.append(step)
+        if step.passed:
+            self.passed = step
+        else:
+            self.failed = step
+
+    def _next_rate(self) -> float:
+        low, high = _rate(self.passed), _rate(self.failed)
+        if self.failed is None:
+            return low * self._settings.growth
+        if self.passed is None:
+            return high / self._settings.growth
+        # The middle of two rates on a scale of ratios.
+        return math.sqrt(low * high)
+
+    def _is_over(self) -> bool:
+        if len(self.steps) >= self._settings.most_steps or self._is_generators():
+            return True
+        if self.passed is None or self.failed is None:
+            return False
+        return _rate(self.failed) <= _rate(self.passed) * (1 + self._settings.precision)
+
+    def _is_generators(self) -> bool:
+        """The last failure was the client's: what it cannot send, the server cannot miss."""
+        return self.failed is not None and self.failed.lateness.is_bottleneck
+
+    def _note(self, limits: Limits) -> str:
+        if self._is_generators():
+            return (
+                "the load generator was the bottleneck: the server's knee is higher; use a bigger machine, or several"
+            )
+        if self.passed is None:
+            return f"no rate met the limits; the lowest tried was {shown_rate(_rate(self.failed))}"
+        if self.failed is None:
+            return f"every rate met the limits, {len(self.steps)} steps were not enough to break them"
+        return _between(self.passed, self.failed, limits, self.steps)
+
+
+def _between(passed: Step, failed: Step, limits: Limits, steps: Sequence[Step]) -> str:
+    note = f"between {shown_rate(_rate(passed))}, which passed, and {shown_rate(_rate(failed))}, which did not"
+    latency = passed.latency
+    if latency is None:
+        return note
+    if latency.p99_high is None:
+        return f"{note}; {passed.answered} requests are too few to bound the p99, send more in each step"
+    interval = f"{shown_duration(latency.p99_low)} to {shown_duration(latency.p99_high)}"
+    note = f"{note}; there the p99 is {interval} with 95 % confidence"
+    if latency.p99_high > limits.p99:
+        note += f", which reaches over the limit of {shown_duration(limits.p99)}: longer steps would make it surer"
+    return note
+
+
+def _rate(step: Step | None) -> float:
+    return (step.offered_rate if step else None) or 0.0
+
+
+async def warm_up(sender: Sender, pictures: Sequence[Picture], requests: int, url: str) -> float:
+    """Send pictures one at a time.
+
+    Args:
+        sender: of this loop.
+        pictures: sent in turn, each at least once.
+        requests: at least; the second half of all is timed.
+        url: for the message.
+
+    Returns:
+        Seconds of one picture alone, the mean of the second half.
+
+    Raises:
+        NoServerError: one of them is not answered.
+    """
+    loop = asyncio.get_running_loop()
+    count = max(requests, len(pictures), 1)
+    seconds = []
+    for picture in islice(cycle(pictures), count):
+        begin = loop.time()
+        reply = await sender.send(picture)
+        if reply.boxes is None:
+            raise NoServerError(
+                f"the server at {url} did not read {picture.name} in the warm-up ({reply.status});"
+                " start one with `ocdrnet serve`, or name another with --url"
+            )
+        seconds.append(loop.time() - begin)
+    timed = seconds[count // 2 :]
+    return sum(timed) / len(timed)
+
+
+_FEW = 100  # requests; of fewer the 99th percentile is the slowest
+_FOREIGN_SHARE = 0.01
+
+
+def warnings_of(steps: Sequence[Step], *, metrics_url: str | None, server_is_local: bool) -> list[str]:
+    """Sentences, the most serious ones first."""
+    return [
+        *_bottlenecks(steps),
+        *_foreign(steps),
+        *_few(steps),
+        *_unseen(steps, metrics_url),
+        *(
+            ["generator and server shared this machine's cores, so the server had less than all of them"]
+            * server_is_local
+        ),
+    ]
+
+
+def _bottlenecks(steps: Sequence[Step]) -> Iterator[str]:
+    for step in steps:
+        if step.lateness.is_bottleneck:
+            late = step.lateness
+            yield (
+                f"the load generator was the bottleneck {_at(step)}: {late.share:.1%} of requests left over 10 ms late,"
+                f" 1 % of them over {shown_duration(late.p99)}, and it used {late.cpu_share:.0%} of a core"
+            )
+
+
+def _foreign(steps: Sequence[Step]) -> Iterator[str]:
+    foreign, sent = sum(step.foreign_requests for step in steps), sum(step.sent for step in steps)
+    if foreign > _FOREIGN_SHARE * sent:
+        yield f"others sent {foreign} pictures to the server during the steps, beside the {sent} of this run"
+
+
+def _few(steps: Sequence[Step]) -> Iterator[str]:
+    if any(step.answered < _FEW and not step.is_cut_short for step in steps):
+        yield f"steps of fewer than {_FEW} answers have no 99th percentile to speak of; send more with --requests"
+
+
+def _unseen(steps: Sequence[Step], metrics_url: str | None) -> Iterator[str]:
+    if metrics_url and any(step.models is None for step in steps):
+        yield f"no Triton metrics at {metrics_url}: queue and compute times are missing; name the page with --metrics"
+    elif metrics_url and any(step.sent and not step.models for step in steps):
+        yield f"the metrics at {metrics_url} are of another server: they did not count this run's pictures"
+
+
+def _at(step: Step) -> str:
+    return f"with {step.users} users" if step.offered_rate is None else f"at {shown_rate(step.offered_rate)}"
+
 
 _FIRST_SHARE = 0.5  # of what one caller at a time gets: surely below the knee
 

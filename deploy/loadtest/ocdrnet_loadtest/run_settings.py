@@ -1,4 +1,4 @@
-"""All that a run is told, as one value."""
+"""All that a run is told, and what the result says of the server."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ocdrnet_loadtest.objectives import Slo
+from ocdrnet_loadtest.observing import Questions, served_models
 from ocdrnet_loadtest.pictures import Picture
-from ocdrnet_loadtest.processes import ServerProcesses
+from ocdrnet_loadtest.result import Target
 from ocdrnet_loadtest.sending.base import SendSettings
 from ocdrnet_loadtest.settings import StaircaseSettings, StepSettings
 from ocdrnet_loadtest.soak import SETTLING
-from ocdrnet_loadtest.users import Users
+from ocdrnet_loadtest.users import ServerProcesses, Users
 
 
 @dataclass(frozen=True)
@@ -73,3 +74,14 @@ class RunSettings:
         if self.soak:
             return "soak"
         return "staircase" if self.rate is None else "rate"
+
+
+async def described_target(settings: RunSettings, questions: Questions | None) -> Target:
+    """Address and options, and what the server itself says."""
+    server, models = None, {}
+    if questions is not None:
+        metadata = await questions.metadata()
+        server = f"{metadata['name']} {metadata.get('version', '')}".strip() if "name" in metadata else None
+        models = await served_models(questions, settings.send.model)
+    send = settings.send
+    return Target(str(send.address), settings.api, send.model, dict(send.options), send.timeout_s, server, models)

@@ -9,9 +9,8 @@ from contextlib import suppress
 import numpy as np
 
 from ocdrnet_loadtest.measuring import Bench
-from ocdrnet_loadtest.processes import ServerProcesses
-from ocdrnet_loadtest.soak_result import MemorySample, MemorySlope, Soak
-from ocdrnet_loadtest.step_result import Step
+from ocdrnet_loadtest.step_result import MemorySample, MemorySlope, Soak, Step
+from ocdrnet_loadtest.users import ServerProcesses
 
 SETTLING = 1000  # requests, in which allocators and caches grow to their working size
 _SAMPLES = 300

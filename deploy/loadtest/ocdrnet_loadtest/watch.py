@@ -1,4 +1,4 @@
-"""Follows a step while it runs: for the line of progress, and to end a step that can no longer pass."""
+"""Follows the requests of a step while it runs, and ends a step that can no longer pass."""
 
 from __future__ import annotations
 
@@ -7,7 +7,43 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ocdrnet_loadtest.shots import Shot
+from ocdrnet_loadtest.pictures import Picture
+from ocdrnet_loadtest.sending.base import Reply
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One request; times are seconds of one clock.
+
+    Attributes:
+        picture: that was sent.
+        due: when it was meant to leave.
+        left: when it did.
+        done: when its answer was parsed.
+        reply: what came back.
+    """
+
+    picture: Picture
+    due: float
+    left: float
+    done: float
+    reply: Reply
+
+    @property
+    def is_answered(self) -> bool:
+        """With a page."""
+        return self.reply.boxes is not None
+
+    @property
+    def latency(self) -> float:
+        """From when it was due: a server that holds the sender up is charged for it (coordinated omission)."""
+        return self.done - self.due
+
+    @property
+    def lateness(self) -> float:
+        """How long it left after it was due."""
+        return self.left - self.due
+
 
 # With 1 % of its requests too slow a step fails; far more than that, and no luck of the rest could have saved it.
 _BEYOND_REPAIR = 0.05

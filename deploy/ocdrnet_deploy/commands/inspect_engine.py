@@ -10,13 +10,13 @@ from typing import Any
 
 import click
 
+from ocdrnet_deploy.catalog.catalog import catalog, find_by_name
+from ocdrnet_deploy.catalog.description import Kind
 from ocdrnet_deploy.errors import BuildError, NetworkError
-from ocdrnet_deploy.networks.catalog import catalog, find_by_name
-from ocdrnet_deploy.networks.description import Kind
 from ocdrnet_deploy.networks.description_file import parse_description
 from ocdrnet_deploy.networks.find import is_path, load_graph
 from ocdrnet_deploy.networks.propose import propose_description
-from ocdrnet_deploy.tensorrt.builder_check import (
+from ocdrnet_deploy.repository.builder_check import (
     COMPUTE_CAPABILITIES,
     LEAVES_OPEN,
     PROVES,

@@ -8,15 +8,13 @@ from typing import Any, cast
 import click
 from click.core import ParameterSource
 
+from ocdrnet_deploy.catalog.catalog import DEFAULT, find_preset
 from ocdrnet_deploy.errors import DeployError
-from ocdrnet_deploy.networks.catalog import DEFAULT
 from ocdrnet_deploy.networks.prepare import Engine
-from ocdrnet_deploy.networks.presets import find_preset
 from ocdrnet_deploy.repository.build import PRECISIONS, BuildOptions, Precision, build_repository
-from ocdrnet_deploy.repository.profile import PROFILES
-from ocdrnet_deploy.repository.step_processes import parse_processes
+from ocdrnet_deploy.repository.profile import PROFILES, parse_processes
 from ocdrnet_deploy.triton_versions import DEFAULT as DEFAULT_TRITON
-from ocdrnet_ops.charset import ALL
+from ocdrnet_ops.recognition.charset import ALL
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _WHERE = {"cpu": "the CPU", "cuda": "a GPU without TensorRT", "tensorrt": "TensorRT on this machine's GPU"}

@@ -9,6 +9,7 @@ from typing import cast
 
 import click
 
+from ocdrnet_deploy.catalog.catalog import catalog
 from ocdrnet_deploy.commands.inspect_engine import (
     DEFAULT_CAPABILITIES,
     EngineQuestion,
@@ -16,10 +17,9 @@ from ocdrnet_deploy.commands.inspect_engine import (
     read_capability,
 )
 from ocdrnet_deploy.errors import BuildError
-from ocdrnet_deploy.networks.catalog import catalog
+from ocdrnet_deploy.files import write_file
 from ocdrnet_deploy.networks.description_file import description_json
 from ocdrnet_deploy.networks.inspection import Inspection, inspect_network
-from ocdrnet_deploy.repository.files import write_file
 from ocdrnet_deploy.tensorrt.command import PlanPrecision
 
 _CARD = click.Path(path_type=Path, dir_okay=False)

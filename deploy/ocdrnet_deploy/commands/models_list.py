@@ -9,8 +9,7 @@ from typing import Any
 
 import click
 
-from ocdrnet_deploy.networks.catalog import CatalogEntry, NgcFile, catalog
-from ocdrnet_deploy.networks.presets import Preset, presets
+from ocdrnet_deploy.catalog.catalog import CatalogEntry, NgcFile, Preset, catalog, presets
 from ocdrnet_deploy.networks.weights import are_weights_present
 
 _DETECTOR_COLUMNS = (" ", "DETECTOR", "BACKBONE", "DATA", "INPUT", "HMEAN", "LICENCE", "SOURCE")

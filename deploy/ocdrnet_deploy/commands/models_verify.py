@@ -13,12 +13,12 @@ import onnxruntime as ort
 import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
 
+from ocdrnet_deploy.catalog.catalog import DEFAULT
 from ocdrnet_deploy.errors import DeployError
-from ocdrnet_deploy.networks.agreement import Agreement, compare_ids, compare_maps, original_inputs, output_names
-from ocdrnet_deploy.networks.catalog import DEFAULT
 from ocdrnet_deploy.networks.prepare import PreparedDetector, PreparedRecognizer, prepare_detector, prepare_recognizer
-from ocdrnet_deploy.networks.trial import drawn_inputs
-from ocdrnet_ops.charset import ALL
+from ocdrnet_deploy.precision.agreement import Agreement, compare_ids, compare_maps, original_inputs, output_names
+from ocdrnet_deploy.precision.trial import drawn_inputs
+from ocdrnet_ops.recognition.charset import ALL
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _TYPES = {"uint8": "UINT8", "int32": "INT32"}
@@ -104,7 +104,7 @@ def _verified(network: PreparedDetector | PreparedRecognizer, ask: Callable[[str
 
 def _runnable(model: Any) -> bytes:  # noqa: ANN401 - onnx has no types
     """The original in operators that ONNX Runtime knows."""
-    from ocdrnet_deploy.networks.deform_conv import rewrite_deform_conv  # noqa: PLC0415 - few networks need it
+    from ocdrnet_deploy.graphs.deform_conv import rewrite_deform_conv  # noqa: PLC0415 - few networks need it
 
     content: bytes = rewrite_deform_conv(model).SerializeToString()
     return content

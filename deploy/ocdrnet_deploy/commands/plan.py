@@ -20,10 +20,16 @@ from ocdrnet_deploy.planning.low_load import without_generator
 from ocdrnet_deploy.planning.measurement import Measurement
 from ocdrnet_deploy.planning.measurement_file import HOW_TO_MEASURE, load_measurement
 from ocdrnet_deploy.planning.pipeline import Pipeline
-from ocdrnet_deploy.planning.planner import compare_knees, plan_replicas
-from ocdrnet_deploy.planning.quantities import duration, rate, share
+from ocdrnet_deploy.planning.planner import (
+    compare_knees,
+    comparison_text,
+    duration,
+    plan_replicas,
+    plan_text,
+    rate,
+    share,
+)
 from ocdrnet_deploy.planning.replicas import cores_for_gpu, on_gpu, with_boxes, with_cores
-from ocdrnet_deploy.planning.text_report import comparison_text, plan_text
 from ocdrnet_deploy.repository.profile import TensorRtProfile
 
 _SIZE = re.compile(r"([1-9][0-9]{1,4})x([1-9][0-9]{1,4})")

@@ -8,8 +8,7 @@ from ocdrnet_deploy.errors import DeployError
 from ocdrnet_deploy.server import TritonServer
 from ocdrnet_deploy.server.console import Console
 from ocdrnet_deploy.server.invocation import LogLevel
-from ocdrnet_deploy.server.keeping import keep_up
-from ocdrnet_deploy.server.stop_signals import StopRequest, StopRequestedError, stop_signals
+from ocdrnet_deploy.server.keeping import StopRequest, StopRequestedError, keep_up, stop_signals
 
 _PORT = click.IntRange(0, 65535)
 

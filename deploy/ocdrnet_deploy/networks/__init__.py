@@ -1,1 +1,1 @@
-"""Networks: which there are, where their weights come from, and how their graphs become the pipeline's contract."""
+"""A network from its name to a file that an engine loads."""

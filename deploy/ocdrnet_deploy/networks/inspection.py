@@ -9,18 +9,12 @@ from typing import Any
 
 import onnx
 
+from ocdrnet_deploy.catalog.description import NetworkDescription
 from ocdrnet_deploy.errors import NetworkError
-from ocdrnet_deploy.networks.description import NetworkDescription
+from ocdrnet_deploy.graphs.signature import STANDARD_DOMAINS, TensorSignature, custom_operators, image_inputs, outputs
 from ocdrnet_deploy.networks.description_file import description_json
 from ocdrnet_deploy.networks.find import load_graph
 from ocdrnet_deploy.networks.propose import propose_description
-from ocdrnet_deploy.networks.signature import (
-    STANDARD_DOMAINS,
-    TensorSignature,
-    custom_operators,
-    image_inputs,
-    outputs,
-)
 
 
 @dataclass(frozen=True)

@@ -8,19 +8,17 @@ from typing import Any, Literal, TypeVar
 
 import onnx
 
+from ocdrnet_deploy.catalog.description import NetworkDescription
 from ocdrnet_deploy.errors import NetworkError
-from ocdrnet_deploy.networks.adapt import adapt_detector, adapt_recognizer
-from ocdrnet_deploy.networks.character_list import character_count, special_classes
-from ocdrnet_deploy.networks.cut import cut_classes
-from ocdrnet_deploy.networks.deform_conv import check_runtime, needs_deform_conv, rewrite_deform_conv
-from ocdrnet_deploy.networks.description import NetworkDescription
+from ocdrnet_deploy.graphs.adapt import adapt_detector, adapt_recognizer, cut_classes
+from ocdrnet_deploy.graphs.deform_conv import check_runtime, needs_deform_conv, rewrite_deform_conv
+from ocdrnet_deploy.graphs.openvino_rewrites import join_residual_gates, upsample_last
+from ocdrnet_deploy.graphs.signature import custom_operators
+from ocdrnet_deploy.networks.description_file import character_count, special_classes
 from ocdrnet_deploy.networks.find import FoundNetwork, find_described
-from ocdrnet_deploy.networks.gates import join_residual_gates
-from ocdrnet_deploy.networks.signature import custom_operators
-from ocdrnet_deploy.networks.upsampling import upsample_last
 from ocdrnet_ops.cards import CardError, DetectorCard, RecognizerCard
-from ocdrnet_ops.charset import ALL, Charsets
 from ocdrnet_ops.errors import OptionError
+from ocdrnet_ops.recognition.charset import ALL, Charsets
 
 Engine = Literal["cpu", "cuda", "tensorrt"]
 Runtime = Literal["openvino", "onnxruntime", "tensorrt"]

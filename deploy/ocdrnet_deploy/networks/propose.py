@@ -7,16 +7,9 @@ from typing import Any
 
 import onnx
 
+from ocdrnet_deploy.catalog.description import NORMALIZATIONS, Answer, Kind, NetworkDescription
 from ocdrnet_deploy.errors import NetworkError
-from ocdrnet_deploy.networks.description import NORMALIZATIONS, Answer, Kind, NetworkDescription
-from ocdrnet_deploy.networks.signature import (
-    OLDEST_OPSET,
-    STANDARD_DOMAINS,
-    TensorSignature,
-    image_input,
-    maker,
-    outputs,
-)
+from ocdrnet_deploy.graphs.signature import OLDEST_OPSET, STANDARD_DOMAINS, TensorSignature, image_input, maker, outputs
 
 OCRNET_CTC = "0123456789abcdefghijklmnopqrstuvwxyz"  # of deployable_v1.0
 OCRNET_ATTENTION = "!#$%&'()*+,-./0123456789:;<=>[]^_abcdefghijklmnopqrstuvwxyz|~"  # of deployable_v2.0

@@ -5,11 +5,11 @@ from __future__ import annotations
 from importlib import metadata
 from pathlib import Path
 
+from ocdrnet_deploy.catalog.catalog import CatalogEntry, NgcFile, PackageFile
 from ocdrnet_deploy.errors import NetworkError, WeightsError
-from ocdrnet_deploy.networks.catalog import CatalogEntry, NgcFile, PackageFile
-from ocdrnet_deploy.networks.character_list import read_characters
+from ocdrnet_deploy.files import recorded_sha256, sha256_of
+from ocdrnet_deploy.networks.description_file import read_characters
 from ocdrnet_deploy.ngc.cache import cached_character_list, cached_weights
-from ocdrnet_deploy.ngc.checksums import recorded_sha256, sha256_of
 
 
 def find_weights(entry: CatalogEntry) -> Path:

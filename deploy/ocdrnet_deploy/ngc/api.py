@@ -1,4 +1,6 @@
-"""NGC's HTTP API, as far as a download needs it.
+"""NGC's HTTP API: the user's key, the requests of a download, and what their answers mean.
+
+NGC's HTTP API, as far as a download needs it.
 
 The key goes to the API's own host with the first request. Files come by redirect from storage elsewhere, under a
 pre-signed location that carries its own permission; the key is not sent there.
@@ -7,17 +9,131 @@ pre-signed location that carries its own permission; the key is not sent there.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
 import urllib3
 
-from ocdrnet_deploy.errors import DownloadError, NgcAccessError, NgcNotFoundError
-from ocdrnet_deploy.networks.catalog import NgcFile
-from ocdrnet_deploy.ngc.answers import check_answer
-from ocdrnet_deploy.ngc.connection import LOOPBACK, get, pieces
-from ocdrnet_deploy.ngc.key import NgcKey
+from ocdrnet_deploy.catalog.catalog import NgcFile
+from ocdrnet_deploy.errors import DownloadError, NgcAccessError, NgcKeyError, NgcNotFoundError
+from ocdrnet_deploy.ngc.connection import LOOPBACK, TransientError, get, pieces
+
+VARIABLES = ("NGC_API_KEY", "NGC_CLI_API_KEY")
+KEYS_PAGE = "https://org.ngc.nvidia.com/setup/api-keys"
+
+
+class NgcKey:
+    """An API key that no repr, log line or error message shows.
+
+    Args:
+        text: the key itself.
+        origin: where it was read, for messages.
+
+    Raises:
+        NgcKeyError: it holds a space, a line break or another character that no HTTP header carries. It is refused
+            here because the HTTP library would quote the whole header in its own error.
+    """
+
+    __slots__ = ("_text", "origin")
+
+    def __init__(self, text: str, origin: str) -> None:
+        if not text:
+            raise NgcKeyError(f"the NGC key in {origin} is empty; make one at {KEYS_PAGE}")
+        if not (text.isascii() and text.isprintable()) or " " in text:
+            raise NgcKeyError(f"the NGC key in {origin} holds a space, a line break or a character that is not ASCII")
+        self._text = text
+        self.origin = origin
+
+    def __repr__(self) -> str:
+        return f"NgcKey(from {self.origin})"
+
+    def authorization(self) -> str:
+        """Value of the HTTP header for NGC's own host; it goes nowhere else."""
+        return f"Bearer {self._text}"
+
+
+def read_key(file: Path | None, environment: Mapping[str, str]) -> NgcKey:
+    """The key from a file, else from `NGC_API_KEY`, else from `NGC_CLI_API_KEY`.
+
+    Raises:
+        NgcKeyError: there is none, it is no key, or the file cannot be read.
+    """
+    if file is not None:
+        return NgcKey(_content(file), str(file))
+    for name in VARIABLES:
+        if text := environment.get(name, "").strip():
+            return NgcKey(text, name)
+    raise NgcKeyError(f"NGC asks for a key. Set {VARIABLES[0]} or give --key-file FILE; make one at {KEYS_PAGE}")
+
+
+def _content(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError:
+        raise NgcKeyError(f"{file} is no text file; it must hold the NGC key alone") from None
+    except OSError as error:
+        raise NgcKeyError(f"the NGC key cannot be read from {file}: {error.strerror}") from None
+
+
+_TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
+
+
+def check_answer(response: urllib3.BaseHTTPResponse, key: NgcKey, *, at_ngc: bool) -> None:
+    """Let an answer pass that brings content, a redirect, or an unsatisfied range; close any other.
+
+    Args:
+        response: its body not yet read.
+        key: that was sent, to name its origin.
+        at_ngc: whether NGC itself answered, not the storage that it redirects to.
+
+    Raises:
+        NgcAccessError: NGC refuses the key, or the account may not read the model.
+        NgcNotFoundError: there is no such thing.
+        DownloadError: another refusal that will not pass by itself.
+        TransientError: it may work in a while.
+    """
+    status = response.status
+    if status < 400 or status == 416:
+        return
+    response.close()
+    if status in _TRANSIENT:
+        raise TransientError(f"the server answered {status}", _retry_after_s(response.headers.get("Retry-After")))
+    if not at_ngc:
+        # A pre-signed location expires; the next attempt is given a new one.
+        raise TransientError(f"the storage that NGC redirects to answered {status}")
+    if status in (401, 403):
+        raise NgcAccessError(_access(status, key))
+    if status == 404:
+        raise NgcNotFoundError("NGC answered 404: there is no such version or file")
+    raise DownloadError(f"NGC answered {status}")
+
+
+def _access(status: int, key: NgcKey) -> str:
+    if status == 401:
+        return f"NGC does not accept the key from {key.origin} (401): mistyped, revoked or expired. New: {KEYS_PAGE}"
+    return (
+        f"the key from {key.origin} may not read this model (403). Sign in at https://catalog.ngc.nvidia.com, open the "
+        "model's page and accept its terms there; a personal key needs the service 'NGC Catalog'"
+    )
+
+
+def _retry_after_s(value: str | None) -> float | None:
+    """Seconds that a `Retry-After` header asks for, as a number or a date (RFC 9110, section 10.2.3)."""
+    if value is None:
+        return None
+    if value.strip().isdecimal():
+        return float(value)
+    try:
+        when = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return (when.replace(tzinfo=when.tzinfo or timezone.utc) - datetime.now(timezone.utc)).total_seconds()
+
 
 PUBLIC_URL = "https://api.ngc.nvidia.com"
 URL_VARIABLE = "OCDRNET_NGC_URL"

@@ -1,4 +1,4 @@
-"""A network's files, from NGC into the cache."""
+"""A network's files, from NGC into the cache, with progress."""
 
 from __future__ import annotations
 
@@ -6,24 +6,40 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ocdrnet_deploy.catalog.catalog import CatalogEntry, NgcFile
 from ocdrnet_deploy.errors import FileChoiceError, NetworkCacheError, NgcNotFoundError
-from ocdrnet_deploy.file_lock import file_lock
-from ocdrnet_deploy.networks.catalog import CatalogEntry, NgcFile
+from ocdrnet_deploy.files import file_lock
 from ocdrnet_deploy.ngc.api import NgcApi, describe_missing
 from ocdrnet_deploy.ngc.cache import (
     CHARACTER_LIST,
     cached_file,
     choose_weights,
     is_complete,
+    require_acceptance,
     version_folder,
     weights_name,
 )
-from ocdrnet_deploy.ngc.partial import PartialFile
-from ocdrnet_deploy.ngc.place import place_checked
-from ocdrnet_deploy.ngc.progress import DownloadWatcher
-from ocdrnet_deploy.ngc.receive import receive
-from ocdrnet_deploy.ngc.retries import RetryPolicy, retry
-from ocdrnet_deploy.ngc.terms import require_acceptance
+from ocdrnet_deploy.ngc.connection import RetryPolicy, retry
+from ocdrnet_deploy.ngc.receive import PartialFile, place_checked, receive
+
+
+class DownloadWatcher:
+    """Told how a download goes; this one keeps silent. Subclasses override what they show."""
+
+    def started(self, name: str) -> None:
+        """A file's download begins, or goes on."""
+
+    def received(self, done: int, total: int | None) -> None:
+        """So many bytes of the file are on this machine; `total` where the server says how many it has."""
+
+    def ended(self, name: str) -> None:
+        """The file's download ended, whole or not."""
+
+    def waiting(self, reason: str, seconds: float) -> None:
+        """An attempt failed; the next begins in so many seconds."""
+
+    def waiting_for_another(self, name: str) -> None:
+        """Another process is downloading the same file."""
 
 
 def fetch(
@@ -45,7 +61,7 @@ def fetch(
         entry: the network.
         source: its version on NGC, `entry.source`.
         api: access to NGC.
-        accepted_by: how the user accepted the licence, from `ngc.terms.acceptance`; empty where they did not.
+        accepted_by: how the user accepted the licence, from `ngc.cache.acceptance`; empty where they did not.
         file: which file of the version to take, where the catalog does not say and there are several.
         policy: how often and how long to try again.
         watcher: is told how it goes.

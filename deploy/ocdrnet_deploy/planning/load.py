@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ocdrnet_deploy.planning.pipeline import Pipeline
-from ocdrnet_deploy.planning.simulation import Simulated, simulate
+from ocdrnet_deploy.planning.queueing import Simulated, simulate
 
 
 @dataclass(frozen=True)

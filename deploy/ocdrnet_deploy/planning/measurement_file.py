@@ -1,14 +1,145 @@
-"""Reads the JSON of `ocdrnet loadtest`, as `docs/load-tests.md` describes it; strict, for a plan follows from it."""
+"""Reads the JSON of `ocdrnet loadtest` strictly, and says how far it can be trusted."""
 
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 from ocdrnet_deploy.planning.errors import MeasurementError
-from ocdrnet_deploy.planning.json_fields import Fields
 from ocdrnet_deploy.planning.measurement import Batch, CpuUse, Knee, Measurement, Model, ModelCounts, Picture, Step
-from ocdrnet_deploy.planning.measurement_doubts import PREFERRED, doubts, silent_on_preferred
+
+T = TypeVar("T")
+
+
+class Fields:
+    """A JSON object and where it stands in its file."""
+
+    def __init__(self, data: object, place: str) -> None:
+        """Take an object.
+
+        Args:
+            data: parsed JSON.
+            place: dotted path, for messages; empty for the whole file.
+
+        Raises:
+            MeasurementError: it is no object.
+        """
+        if not isinstance(data, Mapping):
+            raise MeasurementError(f"{place or 'the file'} is {_shown(data)}; it must be an object")
+        self._data: Mapping[str, Any] = data
+        self._place = place
+
+    def has(self, key: str) -> bool:
+        """Whether the key is there and not null."""
+        return self._data.get(key) is not None
+
+    def knows(self, key: str) -> bool:
+        """Whether the key is there, be it null."""
+        return key in self._data
+
+    def place(self, key: str) -> str:
+        """The dotted path of a key."""
+        return f"{self._place}.{key}" if self._place else key
+
+    def number(self, key: str) -> float:
+        """A finite number from 0 on."""
+        value = self._value(key)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+            raise MeasurementError(f"{self.place(key)} is {_shown(value)}; it must be a number from 0 on")
+        return float(value)
+
+    def count(self, key: str) -> int:
+        """A whole number from 0 on."""
+        value = self._value(key)
+        if type(value) is not int or value < 0:
+            raise MeasurementError(f"{self.place(key)} is {_shown(value)}; it must be a whole number from 0 on")
+        return value
+
+    def text(self, key: str) -> str:
+        """A string."""
+        return self._of(str, key, "text")
+
+    def flag(self, key: str) -> bool:
+        """True or false."""
+        return self._of(bool, key, "true or false")
+
+    def names(self, key: str) -> tuple[str, ...]:
+        """A list of strings."""
+        items = self._of(list, key, "a list")
+        if not all(isinstance(item, str) for item in items):
+            raise MeasurementError(f"{self.place(key)} is {_shown(items)}; it must be a list of names")
+        return tuple(items)
+
+    def numbers(self, key: str) -> tuple[float, ...]:
+        """A list of numbers from 0 on."""
+        items = self._of(list, key, "a list")
+        entries = Fields({str(index): item for index, item in enumerate(items)}, self.place(key))
+        return tuple(entries.number(str(index)) for index in range(len(items)))
+
+    def sub(self, key: str) -> Fields:
+        """An object."""
+        return Fields(self._value(key), self.place(key))
+
+    def each(self, key: str) -> Iterator[Fields]:
+        """The objects of a list."""
+        for index, item in enumerate(self._of(list, key, "a list")):
+            yield Fields(item, f"{self.place(key)}[{index}]")
+
+    def keys(self) -> tuple[str, ...]:
+        """All keys."""
+        return tuple(self._data)
+
+    def _value(self, key: str) -> Any:  # noqa: ANN401 (JSON)
+        if key not in self._data:
+            raise MeasurementError(f"{self.place(key)} is missing")
+        return self._data[key]
+
+    def _of(self, kind: type[T], key: str, name: str) -> T:
+        value = self._value(key)
+        if not isinstance(value, kind):
+            raise MeasurementError(f"{self.place(key)} is {_shown(value)}; it must be {name}")
+        return value
+
+
+def _shown(value: object) -> str:
+    text = "null" if value is None else repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+PREFERRED = "preferred_batch_size"
+
+
+def silent_on_preferred(served: Fields, visits: tuple[str, ...]) -> list[str]:
+    """That the file lacks what decides how batches grow."""
+    models = {name: served.sub(name) for name in dict.fromkeys(visits)}
+    silent = [name for name, model in models.items() if model.count("max_batch_size") and not model.knows(PREFERRED)]
+    if not silent:
+        return []
+    return [
+        f"the file does not say the preferred batch of {' and '.join(silent)}: their batches are taken to grow up to "
+        "their limit; say --preferred MODEL=ROWS where the server's config has one"
+    ]
+
+
+def doubts(low: Step, knee: Knee | None, steps: list[Fields]) -> list[str]:
+    """What makes the figures less sure, a sentence each."""
+    found = []
+    if knee and low.rate > 0.7 * knee.rate:
+        found.append(
+            f"the lowest measured rate, {low.rate:.3g}/s, is over 70 % of the knee, {knee.rate:.3g}/s: what it says of "
+            "an unloaded server is not sure; measure with a lower --start-rate"
+        )
+    if low.sent < 100:
+        found.append(f"the lowest rate was measured with {low.sent} requests; 500 make it surer")
+    if any(step.has("foreign_requests") and step.count("foreign_requests") for step in steps):
+        found.append("others used the server during the measurement; measure again with it alone")
+    if knee and not knee.is_servers:
+        found.append("the load generator was the bottleneck of the measured knee; the server's is higher")
+    return found
+
 
 FORMAT = "ocdrnet-loadtest"
 VERSION = 1

@@ -1,19 +1,115 @@
-"""How many replicas a load needs, and how a measured knee compares with the predicted one."""
+"""How many replicas a load needs, and the text of that plan."""
 
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ocdrnet_deploy.planning.errors import MeasurementError
-from ocdrnet_deploy.planning.knee import knee_of
+from ocdrnet_deploy.planning.errors import MeasurementError, NoCapacityError, QuantityError
 from ocdrnet_deploy.planning.load import Load
 from ocdrnet_deploy.planning.low_load import FRONT
 from ocdrnet_deploy.planning.measurement import Measurement
 from ocdrnet_deploy.planning.measurement_file import HOW_TO_MEASURE
 from ocdrnet_deploy.planning.pipeline import CPU, Pipeline
+from ocdrnet_deploy.planning.queueing import Simulated
 from ocdrnet_deploy.planning.replicas import GPU, cores_per_gpu
-from ocdrnet_deploy.planning.simulation import Simulated
+
+_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "": 1.0}
+_NUMBER = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*([a-z%/]*)")
+
+
+def duration(text: str) -> float:
+    """Seconds of `300ms`, `1.5s`, `2min` or a bare `0.3`.
+
+    Raises:
+        QuantityError: it is something else, or 0.
+    """
+    return _read(text, _SECONDS, "time above 0, such as 300ms or 1.5s")
+
+
+def rate(text: str) -> float:
+    """One per second, of `2000`, `2000/s` or `0.5`.
+
+    Raises:
+        QuantityError: it is something else, or 0.
+    """
+    return _read(text, {"": 1.0, "/s": 1.0}, "rate above 0, such as 2000 or 2000/s")
+
+
+def share(text: str) -> float:
+    """Above 0, of `20%` or `0.2`.
+
+    Raises:
+        QuantityError: it is something else, or 0.
+    """
+    return _read(text, {"": 1.0, "%": 0.01}, "share above 0, such as 20% or 0.2")
+
+
+def shown_seconds(seconds: float) -> str:
+    """Three digits with the unit that fits: `12.3 ms`, `1.23 s`."""
+    return f"{seconds * 1e3:.3g} ms" if seconds < 0.9995 else f"{seconds:.3g} s"
+
+
+def _read(text: str, units: dict[str, float], wanted: str) -> float:
+    match = _NUMBER.fullmatch(text.strip())
+    if match is None or match[2] not in units or not 0 < float(match[1]) < math.inf:
+        raise QuantityError(f"{text!r} is no {wanted}")
+    return float(match[1]) * units[match[2]]
+
+
+_PRECISION = 0.005
+_LOWEST_SHARE = 0.002  # of the rate that the busiest part allows: nearly no queue
+_GROWTH = 4.0  # from rate to rate, until one breaks the limit
+_MOST_RATES = 8
+
+
+def knee_of(pipeline: Pipeline, p99_s: float, load: Load) -> float:
+    """Requests a second, within half a percent.
+
+    Args:
+        pipeline: one replica.
+        p99_s: limit in seconds.
+        load: to try each rate with.
+
+    Raises:
+        NoCapacityError: even a nearly idle server takes longer.
+    """
+    low = _LOWEST_SHARE * _unbatched_rate(pipeline)
+    alone = load.quantile(pipeline, low, 0.99)
+    if alone > p99_s:
+        raise NoCapacityError(
+            f"a p99 of {shown_seconds(p99_s)} cannot be met at any rate: "
+            f"on an idle replica it is {shown_seconds(alone)}"
+        )
+    high = low
+    for _ in range(_MOST_RATES):
+        low, high = high, high * _GROWTH
+        if load.quantile(pipeline, high, 0.99) > p99_s:
+            return _between(pipeline, p99_s, load, low, high)
+    return high
+
+
+def _between(pipeline: Pipeline, p99_s: float, load: Load, low: float, high: float) -> float:
+    """By bisection on a scale of ratios; `low` meets the limit and `high` does not."""
+    while high > low * (1 + _PRECISION):
+        middle = math.sqrt(low * high)
+        if load.quantile(pipeline, middle, 0.99) <= p99_s:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _unbatched_rate(pipeline: Pipeline) -> float:
+    """Pictures a second without batching, of what is busiest."""
+    rates = [pipeline.highest_rate()]
+    for index, station in enumerate(pipeline.stations):
+        load = pipeline.station_load(index)
+        rates.append(station.instances / load if load else math.inf)
+    return min(rates)
+
 
 _REPEATS = 7
 CORES_NAME = "CPU cores"
@@ -179,3 +275,53 @@ def _bottleneck(pipeline: Pipeline, found: Simulated, rate: float) -> tuple[str,
             shares[station.name] = min(own, use.busy_share)
     name = max(shares, key=shares.__getitem__)
     return name, shares[name]
+
+
+def plan_text(plan: ReplicaPlan) -> str:
+    """The figures, then a table of the steps."""
+    figures = [
+        ("replicas", f"{plan.replicas}"),
+        ("load", f"{plan.rate:g} pictures/s of {plan.boxes:.3g} lines, p99 within {shown_seconds(plan.p99_limit_s)}"),
+        ("one replica takes", f"{plan.knee_rate:.3g} pictures/s within that limit, on {plan.cores:g} cores"),
+        ("each gets", f"{plan.replica_rate:.3g} pictures/s"),
+        ("latency", _latency(plan)),
+        ("cores used", f"{plan.core_share:.0%} of {plan.cores:g}"),
+    ]
+    if plan.gpu_share is not None and plan.cores_per_gpu is not None:
+        figures.append(("GPU used", f"{plan.gpu_share:.0%}"))
+        figures.append(("cores per GPU", f"{plan.cores_per_gpu:.3g}, when it is fully used"))
+    figures.append(("bottleneck", f"{plan.bottleneck}, {plan.bottleneck_share:.0%} used"))
+    steps = [
+        (step.name, f"{step.instances}", f"{step.busy_share:.0%}", f"{step.batch_rows:.3g}") for step in plan.steps
+    ]
+    return _table(figures) + "\n\n" + _table([("step", "instances", "busy", "rows of a batch"), *steps])
+
+
+def comparison_text(found: KneeComparison) -> str:
+    """Both knees and the error."""
+    failed = f", {found.measured_failed_rate:.3g} failed" if found.measured_failed_rate else ""
+    return _table(
+        [
+            (
+                "predicted knee",
+                f"{found.predicted_rate:.3g} pictures/s, from the step at {found.low_rate:.3g}/s{_eased(found)}",
+            ),
+            ("measured knee", f"{found.measured_rate:.3g} pictures/s{failed}"),
+            ("error", f"{found.error:+.1%} of the measured knee, p99 within {shown_seconds(found.p99_limit_s)}"),
+        ]
+    )
+
+
+def _eased(found: KneeComparison) -> str:
+    return f" and CPU time falling by {found.easing:.0%}" if found.easing else ""
+
+
+def _latency(plan: ReplicaPlan) -> str:
+    times = (("p50", plan.p50_s), ("p95", plan.p95_s), ("p99", plan.p99_s))
+    return ", ".join(f"{name} {shown_seconds(seconds)}" for name, seconds in times)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(lines)

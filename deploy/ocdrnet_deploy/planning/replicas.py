@@ -9,8 +9,7 @@ from ocdrnet_deploy.planning.errors import MeasurementError
 from ocdrnet_deploy.planning.gpu_speed import GpuSpeed
 from ocdrnet_deploy.planning.low_load import DETECTOR, NETWORKS, RECOGNIZER
 from ocdrnet_deploy.planning.pipeline import CPU, Pipeline, Station, Task, Visit
-from ocdrnet_deploy.repository.profile import TensorRtProfile
-from ocdrnet_deploy.repository.step_processes import BUSY
+from ocdrnet_deploy.repository.profile import BUSY, TensorRtProfile
 
 GPU = 1
 _FULL_CORES = 0.8

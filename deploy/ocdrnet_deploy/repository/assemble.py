@@ -1,14 +1,24 @@
-"""Assemble a served repository from the project's models, two networks and a deployment profile."""
+"""Assembles a served repository: the ensemble, checked by Triton's rules, the steps and the networks.
+
+What Triton asks of an ensemble before it loads one, asked before anyone waits for a plan.
+
+The rules are those of Triton's core: `BuildEnsembleGraph` and `ValidateEnsembleSchedulingConfig` in
+`model_config_utils.cc`, `ValidateEnsembleConfig` in `ensemble_utils.cc`. Triton refuses the whole ensemble for the
+first rule broken. One rule is stricter here: an input of a step that is optional must be mapped too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
+
+from tritonclient.grpc import model_config_pb2
 
 from ocdrnet_deploy.errors import BuildError
+from ocdrnet_deploy.files import model_repository
 from ocdrnet_deploy.networks.prepare import PreparedDetector, PreparedRecognizer
-from ocdrnet_deploy.paths import model_repository
 from ocdrnet_deploy.repository.configs import (
     ModelConfig,
     config_text,
@@ -21,15 +31,198 @@ from ocdrnet_deploy.repository.configs import (
     place_recognizer,
     read_config,
 )
-from ocdrnet_deploy.repository.ensemble import check_ensemble
-from ocdrnet_deploy.repository.plan_configs import place_plan
 from ocdrnet_deploy.repository.profile import PythonProfile, TensorRtProfile
 from ocdrnet_deploy.repository.replace import CONFIG, ENSEMBLE, RECOGNIZER_PLAN, Content, replace_repository
 from ocdrnet_deploy.repository.trial_file import TRIAL_FILE
 from ocdrnet_deploy.tensorrt.cache import find_or_build_plan
 from ocdrnet_deploy.tensorrt.network_plan import NetworkPlan
 from ocdrnet_deploy.tensorrt.plan import sidecar
+from ocdrnet_deploy.tensorrt.shapes import ShapeRange
 from ocdrnet_ops.cards import DetectorCard, RecognizerCard, card_json
+
+Step: TypeAlias = "model_config_pb2.ModelEnsembling.Step"
+
+
+@dataclass(frozen=True)
+class _End:
+    """One end of a tensor of the ensemble: what the model there says of it.
+
+    Attributes:
+        model: its name, the ensemble's own for its inputs and outputs.
+        data_type: as the protobuf numbers it.
+        dims: without the batch.
+        batches: whether the model batches, so that the whole shape has a dimension more.
+    """
+
+    model: str
+    data_type: int
+    dims: tuple[int, ...]
+    batches: bool
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Dims with the batch."""
+        return (-1, *self.dims) if self.batches else self.dims
+
+    def __str__(self) -> str:
+        kind = model_config_pb2.DataType.Name(self.data_type)
+        return f"{kind} {list(self.shape)} of {self.model}"
+
+
+def check_ensemble(ensemble: ModelConfig, models: Mapping[str, ModelConfig]) -> None:
+    """Refuse an ensemble that Triton would refuse.
+
+    Args:
+        ensemble: its config.
+        models: configs of the repository by name.
+
+    Raises:
+        BuildError: a step's model or tensor does not exist, a tensor is made twice, not at all or for nobody, or what
+            one step makes has another data type or other dims than the next one takes; the text names it.
+    """
+    for reason in _reasons(ensemble, models):
+        raise BuildError(f"the ensemble {ensemble.name} would not load: {reason}")
+
+
+def _reasons(ensemble: ModelConfig, models: Mapping[str, ModelConfig]) -> Iterator[str]:
+    steps = ensemble.ensemble_scheduling.step
+    if not steps:
+        yield "it has no steps"
+    for step in steps:
+        if step.model_name not in models:
+            yield f"a step asks {step.model_name!r}, which is no model of the repository"
+        else:
+            yield from _mapped_wrongly(step, models[step.model_name])
+    yield from _made_or_read_wrongly(ensemble)
+    yield from _ends_that_differ(ensemble, models)
+
+
+def _mapped_wrongly(step: Step, model: ModelConfig) -> Iterator[str]:
+    """Inputs of the model that nothing is mapped to, and mappings to tensors that it has not."""
+    for what, has, mapped in (("input", model.input, step.input_map), ("output", model.output, step.output_map)):
+        names = [tensor.name for tensor in has]
+        for name in sorted(set(mapped) - set(names)):
+            yield f"{mapped[name]} is mapped to {what} {name} of {model.name}, which has {' and '.join(names)}"
+    for tensor in model.input:
+        if tensor.name not in step.input_map:
+            yield f"nothing is mapped to input {tensor.name} of {model.name}"
+    if not step.output_map:
+        yield f"no output of {model.name} is mapped"
+
+
+def _made_or_read_wrongly(ensemble: ModelConfig) -> Iterator[str]:
+    """Tensors that are made twice, made for nobody, or read and made by nobody, or in a circle."""
+    steps: Sequence[Step] = ensemble.ensemble_scheduling.step
+    inputs, outputs = ({tensor.name for tensor in tensors} for tensors in (ensemble.input, ensemble.output))
+    made = set(inputs)
+    for step in steps:
+        for name in step.output_map.values():
+            if name in made:
+                yield f"{name} is made twice, the second time by {step.model_name}"
+            made.add(name)
+    read = {name for step in steps for name in step.input_map.values()}
+    for name in sorted(made - read - outputs):
+        maker = next((step.model_name for step in steps if name in step.output_map.values()), "the caller")
+        yield f"{name}, made by {maker}, is unused: no step reads it, and it is no output"
+    for name in sorted((read | outputs) - made):
+        reader = next((step.model_name for step in steps if name in step.input_map.values()), "the caller")
+        yield f"{name}, which {reader} reads, is made by no step"
+    ready, waiting = set(inputs), list(steps)
+    while able := [step for step in waiting if ready.issuperset(step.input_map.values())]:
+        ready.update(name for step in able for name in step.output_map.values())
+        waiting = [step for step in waiting if step not in able]
+    for step in waiting:
+        yield f"{step.model_name} waits for {', '.join(sorted(set(step.input_map.values()) - ready))} in a circle"
+
+
+def _ends_that_differ(ensemble: ModelConfig, models: Mapping[str, ModelConfig]) -> Iterator[str]:
+    """Tensors whose two ends do not agree: each is held against the first that Triton meets, as it does."""
+    known: dict[str, _End] = {}
+    for name, end in _ends(ensemble, models):
+        first = known.setdefault(name, end)
+        if first.data_type != end.data_type or not _fits(first, end):
+            yield f"{name} is {first}, and {end}"
+
+
+def _ends(ensemble: ModelConfig, models: Mapping[str, ModelConfig]) -> Iterator[tuple[str, _End]]:
+    for tensor in (*ensemble.input, *ensemble.output):
+        yield tensor.name, _End(ensemble.name, tensor.data_type, tuple(tensor.dims), ensemble.max_batch_size > 0)
+    for step in ensemble.ensemble_scheduling.step:
+        model = models[step.model_name]
+        for tensors, mapped in ((model.input, step.input_map), (model.output, step.output_map)):
+            for tensor in tensors:
+                if tensor.name in mapped:
+                    dims, batches = tuple(tensor.dims), model.max_batch_size > 0
+                    yield mapped[tensor.name], _End(model.name, tensor.data_type, dims, batches)
+
+
+def _fits(one: _End, other: _End) -> bool:
+    """Whether the dims agree, or the whole shapes do: a batch may become a dimension, and a dimension a batch."""
+    return _agree(one.dims, other.dims) or _agree(one.shape, other.shape)
+
+
+def _agree(one: Sequence[int], other: Sequence[int]) -> bool:
+    return len(one) == len(other) and all(a == b or -1 in (a, b) for a, b in zip(one, other, strict=True))
+
+
+def place_plan(config: ModelConfig, plan: NetworkPlan, profile: TensorRtProfile) -> None:
+    """Turn the config of a network in the Python backend into that of a plan.
+
+    A plan's fixed dims must stand in it exactly, and -1 where its profile has a range; all else is a matter of speed.
+
+    Args:
+        config: of `ocdnet` or `ocrnet`; its inputs but `input`, and its parameters, go.
+        plan: of the network.
+        profile: of the deployment.
+    """
+    config.ClearField("backend")
+    config.ClearField("parameters")
+    config.platform = "tensorrt_plan"
+    config.max_batch_size = plan.shapes.max_batch
+    del config.input[1:]
+    config.input[0].allow_ragged_batch = False  # a plan's batch is one tensor: Triton merges only equal shapes then
+    config.input[0].dims[:] = plan.shapes.dims
+    for output, dims in zip(config.output, plan.output_dims, strict=True):
+        output.dims[:] = dims
+    _batch(config, plan.shapes, profile.queue_delay_us)
+    config.instance_group.add(kind=model_config_pb2.ModelInstanceGroup.KIND_GPU, count=profile.instances)
+    config.optimization.input_pinned_memory.enable = True
+    config.optimization.output_pinned_memory.enable = True
+    _warm_up(config, plan.shapes)
+    if plan.is_capturable and plan.shapes.is_fixed:
+        _capture(config, plan.shapes)
+
+
+def _batch(config: ModelConfig, shapes: ShapeRange, delay_us: int) -> None:
+    """Prefer the batch that the plan is tuned for; a plan of batch 1 has nothing to wait for."""
+    config.ClearField("dynamic_batching")
+    config.dynamic_batching.SetInParent()
+    if shapes.max_batch > 1:
+        config.dynamic_batching.preferred_batch_size.append(shapes.tuned_batch)
+        config.dynamic_batching.max_queue_delay_microseconds = delay_us
+
+
+def _warm_up(config: ModelConfig, shapes: ShapeRange) -> None:
+    """Run before the model counts as ready: kernels load lazily, and the first caller would wait for them."""
+    for batch in _batches(shapes):
+        warmup = config.model_warmup.add(name=f"batch-{batch}", batch_size=batch)
+        tensor = warmup.inputs["input"]
+        tensor.data_type = model_config_pb2.TYPE_UINT8
+        tensor.dims[:] = shapes.tuned[1:]
+        tensor.random_data = True
+
+
+def _capture(config: ModelConfig, shapes: ShapeRange) -> None:
+    """CUDA graphs of the usual batches: hundreds of small kernels are then launched as one."""
+    config.optimization.cuda.graphs = True
+    for batch in _batches(shapes):
+        spec = config.optimization.cuda.graph_spec.add(batch_size=batch)
+        spec.input["input"].dim[:] = shapes.tuned[1:]
+
+
+def _batches(shapes: ShapeRange) -> Sequence[int]:
+    return sorted({1, shapes.tuned_batch})
+
 
 Edit = Callable[[ModelConfig], None]
 Files = dict[str, Content]

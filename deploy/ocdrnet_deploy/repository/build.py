@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
-from ocdrnet_deploy.cores import usable_memory
+import onnx
+from onnx import TensorProto, helper
+
 from ocdrnet_deploy.errors import BuildError, NoGpuError
-from ocdrnet_deploy.networks.cuda import cuda_refusal
+from ocdrnet_deploy.machine.cores import usable_memory
 from ocdrnet_deploy.networks.prepare import (
     Engine,
     PreparedDetector,
@@ -17,8 +19,9 @@ from ocdrnet_deploy.networks.prepare import (
     prepare_detector,
     prepare_recognizer,
 )
-from ocdrnet_deploy.networks.trial import Attempt, try_network
-from ocdrnet_deploy.quantize.int8 import quantize_pair
+from ocdrnet_deploy.precision.half import half_precision
+from ocdrnet_deploy.precision.int8 import quantize_pair
+from ocdrnet_deploy.precision.trial import Attempt, try_network
 from ocdrnet_deploy.repository.assemble import assemble_plans, assemble_repository, check_batch
 from ocdrnet_deploy.repository.profile import (
     PROFILES,
@@ -32,10 +35,49 @@ from ocdrnet_deploy.repository.profile import (
 )
 from ocdrnet_deploy.repository.trial_file import trial_text
 from ocdrnet_deploy.tensorrt.command import PlanPrecision
-from ocdrnet_deploy.tensorrt.half import half_precision
 from ocdrnet_deploy.tensorrt.network_plan import detector_plan, recognizer_plan
 from ocdrnet_deploy.triton_versions import knows_in_flight_limit, target_triton
-from ocdrnet_ops.charset import ALL
+from ocdrnet_ops.recognition.charset import ALL
+
+CUDA = "CUDAExecutionProvider"
+INSTALL = "pip uninstall onnxruntime && pip install onnxruntime-gpu"
+
+
+def cuda_refusal() -> str | None:
+    """Why the engine `cuda` cannot be used here and what to do about it; None where it can.
+
+    A provider that is compiled in may still lack CUDA's libraries or a GPU, and ONNX Runtime then takes the CPU with
+    no more than a line in its log. So a session is made and asked.
+    """
+    try:
+        import onnxruntime as ort  # noqa: PLC0415 - the engine may be missing, and that is an answer
+    except ImportError:
+        return f"the engine cuda needs ONNX Runtime for GPUs, which is not installed: {INSTALL}"
+    if CUDA not in ort.get_available_providers():
+        return f"this ONNX Runtime {ort.__version__} is built for the CPU alone: {INSTALL}"
+    used, reason = _providers_used(ort)
+    if CUDA not in used:
+        return f"ONNX Runtime finds no GPU that it can use{reason}: check nvidia-smi, and CUDA's and cuDNN's versions"
+    return None
+
+
+def _providers_used(ort: Any) -> tuple[list[str], str]:  # noqa: ANN401 - a module
+    """Providers of a session that asks for CUDA, and what kept it from opening."""
+    try:
+        session = ort.InferenceSession(_smallest_network(), providers=[CUDA, "CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime has many classes, one for each status code
+        return [], f" ({error})"
+    return list(session.get_providers()), ""
+
+
+def _smallest_network() -> bytes:
+    """One Identity node."""
+    value = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("x", "y")]
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "probe", value[:1], value[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    content: bytes = onnx.ModelProto.SerializeToString(model)
+    return content
+
 
 Precision = Literal["fp32", "fp16", "int8"]
 AnyProfile = TypeVar("AnyProfile", PythonProfile, TensorRtProfile)

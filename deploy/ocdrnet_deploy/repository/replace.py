@@ -15,8 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ocdrnet_deploy.errors import BuildError
-from ocdrnet_deploy.file_lock import folder_lock
-from ocdrnet_deploy.repository.files import write_file
+from ocdrnet_deploy.files import folder_lock, write_file
 
 Content = bytes | str | Path
 ENSEMBLE = "ocdrnet"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # a server reads these files without the engines that a trial takes
-    from ocdrnet_deploy.networks.trial import Trial
+    from ocdrnet_deploy.precision.trial import Trial
 
 TRIAL_FILE = "trial.json"
 _MODELS = ("ocdnet", "ocrnet")

@@ -1,11 +1,61 @@
 """Keeps a server up: one that died, or lost a step, is started again at the same addresses."""
 
+import signal
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
 
 from ocdrnet_deploy.errors import ServerError, StepLostError, TritonDiedError
 from ocdrnet_deploy.server.triton import TritonServer
+
+# SIGHUP comes when the terminal is closed.
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class StopRequestedError(Exception):
+    """A stop signal came; raised only where the program asked for it."""
+
+
+class StopRequest:
+    """Whether a stop signal has come.
+
+    A flag, not a `threading.Event`: the handler runs in the thread that would wait for the event, and could
+    find its lock taken.
+    """
+
+    def __init__(self) -> None:
+        self.came = False
+
+    def check(self) -> None:
+        """Does nothing until a signal has come.
+
+        Raises:
+            StopRequestedError: One has.
+        """
+        if self.came:
+            raise StopRequestedError
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.came = True
+
+
+@contextmanager
+def stop_signals() -> Iterator[StopRequest]:
+    """Catches SIGINT, SIGTERM and SIGHUP inside the block; call it in the main thread."""
+    request = StopRequest()
+    before = {number: signal.signal(number, request._note) for number in _SIGNALS if not _is_nohup(number)}
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _is_nohup(number: signal.Signals) -> bool:
+    # nohup starts a program with SIGHUP ignored, so that it outlives the terminal.
+    return number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN
+
 
 # How soon a death is noticed, and a signal acted on.
 _POLL_S = 0.2

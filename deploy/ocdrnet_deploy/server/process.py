@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import IO
 
-from ocdrnet_deploy.server import tether
+from ocdrnet_deploy.server import parent_watch
 
 # How long the last of the output may take once the group is dead.
 _DRAIN_S = 2.0
@@ -31,7 +31,7 @@ class GroupProcess:
             environment: The child's whole environment.
             on_line: Called with each line of the child's output, in a thread of its own.
         """
-        self._command = [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), *command]
+        self._command = [sys.executable, "-I", "-S", parent_watch.__file__, str(os.getpid()), *command]
         self._environment = dict(environment)
         self._on_line = on_line
         self._started = threading.Event()

@@ -1,5 +1,14 @@
-"""The local Triton server as an object: start it, wait for it, stop it."""
+"""A Triton on this machine, from its start to its drained end.
 
+Lets a Triton answer what it has accepted, before it is told to end.
+
+Triton before 2.58 (25.05) does not wait for gRPC requests at SIGTERM: it closes every model's queue at once, and the
+next step of an ensemble then refuses a request whose first steps are done. Unloading the ensemble first does wait: it
+takes no more requests, and those under way keep it and its steps.
+"""
+
+import http.client
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -11,15 +20,49 @@ from ocdrnet_deploy.errors import StepLostError
 from ocdrnet_deploy.repository.trial_file import picture_wait_s, ready_wait_s
 from ocdrnet_deploy.server import shared_memory
 from ocdrnet_deploy.server.addresses import Addresses
-from ocdrnet_deploy.server.draining import drain
-from ocdrnet_deploy.server.failure import died, not_ready
-from ocdrnet_deploy.server.first_picture import read_first_picture
-from ocdrnet_deploy.server.invocation import LogLevel
+from ocdrnet_deploy.server.invocation import REPOSITORY_HEADER, LogLevel
 from ocdrnet_deploy.server.launch import Launch, prepare_launch
-from ocdrnet_deploy.server.log import Log
+from ocdrnet_deploy.server.log import Log, died, not_ready
 from ocdrnet_deploy.server.process import GroupProcess
-from ocdrnet_deploy.server.readiness import MODEL, is_model_ready
+from ocdrnet_deploy.server.readiness import MODEL, ask, is_model_ready, read_first_picture
 from ocdrnet_deploy.server.stub_watch import StubWatch
+
+_DRAIN_POLL_S = 0.05
+_TIMEOUT_S = 2.0  # of a question; a Triton that takes longer is not worth waiting for
+
+
+def drain(http_url: str, repository_key: str, timeout_s: float) -> bool:
+    """Stop accepting pictures, and wait for the answers of those that were accepted.
+
+    Args:
+        http_url: The server's HTTP endpoint, such as http://127.0.0.1:8000.
+        repository_key: As of `invocation.triton_command`.
+        timeout_s: The longest wait.
+
+    Returns:
+        Whether all are answered; False too if Triton cannot be asked, as before it is up.
+    """
+    end = time.monotonic() + timeout_s
+    try:
+        _ask(f"{http_url}/v2/repository/models/{MODEL}/unload", repository_key)
+        while time.monotonic() < end:
+            if not _is_held(_ask(f"{http_url}/v2/repository/index", repository_key)):
+                return True
+            time.sleep(_DRAIN_POLL_S)
+    except (OSError, ValueError, http.client.HTTPException):
+        pass
+    return False
+
+
+def _is_held(index: bytes) -> bool:
+    """Whether requests still keep the ensemble, by Triton's list of models."""
+    states = [model.get("state") for model in json.loads(index) if model["name"] == MODEL]
+    return any(state != "UNAVAILABLE" for state in states)
+
+
+def _ask(url: str, repository_key: str) -> bytes:
+    return ask(url, _TIMEOUT_S, b"{}", {REPOSITORY_HEADER: repository_key})
+
 
 _POLL_S = 0.1
 # What Triton may take after its own exit timeout before it is killed.

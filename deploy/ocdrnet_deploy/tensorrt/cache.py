@@ -20,13 +20,12 @@ from pathlib import Path
 import onnx
 
 from ocdrnet_deploy.errors import BuildError, PlanError
-from ocdrnet_deploy.file_lock import file_lock
+from ocdrnet_deploy.files import file_lock
 from ocdrnet_deploy.machine.cache import cache_folder
 from ocdrnet_deploy.tensorrt.command import PlanFiles, PlanPrecision, build_command, graph_for, precision_flags
 from ocdrnet_deploy.tensorrt.machine import Gpu, Machine, build_environment, find_gpu, find_trtexec
 from ocdrnet_deploy.tensorrt.plan import PlanIngredients, check_plan, sidecar, write_sidecar
-from ocdrnet_deploy.tensorrt.progress import BuildProgress
-from ocdrnet_deploy.tensorrt.run import run_trtexec
+from ocdrnet_deploy.tensorrt.run import BuildProgress, run_trtexec
 from ocdrnet_deploy.tensorrt.shapes import ShapeRange
 from ocdrnet_deploy.tensorrt.version import trtexec_version
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 import onnx
 
-from ocdrnet_deploy.tensorrt.half import half_precision, kept_float_nodes
+from ocdrnet_deploy.precision.half import half_precision, kept_float_nodes
 from ocdrnet_deploy.tensorrt.shapes import Shape, ShapeRange
 from ocdrnet_deploy.tensorrt.version import TensorRtVersion
 

@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from onnx import AttributeProto, TensorProto, helper, numpy_helper
 
-from ocdrnet_deploy.networks.deform_conv import PLUGIN
+from ocdrnet_deploy.graphs.deform_conv import PLUGIN
 
 _PAIRS = {"stride": 1, "padding": 0, "dilation": 1}  # two INT32 each, the least value of both
 _COUNTS = ("group", "deformable_group")  # one INT32 each, from 1

@@ -11,7 +11,7 @@ from ocdrnet_deploy.networks.prepare import PreparedDetector, PreparedRecognizer
 from ocdrnet_deploy.tensorrt.cache import PlanRequest
 from ocdrnet_deploy.tensorrt.command import PlanPrecision
 from ocdrnet_deploy.tensorrt.shapes import GROUPED_CROPS, ShapeRange, detector_shapes, recognizer_shapes
-from ocdrnet_ops.width_groups import BATCH_SIZES
+from ocdrnet_ops.recognition.width_groups import BATCH_SIZES
 
 # TensorRT runs these as loops or with sizes known only at run time, and a CUDA graph can hold neither.
 _NOT_CAPTURABLE = frozenset({"LSTM", "GRU", "RNN", "Loop", "Scan", "If", "NonZero"})

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ocdrnet_deploy.errors import PlanError
-from ocdrnet_deploy.repository.files import write_file
+from ocdrnet_deploy.files import write_file
 from ocdrnet_deploy.tensorrt.machine import Machine, this_machine
 from ocdrnet_deploy.tensorrt.shapes import ShapeRange
 

@@ -1,14 +1,132 @@
-"""Run `trtexec`: minutes of work, seen as it goes on, and an error that can be read."""
+"""Runs `trtexec` with progress, and explains its failures."""
 
 from __future__ import annotations
 
+import re
 import subprocess
+import sys
+import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import TextIO
 
 from ocdrnet_deploy.errors import TensorRtError
-from ocdrnet_deploy.repository.files import write_file
-from ocdrnet_deploy.tensorrt.failure import explain_failure
+from ocdrnet_deploy.files import write_file
+
+_ERROR = re.compile(r"\[[EF]\]\s*(.*)")  # trtexec's severities: E error, F internal error
+_SHOWN = 6  # the first errors say why, those after them that it failed
+
+# In trtexec's words -> advice.
+_HINTS = (
+    (
+        r"plugin not found|could not find plugin|no importer registered for op.*deformconv",
+        "the network's deformable convolutions need TensorRT's plugin library, libnvinfer_plugin, of 8.6 or later",
+    ),
+    (
+        r"out ?of ?memory|insufficient memory|amount of gpu memory|could not find any implementation for node",
+        "the GPU's memory is too small, or in use: free it (nvidia-smi shows by whom), or lower --detector-batch, "
+        "--recognizer-batch and --max-candidates",
+    ),
+    (
+        r"no importer registered|unsupported.?(node|operator)|invalid_node|does not support",
+        "this TensorRT lacks an operator of the network: use a later one",
+    ),
+    (
+        r"cuda initialization failure|no cuda-capable device|driver version is insufficient",
+        "the GPU cannot be used from here: check the driver, and in a container --gpus or the resource limit",
+    ),
+    (r"no space left|disk quota exceeded", "the disk is full: make room, or set OCDRNET_CACHE to another folder"),
+    (r"unknown option", "this trtexec does not take the options of its version: it was changed, or is a wrapper"),
+)
+_KILLED = -9
+
+
+def explain_failure(lines: Sequence[str], exit_code: int) -> str:
+    """The errors in a log of `trtexec`, and a hint for the known ones.
+
+    Args:
+        lines: the log.
+        exit_code: of the process; negative is the signal that ended it.
+    """
+    errors = list(dict.fromkeys(found[1] for line in lines if (found := _ERROR.search(line)) and found[1]))
+    shown = errors[:_SHOWN] or [line for line in lines if line.strip()][-_SHOWN:]
+    text = "\n".join(f"  {line.strip()}" for line in shown)
+    hint = _hint("\n".join(errors or shown), exit_code)
+    return f"trtexec failed ({_ending(exit_code)}):\n{text or '  it printed nothing'}" + (f"\n{hint}" if hint else "")
+
+
+def _ending(exit_code: int) -> str:
+    return f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"
+
+
+def _hint(errors: str, exit_code: int) -> str:
+    if exit_code == _KILLED:
+        return "Something killed it; often that is the kernel, when main memory or a container's limit is used up."
+    advice = next((advice for pattern, advice in _HINTS if re.search(pattern, errors, re.IGNORECASE)), "")
+    return f"Probably {advice}." if advice else ""
+
+
+_STAMP = re.compile(r"^\[[^\]]*\] \[[A-Z]\] (\[[A-Z]+\] )?")  # [06/17/2025-18:44:33] [I] [TRT]
+_TERMINAL_PERIOD_S = 1.0
+_LOG_PERIOD_S = 60.0
+_WIDTH = 100  # of the changing line; a longer one would wrap and leave its first half behind
+
+
+class BuildProgress:
+    """Elapsed time and the last thing that the builder said; used as a context, around the build."""
+
+    def __init__(self, title: str, stream: TextIO | None = None, done: str = "built") -> None:
+        """Prepare.
+
+        Args:
+            title: what is built.
+            stream: standard error when left out.
+            done: what has happened to it at the end.
+        """
+        self._title = title
+        self._verb = done
+        self._stream = stream or sys.stderr
+        self._terminal = self._stream.isatty()
+        self._phase = "starting trtexec"
+        self._done = threading.Event()
+        self._start = time.monotonic()
+        self._ticker = threading.Thread(target=self._tick, daemon=True)
+
+    def __enter__(self) -> BuildProgress:
+        self._start = time.monotonic()
+        self._show()
+        self._ticker.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._done.set()
+        self._ticker.join()
+        if self._terminal:
+            self._stream.write("\r\x1b[K")
+        elif kind is None:
+            self._stream.write(f"{self._title}: {self._verb} in {self._elapsed()}\n")
+        self._stream.flush()
+
+    def see(self, line: str) -> None:
+        """Take notice of a line of the builder's log."""
+        self._phase = _STAMP.sub("", line).strip() or self._phase
+
+    def _tick(self) -> None:
+        while not self._done.wait(_TERMINAL_PERIOD_S if self._terminal else _LOG_PERIOD_S):
+            self._show()
+
+    def _show(self) -> None:
+        text = f"{self._title}: {self._elapsed()}, {self._phase}"
+        self._stream.write(f"\r\x1b[K{text[:_WIDTH]}" if self._terminal else f"{text}\n")
+        self._stream.flush()
+
+    def _elapsed(self) -> str:
+        minutes, seconds = divmod(int(time.monotonic() - self._start), 60)
+        return f"{minutes}:{seconds:02d}"
 
 
 def run_trtexec(

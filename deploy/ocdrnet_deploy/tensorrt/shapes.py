@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ocdrnet_ops.cards import DetectorCard, RecognizerCard
-from ocdrnet_ops.width_groups import padded_width
+from ocdrnet_ops.recognition.width_groups import padded_width
 
 Shape = tuple[int, int, int, int]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from ocdrnet_deploy.server.stop_signals import StopRequestedError, stop_signals
+from ocdrnet_deploy.server.keeping import StopRequestedError, stop_signals
+from ocdrnet_gateway.core.logs import configure_logs
 from ocdrnet_gateway.errors import StartError
-from ocdrnet_gateway.load_settings import load_settings
-from ocdrnet_gateway.logs import configure_logs
 from ocdrnet_gateway.server import GatewayServer
+from ocdrnet_gateway.settings import load_settings
 
 # How soon a signal is acted on.
 _POLL_S = 0.2

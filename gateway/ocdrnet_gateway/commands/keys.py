@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
+from ocdrnet_gateway.core.keys import KeyEntry, as_row, load_keys, locked_keys, new_key, save_keys
 from ocdrnet_gateway.errors import KeysError
-from ocdrnet_gateway.keys import KeyEntry, as_row, load_keys, locked_keys, new_key, save_keys
 from ocdrnet_gateway.settings import PREFIX
 
 _DAY_S = 86_400

@@ -8,18 +8,16 @@ from pathlib import Path
 
 import click
 
+from ocdrnet_deploy.catalog.catalog import DEFAULT
 from ocdrnet_deploy.errors import DeployError
-from ocdrnet_deploy.networks.catalog import DEFAULT
 from ocdrnet_deploy.repository.build import build_repository
 from ocdrnet_deploy.server import TritonServer
 from ocdrnet_deploy.server.console import warn_of_shared_memory
-from ocdrnet_deploy.server.keeping import keep_up
-from ocdrnet_deploy.server.stop_signals import StopRequest, StopRequestedError, stop_signals
+from ocdrnet_deploy.server.keeping import StopRequest, StopRequestedError, keep_up, stop_signals
+from ocdrnet_gateway.core.logs import configure_logs
 from ocdrnet_gateway.errors import StartError
-from ocdrnet_gateway.load_settings import load_settings
-from ocdrnet_gateway.logs import configure_logs
 from ocdrnet_gateway.server import GatewayServer
-from ocdrnet_gateway.settings import GatewaySettings
+from ocdrnet_gateway.settings import GatewaySettings, load_settings
 
 # As of `ocdrnet serve`.
 _RESTARTS = 3

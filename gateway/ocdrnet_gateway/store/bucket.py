@@ -12,9 +12,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ocdrnet_gateway.errors import SettingsError
-from ocdrnet_gateway.problems import TooLargeError, UnavailableError
-from ocdrnet_gateway.store.backend import Stored
-from ocdrnet_gateway.store.labels import Label
+from ocdrnet_gateway.http_errors import TooLargeError, UnavailableError
+from ocdrnet_gateway.store.backend import Label, Stored
 
 _LOG = logging.getLogger(__name__)
 _ABSENT = {"NoSuchKey", "404", "NotFound"}

@@ -12,9 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from ocdrnet_gateway.errors import SettingsError
-from ocdrnet_gateway.problems import StoreFullError, TooLargeError, UnavailableError
-from ocdrnet_gateway.store.backend import Stored
-from ocdrnet_gateway.store.labels import Label
+from ocdrnet_gateway.http_errors import StoreFullError, TooLargeError, UnavailableError
+from ocdrnet_gateway.store.backend import Label, Stored
 
 _LOG = logging.getLogger(__name__)
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)

@@ -1,17 +1,192 @@
-"""Labelled bytes that expire; the same over every backend."""
+"""Labelled bytes that expire, and what gives way to new ones; the same over every backend."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
+import re
 import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Literal, cast, get_args
 
-from ocdrnet_gateway.problems import GatewayError, StoreFullError
-from ocdrnet_gateway.store.backend import Backend, Stored
-from ocdrnet_gateway.store.labels import Label
-from ocdrnet_gateway.store.ledger import Ledger
-from ocdrnet_gateway.store.places import Kind, Place
+from ocdrnet_gateway.http_errors import GatewayError, StoreFullError
+from ocdrnet_gateway.store.backend import Backend, Label, Stored
+
+Kind = Literal["asset", "result", "job"]
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_SPACE = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True)
+class Place:
+    """The place of one object.
+
+    Attributes:
+        kind: what it is.
+        space: of its owner, by `space_of`. An object of another owner is not found, since it lies elsewhere.
+        id: a UUID, lower case with hyphens.
+    """
+
+    kind: Kind
+    space: str
+    id: str
+
+    def __post_init__(self) -> None:
+        """Refuse anything that is no plain name.
+
+        Raises:
+            ValueError: the space or the id has another form; a caller's own value is checked before this.
+        """
+        if not _SPACE.fullmatch(self.space) or not _UUID.fullmatch(self.id):
+            raise ValueError("a space has 32 hexadecimal digits, an id is a UUID")
+
+    @property
+    def record(self) -> str:
+        """Name of the object's label."""
+        return f"{self.kind}/{self.space}/{self.id}.json"
+
+    @property
+    def content(self) -> str:
+        """Name of the object's bytes."""
+        return f"{self.kind}/{self.space}/{self.id}.bin"
+
+
+def place_of_name(name: str) -> Place | None:
+    """The place that a label or its bytes belong to; None: it is the name of neither."""
+    kind, _, rest = name.partition("/")
+    space, _, file = rest.partition("/")
+    object_id, _, suffix = file.rpartition(".")
+    if kind not in get_args(Kind) or suffix not in ("json", "bin"):
+        return None
+    try:
+        return Place(cast("Kind", kind), space, object_id)
+    except ValueError:
+        return None
+
+
+def parse_id(text: str) -> str | None:
+    """A UUID in its one canonical spelling; None: the text is no UUID."""
+    lower = text.lower()
+    return lower if _UUID.fullmatch(lower) else None
+
+
+def parse_space(text: str) -> str | None:
+    """A space as it stands in an address; None: the text is none."""
+    return text if _SPACE.fullmatch(text) else None
+
+
+def space_of(owner: str) -> str:
+    """The space of a caller's name: 128 bits of its SHA-256, in hexadecimal."""
+    return hashlib.sha256(owner.encode()).hexdigest()[:32]
+
+
+@dataclass
+class Entry:
+    """One object.
+
+    Attributes:
+        place: where it lies.
+        payer: whose share of the store it uses.
+        since: seconds since 1970 when it was noted.
+        sizes: bytes of its label and of its content, by name.
+        fetched: when its owner took it, seconds since 1970; None: not yet.
+    """
+
+    place: Place
+    payer: str
+    since: float
+    sizes: dict[str, int] = field(default_factory=dict)
+    fetched: float | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of all of it."""
+        return sum(self.sizes.values())
+
+
+class Ledger:
+    """Kept in memory by one gateway: rebuilt at each sweep, exact in between for what this gateway does itself."""
+
+    def __init__(self) -> None:
+        self._entries: dict[Place, Entry] = {}
+        self._used: Counter[str] = Counter()
+
+    def used(self, payer: str) -> int:
+        """Bytes that one caller fills."""
+        return self._used[payer]
+
+    def size(self, place: Place, name: str) -> int:
+        """Bytes of one of an object's two names, as far as is known."""
+        entry = self._entries.get(place)
+        return entry.sizes.get(name, 0) if entry else 0
+
+    def note(self, place: Place, payer: str, name: str, size: int) -> None:
+        """Something was written."""
+        entry = self._entries.setdefault(place, Entry(place, payer, time.time()))
+        self._used[entry.payer] -= entry.size
+        entry.sizes[name] = size
+        entry.payer = payer
+        self._used[payer] += entry.size
+
+    def note_fetched(self, place: Place) -> None:
+        """The object's owner has it."""
+        entry = self._entries.get(place)
+        if entry is not None and entry.fetched is None:
+            entry.fetched = time.time()
+
+    def forget(self, place: Place) -> None:
+        """The object was deleted."""
+        entry = self._entries.pop(place, None)
+        if entry is not None:
+            self._used[entry.payer] -= entry.size
+
+    def payer(self, place: Place) -> str | None:
+        """Who pays for an object; None: it is not known."""
+        entry = self._entries.get(place)
+        return entry.payer if entry else None
+
+    def giving_way(self, payer: str | None) -> Iterator[Entry]:
+        """What may be deleted for new things: results that were fetched, then those that were not, each oldest first.
+
+        Args:
+            payer: whose things; None: everyone's.
+        """
+        results = [
+            entry
+            for entry in self._entries.values()
+            if entry.place.kind == "result" and (payer is None or entry.payer == payer)
+        ]
+        yield from sorted(results, key=lambda entry: (entry.fetched is None, entry.fetched or entry.since))
+
+    def rebuild(self, listed: Iterable[Stored], labels: Mapping[str, Label], begun: float) -> None:
+        """Take over what was found in the store.
+
+        Args:
+            listed: everything in it.
+            labels: by their names.
+            begun: when the search began, seconds since 1970; what was noted since is kept.
+        """
+        before, self._entries = self._entries, {}
+        for stored in listed:
+            place = place_of_name(stored.name)
+            label = labels.get(place.record) if place else None
+            if place is None or label is None:
+                continue
+            entry = self._entries.setdefault(place, Entry(place, label.payer or place.space, stored.modified))
+            entry.sizes[stored.name] = stored.size
+        for place, entry in before.items():
+            if entry.since >= begun:
+                self._entries.setdefault(place, entry)
+            elif place in self._entries:
+                self._entries[place].fetched = entry.fetched
+        self._used = Counter()
+        for entry in self._entries.values():
+            self._used[entry.payer] += entry.size
+
 
 _LOG = logging.getLogger(__name__)
 # Bytes without a label are an upload that is being finished, or what a crash left; after an hour the latter is sure.

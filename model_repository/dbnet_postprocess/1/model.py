@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from ocdrnet_ops.dbnet import dbnet_settings
-from ocdrnet_ops.detect import Detector, detect_text
+from ocdrnet_ops.detection.dbnet import dbnet_settings
+from ocdrnet_ops.detection.detect import Detector, detect_text
+from ocdrnet_ops.image.resize import DetectorInput
 from ocdrnet_ops.options import UPSIDE_DOWN, choice
-from ocdrnet_ops.resize import DetectorInput
-from ocdrnet_triton.ask import ask_model
-from ocdrnet_triton.respond import options, respond_each, tensor
+from ocdrnet_triton.bls import ask_model
+from ocdrnet_triton.requests import options, respond_each, tensor
 from ocdrnet_triton.settings import detector_card, parameters, prepare_process
 
 

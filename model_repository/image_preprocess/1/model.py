@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from ocdrnet_ops.dbnet import dbnet_settings
-from ocdrnet_ops.decode import ImageLimits, decode_image
+from ocdrnet_ops.detection.dbnet import dbnet_settings
+from ocdrnet_ops.detection.tiles import detector_tiles
+from ocdrnet_ops.image.decode import ImageLimits, decode_image
 from ocdrnet_ops.options import TILING, choice
-from ocdrnet_ops.tiles import detector_tiles
-from ocdrnet_triton.respond import options, respond_each, tensor
+from ocdrnet_triton.requests import options, respond_each, tensor
 from ocdrnet_triton.settings import detector_card, parameters, prepare_process
 
 

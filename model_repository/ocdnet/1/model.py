@@ -3,11 +3,11 @@
 import numpy as np
 
 from ocdrnet_ops.cards import read_detector_card
-from ocdrnet_ops.network_inputs import check_detector_input
-from ocdrnet_triton.network import open_network
-from ocdrnet_triton.respond import respond_all, tensor
+from ocdrnet_ops.image.network_inputs import check_detector_input
+from ocdrnet_triton.engines.factory import open_network
+from ocdrnet_triton.engines.warm_up import JOBS, warm_detector
+from ocdrnet_triton.requests import respond_all, tensor
 from ocdrnet_triton.settings import parameters, prepare_process, version_folder
-from ocdrnet_triton.warm_up import JOBS, warm_detector
 
 
 class TritonPythonModel:

@@ -2,14 +2,14 @@
 
 from functools import partial
 
-from ocdrnet_ops.charset import ALL, Charsets
-from ocdrnet_ops.network_inputs import check_crops
+from ocdrnet_ops.image.network_inputs import check_crops
 from ocdrnet_ops.options import CHARSET
-from ocdrnet_triton.network import open_network
-from ocdrnet_triton.recognize import CharsetRecognizer
-from ocdrnet_triton.respond import options, respond_all, tensor
+from ocdrnet_ops.recognition.charset import ALL, Charsets
+from ocdrnet_triton.engines.factory import open_network
+from ocdrnet_triton.engines.recognizer import CharsetRecognizer
+from ocdrnet_triton.engines.warm_up import JOBS, warm_recognizer
+from ocdrnet_triton.requests import options, respond_all, tensor
 from ocdrnet_triton.settings import parameters, prepare_process, recognizer_card, version_folder
-from ocdrnet_triton.warm_up import JOBS, warm_recognizer
 
 OUTPUTS = ("output_id", "output_prob")
 

@@ -1,7 +1,7 @@
 """Boxes -> upright crops of the recognizer's height, its batch."""
 
-from ocdrnet_ops.crop import crop_lines
-from ocdrnet_triton.respond import respond_each, tensor
+from ocdrnet_ops.geometry.crop import crop_lines
+from ocdrnet_triton.requests import respond_each, tensor
 from ocdrnet_triton.settings import prepare_process, recognizer_card
 
 

@@ -1,11 +1,10 @@
 """Character ids of both readings -> texts of lines and words in reading order; the answer of the ensemble."""
 
-from ocdrnet_ops.charset import ALL, Charsets
-from ocdrnet_ops.lines import decode_lines
-from ocdrnet_ops.merge import merge_lines
+from ocdrnet_ops.answer.lines import Candidates, Reading, SecondReading, decode_lines
+from ocdrnet_ops.answer.merge import merge_lines
 from ocdrnet_ops.options import CHARSET, MERGE, MIN_TEXT_SCORE, choice, number
-from ocdrnet_ops.readings import Candidates, Reading, SecondReading
-from ocdrnet_triton.respond import options, respond_each, tensor, text_tensor
+from ocdrnet_ops.recognition.charset import ALL, Charsets
+from ocdrnet_triton.requests import options, respond_each, tensor, text_tensor
 from ocdrnet_triton.settings import prepare_process, recognizer_card
 
 

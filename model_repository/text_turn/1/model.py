@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from ocdrnet_ops.charset import ALL, Charsets
-from ocdrnet_ops.crop import WIDTH_STEP
-from ocdrnet_ops.lines import time_steps
+from ocdrnet_ops.answer.lines import time_steps
+from ocdrnet_ops.geometry.crop import WIDTH_STEP
 from ocdrnet_ops.options import CHARSET, UPSIDE_DOWN, choice
-from ocdrnet_ops.upside_down import lines_to_turn, rate_readings, turn_crops
-from ocdrnet_triton.respond import options, respond_each, tensor
+from ocdrnet_ops.recognition.charset import ALL, Charsets
+from ocdrnet_ops.recognition.line_flip import lines_to_turn, rate_readings, turn_crops
+from ocdrnet_triton.requests import options, respond_each, tensor
 from ocdrnet_triton.settings import prepare_process, recognizer_card
 
 

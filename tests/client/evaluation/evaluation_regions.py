@@ -1,7 +1,7 @@
 """Regions for the evaluation's tests, written in a line."""
 
 from ocdrnet_client import Line, Page
-from ocdrnet_client.evaluation.regions import Region
+from ocdrnet_evaluation.datasets import Region
 
 
 def upright(text, x, y, width, height):

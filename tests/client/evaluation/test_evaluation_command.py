@@ -13,7 +13,7 @@ from client_model import Refused
 from evaluation_regions import page_of, truth_line, upright
 from PIL import Image
 
-from ocdrnet_client.cli import main
+from ocdrnet_cli.main import main
 
 HOTEL, OPEN = upright("Hotel", 10, 10, 60, 20), upright("OPEN", 10, 40, 60, 20)
 READ = page_of(HOTEL, upright("0PEN", 10, 40, 60, 20))
@@ -172,7 +172,7 @@ def test_a_report_that_cannot_be_written_is_said_after_the_figures(evaluate, fol
 
 
 def test_without_shapely_the_extra_is_named():
-    code = "import sys; sys.modules['shapely'] = None; from ocdrnet_client.cli import main; main(prog_name='ocdrnet')"
+    code = "import sys; sys.modules['shapely'] = None; from ocdrnet_cli.main import main; main(prog_name='ocdrnet')"
     run = subprocess.run([sys.executable, "-c", code, "eval", "sroie"], capture_output=True, text=True, check=False)
     assert (run.returncode, run.stdout) == (2, "")
     assert run.stderr.endswith(": pip install 'ocdrnet[eval]'\n")
@@ -182,7 +182,7 @@ def test_without_shapely_the_extra_is_named():
 def test_progress_shows_on_a_terminal_only(server, folder):
     server.model.respond = lambda request: tensors_of(READ)
     terminal, end = pty.openpty()
-    code = "from ocdrnet_client.cli import main; main(prog_name='ocdrnet')"
+    code = "from ocdrnet_cli.main import main; main(prog_name='ocdrnet')"
     command = [sys.executable, "-c", code, "eval", "sroie", "--images", ".", "--truth", ".", "--url", server.url]
     run = subprocess.run([*command, "--json"], stdout=subprocess.PIPE, stderr=end, check=False, timeout=30)
     os.close(end)

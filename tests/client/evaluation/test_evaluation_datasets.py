@@ -2,8 +2,8 @@
 
 import pytest
 
-from ocdrnet_client.evaluation.datasets import LAYOUTS, Vocabulary, load_dataset, load_vocabulary
-from ocdrnet_client.evaluation.errors import EvaluationError, TruthError, VocabularyError
+from ocdrnet_evaluation.datasets import LAYOUTS, Vocabulary, load_dataset, load_vocabulary
+from ocdrnet_evaluation.errors import EvaluationError, TruthError, VocabularyError
 
 LINE = "0,0,9,0,9,9,0,9,text\n"
 

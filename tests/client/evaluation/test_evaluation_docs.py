@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from evaluation_regions import upright
 
-from ocdrnet_client.commands.eval import evaluate
-from ocdrnet_client.evaluation.datasets import LAYOUTS
-from ocdrnet_client.evaluation.figures import PictureResult, summarize
-from ocdrnet_client.evaluation.lexicon import Lexicon
-from ocdrnet_client.evaluation.scoring import score_regions
+from ocdrnet_cli.evaluate import evaluate
+from ocdrnet_evaluation.datasets import LAYOUTS
+from ocdrnet_evaluation.figures import PictureResult, summarize
+from ocdrnet_evaluation.scoring import score_regions
+from ocdrnet_evaluation.text_distance import Lexicon
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "evaluation.md").read_text(encoding="utf-8")
 OPTIONS = [option for parameter in evaluate.params for option in parameter.opts if option.startswith("--")]

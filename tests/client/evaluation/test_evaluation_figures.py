@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from evaluation_regions import upright
 
-from ocdrnet_client.evaluation.errors import FloorsError
-from ocdrnet_client.evaluation.figures import PictureResult, flattened, percentile, summarize
-from ocdrnet_client.evaluation.floors import check_names, parse_floors, under_floors
-from ocdrnet_client.evaluation.scoring import score_page, score_regions
+from ocdrnet_evaluation.errors import FloorsError
+from ocdrnet_evaluation.figures import PictureResult, flattened, percentile, summarize
+from ocdrnet_evaluation.scoring import score_page, score_regions
+from ocdrnet_evaluation.summary import check_names, parse_floors, under_floors
 
 WORD = upright("word", 0, 0, 40, 10)
 

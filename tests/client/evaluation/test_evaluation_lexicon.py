@@ -2,7 +2,7 @@
 
 import pytest
 
-from ocdrnet_client.evaluation.lexicon import Lexicon
+from ocdrnet_evaluation.text_distance import Lexicon
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_entries_that_are_the_same_count_once():
 
 
 def test_the_search_that_stops_early_finds_what_a_full_one_does():
-    from ocdrnet_client.evaluation.text_distance import edits
+    from ocdrnet_evaluation.text_distance import edits
 
     entries = [f"{first}{second}{'x' * count}" for first in "abc" for second in "de" for count in range(6)]
     lexicon = Lexicon(entries)

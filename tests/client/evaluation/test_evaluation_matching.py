@@ -2,8 +2,8 @@
 
 from evaluation_regions import upright
 
-from ocdrnet_client.evaluation.matching import match
-from ocdrnet_client.evaluation.regions import Region
+from ocdrnet_evaluation.datasets import Region
+from ocdrnet_evaluation.scoring import match
 
 
 def test_the_same_place_matches():

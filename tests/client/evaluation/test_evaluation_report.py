@@ -9,9 +9,9 @@ import pytest
 from evaluation_regions import upright
 from PIL import Image
 
-from ocdrnet_client.evaluation.figures import PictureResult, summarize
-from ocdrnet_client.evaluation.report import report_html
-from ocdrnet_client.evaluation.scoring import score_page, score_regions
+from ocdrnet_evaluation.figures import PictureResult, summarize
+from ocdrnet_evaluation.report import report_html
+from ocdrnet_evaluation.scoring import score_page, score_regions
 
 WORD = upright("word", 10, 10, 40, 10)
 _VOID = {"meta", "img"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ocdrnet_client.evaluation.datasets import LAYOUTS, load_dataset
+from ocdrnet_evaluation.datasets import LAYOUTS, load_dataset
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "samples" / "evaluation"

@@ -4,10 +4,9 @@ import pytest
 from evaluation_regions import page_of, upright
 
 from ocdrnet_client import Line, Page, Word
-from ocdrnet_client.evaluation.lexicon import NONE, Lexicon
-from ocdrnet_client.evaluation.regions import read_regions
-from ocdrnet_client.evaluation.scoring import Mistake, score_page, score_regions, score_words
-from ocdrnet_client.evaluation.tally import Tally
+from ocdrnet_evaluation.datasets import read_regions
+from ocdrnet_evaluation.scoring import Mistake, Tally, score_page, score_regions, score_words
+from ocdrnet_evaluation.text_distance import NONE, Lexicon
 
 TRUTH = [
     upright("Hotel", 0, 0, 50, 10),

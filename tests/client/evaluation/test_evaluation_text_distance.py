@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocdrnet_client.evaluation.text_distance import edits, folded, normalized, words
+from ocdrnet_evaluation.text_distance import edits, folded, normalized, words
 
 
 def table_edits(first, second):

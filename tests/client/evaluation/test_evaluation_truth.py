@@ -2,8 +2,8 @@
 
 import pytest
 
-from ocdrnet_client.evaluation.errors import TruthError
-from ocdrnet_client.evaluation.truth import parse_regions
+from ocdrnet_evaluation.datasets import parse_regions
+from ocdrnet_evaluation.errors import TruthError
 
 
 def test_a_line_is_four_corners_and_a_text_that_may_have_commas():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ocdrnet_deploy.machine import checks, packages
+from ocdrnet_deploy.machine import checks
 from ocdrnet_deploy.machine.interpreter import Interpreter
 
 Usage = namedtuple("Usage", "total used free")
@@ -113,14 +113,14 @@ MANAGERS = [
 
 @pytest.mark.parametrize(("program", "command"), MANAGERS)
 def test_the_machines_own_package_manager_is_named(monkeypatch, program, command):
-    monkeypatch.setattr(packages.shutil, "which", lambda name: f"/usr/bin/{name}" if name == program else None)
+    monkeypatch.setattr(checks.shutil, "which", lambda name: f"/usr/bin/{name}" if name == program else None)
     found = checks.check_interpreter(Interpreter("/usr/bin/python3", (3, 11), None))
     assert found.state == "no"
     assert f"Run: {command};" in found.advice
 
 
 def test_without_a_known_package_manager_there_is_still_advice(monkeypatch):
-    monkeypatch.setattr(packages.shutil, "which", lambda name: None)
+    monkeypatch.setattr(checks.shutil, "which", lambda name: None)
     found = checks.check_interpreter(Interpreter("/usr/bin/python3", (3, 11), None))
     assert found.advice.startswith("Use a Python that has it")
 

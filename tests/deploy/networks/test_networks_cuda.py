@@ -3,7 +3,7 @@ import types
 
 import onnx
 
-from ocdrnet_deploy.networks.cuda import CUDA, cuda_refusal
+from ocdrnet_deploy.repository.build import CUDA, cuda_refusal
 
 
 def runtime_with(monkeypatch, available, session):

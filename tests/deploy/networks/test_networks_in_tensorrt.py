@@ -6,7 +6,7 @@ import pytest
 from engine_matrix import CAPABILITIES, NETWORKS, PRECISIONS, SIZES, wanted
 from twin_files import place_twins
 
-from ocdrnet_deploy.tensorrt.builder_check import check_build
+from ocdrnet_deploy.repository.builder_check import check_build
 
 pytest.importorskip("tensorrt_rtx_bindings")
 # One of each kind of graph: free sizes, the plugin, one image a run, CTC with a third output, attention.

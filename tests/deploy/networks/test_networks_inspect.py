@@ -9,8 +9,8 @@ from nvidia_graphs import deformable_ocdnet, ocdnet, ocrnet, value
 from onnx import helper, numpy_helper
 from small_graphs import CLASSES, detector, flat_detector, recognizer
 
+from ocdrnet_deploy.catalog.description import NORMALIZATIONS
 from ocdrnet_deploy.commands.models import models
-from ocdrnet_deploy.networks.description import NORMALIZATIONS
 from ocdrnet_deploy.networks.description_file import read_description
 from ocdrnet_deploy.networks.prepare import prepare_detector, prepare_recognizer
 from ocdrnet_deploy.networks.propose import OCRNET_ATTENTION, OCRNET_CTC, propose_description

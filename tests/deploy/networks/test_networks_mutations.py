@@ -8,9 +8,9 @@ from nvidia_graphs import ocdnet, ocrnet
 from onnx import TensorProto
 from runs import normalized, random_images, run
 
-from ocdrnet_deploy.networks import normalize
-from ocdrnet_deploy.networks.adapt import adapt_detector, adapt_recognizer
-from ocdrnet_deploy.networks.description import NORMALIZATIONS, NetworkDescription
+from ocdrnet_deploy.catalog.description import NORMALIZATIONS, NetworkDescription
+from ocdrnet_deploy.graphs import adapt
+from ocdrnet_deploy.graphs.adapt import adapt_detector, adapt_recognizer
 
 TAO, GRAY = NORMALIZATIONS["tao"], NORMALIZATIONS["gray-half"]
 HEIGHT, WIDTH = 96, 160
@@ -98,14 +98,14 @@ def test_changed_recognizer_shows(changed):
     ids=["for RGB", "mean", "BT.709", "green alone"],
 )
 def test_other_gray_weights_show(monkeypatch, weights):
-    monkeypatch.setattr(normalize, "GRAY", weights)
+    monkeypatch.setattr(adapt, "GRAY", weights)
     assert recognizer_difference()[1] > 1e-3
 
 
 def test_gray_that_is_not_rounded_shows(monkeypatch):
-    node = normalize.GraphEdit.node
+    node = adapt.GraphEdit.node
     monkeypatch.setattr(
-        normalize.GraphEdit,
+        adapt.GraphEdit,
         "node",
         lambda self, op, *inputs, **more: inputs[0] if op == "Round" else node(self, op, *inputs, **more),
     )

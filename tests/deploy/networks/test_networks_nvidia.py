@@ -8,12 +8,12 @@ from onnx import TensorProto
 from PIL import Image
 from runs import gray, normalized, random_images, real_images, run, stretched
 
+from ocdrnet_deploy.catalog.catalog import catalog
+from ocdrnet_deploy.catalog.description import NORMALIZATIONS, NetworkDescription
 from ocdrnet_deploy.errors import NetworkError
-from ocdrnet_deploy.networks.adapt import adapt_detector, adapt_recognizer
-from ocdrnet_deploy.networks.catalog import catalog
-from ocdrnet_deploy.networks.description import NORMALIZATIONS, NetworkDescription
-from ocdrnet_triton.network import Placement
-from ocdrnet_triton.openvino_network import OpenVinoNetwork
+from ocdrnet_deploy.graphs.adapt import adapt_detector, adapt_recognizer
+from ocdrnet_triton.engines.base import Placement
+from ocdrnet_triton.engines.openvino import OpenVinoNetwork
 
 HEIGHT, WIDTH = 160, 288
 VARIANTS = ["tao", "nvocdr", "tao-int8-calibrator"]

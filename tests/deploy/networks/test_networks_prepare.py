@@ -10,9 +10,9 @@ from nvidia_graphs import deformable_ocdnet, ocdnet, ocrnet
 from onnx import helper
 from runs import random_images, run
 
+from ocdrnet_deploy.catalog.catalog import find_network
 from ocdrnet_deploy.errors import NetworkError
 from ocdrnet_deploy.networks import find
-from ocdrnet_deploy.networks.catalog import find_network
 from ocdrnet_deploy.networks.prepare import prepare_detector, prepare_recognizer
 from ocdrnet_ops.cards import DetectorCard
 

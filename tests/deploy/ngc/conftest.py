@@ -1,11 +1,10 @@
 import pytest
 from ngc_stand_in import DETECTOR, KEY, SMALL, Storage, serving
 
-from ocdrnet_deploy.networks.catalog import find_by_name
-from ocdrnet_deploy.ngc.api import NgcApi
+from ocdrnet_deploy.catalog.catalog import find_by_name
+from ocdrnet_deploy.ngc.api import NgcApi, NgcKey
+from ocdrnet_deploy.ngc.connection import RetryPolicy
 from ocdrnet_deploy.ngc.fetch import fetch
-from ocdrnet_deploy.ngc.key import NgcKey
-from ocdrnet_deploy.ngc.retries import RetryPolicy
 
 
 @pytest.fixture(autouse=True)

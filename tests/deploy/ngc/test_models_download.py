@@ -13,7 +13,7 @@ from ngc_stand_in import DETECTOR, KEY, SMALL
 NAME = "ocdnet-v1.0-resnet18"
 ARGUMENTS = ["models", "download", NAME]
 COMMAND = [str(Path(sys.executable).with_name("ocdrnet")), *ARGUMENTS]
-LOGGING = "import logging; logging.basicConfig(level=0); from ocdrnet_client.cli import main; main()"
+LOGGING = "import logging; logging.basicConfig(level=0); from ocdrnet_cli.main import main; main()"
 FILE = "networks/nvidia/tao/ocdnet/deployable_v1.0/dcn_resnet18.onnx"
 
 

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from ngc_stand_in import CHARACTERS, DETECTOR, KEY, SMALL
 
+from ocdrnet_deploy.catalog.catalog import find_by_name
 from ocdrnet_deploy.errors import (
     ChecksumError,
     DownloadError,
@@ -16,10 +17,9 @@ from ocdrnet_deploy.errors import (
     NgcUnavailableError,
     WeightsError,
 )
-from ocdrnet_deploy.networks.catalog import find_by_name
 from ocdrnet_deploy.networks.weights import are_weights_present, character_list, find_weights
-from ocdrnet_deploy.ngc import partial
-from ocdrnet_deploy.ngc.progress import DownloadWatcher
+from ocdrnet_deploy.ngc import receive
+from ocdrnet_deploy.ngc.fetch import DownloadWatcher
 
 FLIPPED = SMALL[:-1] + bytes([SMALL[-1] ^ 1])
 NAME = "ocdnet-v1.0-resnet18"
@@ -293,7 +293,7 @@ def test_two_at_once_fetch_once(ngc, download):
 
 
 def test_full_disk_is_said_before_the_download(ngc, download, monkeypatch):
-    monkeypatch.setattr(partial.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 100_000}))
+    monkeypatch.setattr(receive.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 100_000}))
     with pytest.raises(NetworkCacheError, match=r"0.2 MB are to come, 0.1 MB are free.*OCDRNET_CACHE"):
         download()
 

@@ -7,8 +7,8 @@ from twin_contracts import DETECTORS, RECOGNIZERS
 from twin_detector import detector_twin
 from twin_recognizer import recognizer_twin
 
+from ocdrnet_deploy.catalog.catalog import find_by_name
 from ocdrnet_deploy.commands.models_download import download
-from ocdrnet_deploy.networks.catalog import find_by_name
 from ocdrnet_deploy.networks.weights import character_list, find_weights
 
 DETECTOR = "ocdnet-v1.0-resnet18"
@@ -129,7 +129,7 @@ def test_origin_that_cannot_be_read_is_not_the_caches_fault(tmp_path, monkeypatc
         raise PermissionError(13, "Permission denied", str(path))
 
     path = write(tmp_path / "model.onnx")
-    monkeypatch.setattr("ocdrnet_deploy.ngc.local_copy.sha256_of", refuse)
+    monkeypatch.setattr("ocdrnet_deploy.networks.local_copy.sha256_of", refuse)
     result = take(DETECTOR, path)
     assert result.exit_code == 1
     assert result.stderr == f"Error: {path} cannot be read: Permission denied\n"

@@ -10,16 +10,13 @@ from threading import Thread
 import pytest
 import urllib3
 
+from ocdrnet_deploy.catalog.catalog import find_by_name
 from ocdrnet_deploy.errors import DownloadError, EulaError, NgcKeyError, NgcUnavailableError
-from ocdrnet_deploy.file_lock import file_lock
-from ocdrnet_deploy.networks.catalog import find_by_name
+from ocdrnet_deploy.files import file_lock, record_sha256, recorded_sha256, sha256_of
 from ocdrnet_deploy.ngc import connection
-from ocdrnet_deploy.ngc.answers import check_answer
-from ocdrnet_deploy.ngc.checksums import record_sha256, recorded_sha256, sha256_of
-from ocdrnet_deploy.ngc.connection import get, pool_for
-from ocdrnet_deploy.ngc.key import NgcKey, read_key
-from ocdrnet_deploy.ngc.retries import RetryPolicy, TransientError, retry
-from ocdrnet_deploy.ngc.terms import acceptance, require_acceptance
+from ocdrnet_deploy.ngc.api import NgcKey, check_answer, read_key
+from ocdrnet_deploy.ngc.cache import acceptance, require_acceptance
+from ocdrnet_deploy.ngc.connection import RetryPolicy, TransientError, get, pool_for, retry
 
 
 def test_key_shows_in_no_repr():

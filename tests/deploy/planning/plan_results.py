@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from ocdrnet_deploy.planning import simulation
+from ocdrnet_deploy.planning import queueing
 from ocdrnet_deploy.planning.load import Load
 from ocdrnet_deploy.planning.pipeline import UNLIMITED, Pipeline, Station, Task, Visit
-from ocdrnet_deploy.planning.station_queue import StationQueue
+from ocdrnet_deploy.planning.queueing import StationQueue
 
 STEPS = ("image_preprocess", "ocdnet", "dbnet_postprocess", "text_crop", "ocrnet", "text_turn", "ocrnet", "text_decode")
 NAMES = tuple(dict.fromkeys(STEPS))
@@ -139,8 +139,8 @@ def measured_by_simulation(pipeline, rate, monkeypatch, *, boxes=(2, 8), pixels=
             super().__init__(station)
             queues.append(self)
 
-    monkeypatch.setattr(simulation, "StationQueue", Noting)
-    finish = simulation._Run._finish
+    monkeypatch.setattr(queueing, "StationQueue", Noting)
+    finish = queueing._Run._finish
 
     def noting_finish(run, processor, now):
         index, since, batch = processor._jobs[0][3]
@@ -149,7 +149,7 @@ def measured_by_simulation(pipeline, rate, monkeypatch, *, boxes=(2, 8), pixels=
         queue.waited += sum(now - waiting.since for waiting in batch)
         finish(run, processor, now)
 
-    monkeypatch.setattr(simulation._Run, "_finish", noting_finish)
+    monkeypatch.setattr(queueing._Run, "_finish", noting_finish)
     load = Load(requests=2000, settling=0, seed=77)
     found = load.run(pipeline, rate)[0]
     monkeypatch.undo()

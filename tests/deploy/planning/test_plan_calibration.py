@@ -4,12 +4,11 @@ import pytest
 from plan_results import measured_by_simulation, result, server, step
 
 from ocdrnet_deploy.planning.calibration import calibrated_pipeline
-from ocdrnet_deploy.planning.easing import easing
-from ocdrnet_deploy.planning.knee import knee_of
 from ocdrnet_deploy.planning.load import Load
-from ocdrnet_deploy.planning.low_load import measured_pipeline, without_generator
+from ocdrnet_deploy.planning.low_load import easing, measured_pipeline, without_generator
 from ocdrnet_deploy.planning.measurement import CpuUse
 from ocdrnet_deploy.planning.measurement_file import parse_measurement
+from ocdrnet_deploy.planning.planner import knee_of
 
 LOAD = Load(requests=1000, settling=100)
 

@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 from plan_results import picture, result, step
 
-from ocdrnet_client.cli import main
+from ocdrnet_cli.main import main
 from ocdrnet_deploy.commands import plan as plan_module
 from ocdrnet_deploy.planning.load import Load
 

@@ -1,8 +1,7 @@
 import pytest
 
 from ocdrnet_deploy.planning.errors import NoPublishedSpeedError
-from ocdrnet_deploy.planning.gpu_speed import gpu_speed
-from ocdrnet_deploy.planning.published_speeds import PUBLISHED
+from ocdrnet_deploy.planning.gpu_speed import PUBLISHED, gpu_speed
 
 
 def test_published_at_its_own_size():

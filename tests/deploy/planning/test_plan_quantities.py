@@ -1,7 +1,7 @@
 import pytest
 
 from ocdrnet_deploy.planning.errors import QuantityError
-from ocdrnet_deploy.planning.quantities import duration, rate, share, shown_seconds
+from ocdrnet_deploy.planning.planner import duration, rate, share, shown_seconds
 
 
 def test_what_people_write():

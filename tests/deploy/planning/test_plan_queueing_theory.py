@@ -7,7 +7,7 @@ import pytest
 
 from ocdrnet_deploy.planning.load import Load
 from ocdrnet_deploy.planning.pipeline import UNLIMITED, Pipeline, Station, Task, Visit
-from ocdrnet_deploy.planning.simulation import simulate
+from ocdrnet_deploy.planning.queueing import simulate
 
 LOAD = Load(requests=2_000, settling=100, seed=3)
 

@@ -8,11 +8,10 @@ from plan_results import result, server, step
 from ocdrnet_deploy.planning.calibration import calibrated_pipeline
 from ocdrnet_deploy.planning.errors import MeasurementError, NoCapacityError
 from ocdrnet_deploy.planning.gpu_speed import GpuSpeed
-from ocdrnet_deploy.planning.knee import knee_of
 from ocdrnet_deploy.planning.load import Load
 from ocdrnet_deploy.planning.measurement_file import parse_measurement
 from ocdrnet_deploy.planning.pipeline import Pipeline, Station, Task, Visit
-from ocdrnet_deploy.planning.planner import compare_knees, plan_replicas
+from ocdrnet_deploy.planning.planner import compare_knees, knee_of, plan_replicas
 from ocdrnet_deploy.planning.replicas import cores_for_gpu, cores_per_gpu, on_gpu, with_boxes, with_cores
 from ocdrnet_deploy.repository.profile import TensorRtProfile
 

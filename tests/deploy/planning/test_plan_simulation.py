@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from ocdrnet_deploy.planning.pipeline import UNLIMITED, Pipeline, Station, Task, Visit
-from ocdrnet_deploy.planning.processor import Processor
-from ocdrnet_deploy.planning.simulation import simulate
+from ocdrnet_deploy.planning.queueing import Processor, simulate
 
 
 def run(station, arrivals, tasks, *, capacities=(), settling=0):

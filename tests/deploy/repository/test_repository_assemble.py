@@ -8,12 +8,19 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
 from ocdrnet_deploy.errors import BuildError
+from ocdrnet_deploy.files import model_repository
 from ocdrnet_deploy.networks.prepare import PreparedDetector, PreparedRecognizer
-from ocdrnet_deploy.paths import model_repository
 from ocdrnet_deploy.repository.assemble import assemble_repository
 from ocdrnet_deploy.repository.configs import config_text, place_detector, place_recognizer, read_config
-from ocdrnet_deploy.repository.profile import PROFILES, PythonProfile, cpu_profile, cuda_profile, tensorrt_profile
-from ocdrnet_deploy.repository.step_processes import STEP_SHARES, processes_for
+from ocdrnet_deploy.repository.profile import (
+    PROFILES,
+    STEP_SHARES,
+    PythonProfile,
+    cpu_profile,
+    cuda_profile,
+    processes_for,
+    tensorrt_profile,
+)
 from ocdrnet_ops.cards import DetectorCard, RecognizerCard, read_detector_card, read_recognizer_card
 
 MODELS = {

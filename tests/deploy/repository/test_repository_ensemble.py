@@ -4,8 +4,8 @@ import pytest
 from spoiled_ensembles import SPOILED, repository_configs
 
 from ocdrnet_deploy.errors import BuildError
+from ocdrnet_deploy.repository.assemble import check_ensemble
 from ocdrnet_deploy.repository.configs import drop_crop_widths
-from ocdrnet_deploy.repository.ensemble import check_ensemble
 
 
 @pytest.mark.parametrize("plans", [False, True])

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from ocdrnet_deploy.repository.files import write_file
+from ocdrnet_deploy.files import write_file
 
 
 def test_text_and_bytes_are_written_and_folders_made(tmp_path):

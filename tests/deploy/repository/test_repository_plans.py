@@ -10,14 +10,14 @@ from twin_contracts import DETECTORS, RECOGNIZERS
 from twin_files import place_twins
 
 from ocdrnet_deploy.errors import BuildError
+from ocdrnet_deploy.files import model_repository
 from ocdrnet_deploy.networks.prepare import prepare_recognizer
-from ocdrnet_deploy.paths import model_repository
 from ocdrnet_deploy.repository.build import BuildOptions, build_repository
 from ocdrnet_deploy.repository.configs import read_config
 from ocdrnet_deploy.tensorrt.network_plan import recognizer_plan
 from ocdrnet_deploy.tensorrt.plan import check_plan
 from ocdrnet_ops.cards import read_detector_card, read_recognizer_card
-from ocdrnet_ops.width_groups import padded_width
+from ocdrnet_ops.recognition.width_groups import padded_width
 
 KIND_GPU = model_config_pb2.ModelInstanceGroup.KIND_GPU
 NETWORKS = ("ocdnet", "ocrnet", "ocrnet_plan")
@@ -108,7 +108,7 @@ def test_default_networks(served, gpu_machine):
 
 
 def test_crops_of_free_width_are_grouped_for_the_plan(served):
-    """As one tensor, padded to the longest, they would be read differently; see `ocdrnet_triton.plan_network`."""
+    """As one tensor, padded to the longest, they would be read differently; see `engines.tensorrt_plan`."""
     step, detector_card = config(served, "ocrnet"), read_detector_card(served / "ocdnet" / "1" / "card.json")
     assert (step.backend, step.max_batch_size) == ("python", 1000)
     assert detector_card.max_candidates == 1000

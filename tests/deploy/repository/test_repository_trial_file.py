@@ -2,7 +2,7 @@
 
 import pytest
 
-from ocdrnet_deploy.networks.trial import Trial
+from ocdrnet_deploy.precision.trial import Trial
 from ocdrnet_deploy.repository.trial_file import TRIAL_FILE, picture_wait_s, ready_wait_s, trial_text
 from ocdrnet_deploy.server import TritonServer
 

@@ -3,8 +3,8 @@ import math
 import pytest
 
 from ocdrnet_deploy.errors import BuildError
-from ocdrnet_deploy.paths import model_repository
-from ocdrnet_deploy.repository.step_processes import MOST_PROCESSES, STEP_SHARES, parse_processes, processes_for
+from ocdrnet_deploy.files import model_repository
+from ocdrnet_deploy.repository.profile import MOST_PROCESSES, STEP_SHARES, parse_processes, processes_for
 
 
 def test_shares_are_of_all_python_steps_but_the_networks():

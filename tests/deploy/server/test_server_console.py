@@ -5,8 +5,7 @@ import pytest
 from ocdrnet_deploy.machine.checks import Finding
 from ocdrnet_deploy.server.addresses import Addresses
 from ocdrnet_deploy.server.console import Console
-from ocdrnet_deploy.server.failure import died, not_ready
-from ocdrnet_deploy.server.log import Log
+from ocdrnet_deploy.server.log import Log, died, not_ready
 
 HERE = Addresses("127.0.0.1", 8000, 8001, 8002)
 

@@ -11,11 +11,11 @@ import pytest
 import tritonclient.grpc
 from conftest import write_repository
 
-from ocdrnet_client.error_mapping import from_triton
 from ocdrnet_client.errors import ServerUnavailableError
-from ocdrnet_deploy.server import TritonServer, draining
-from ocdrnet_deploy.server.draining import drain
-from ocdrnet_deploy.server.local_http import ask
+from ocdrnet_client.transports.errors import from_triton
+from ocdrnet_deploy.server import TritonServer, triton
+from ocdrnet_deploy.server.readiness import ask
+from ocdrnet_deploy.server.triton import drain
 
 STEP = """
 name: "{name}"
@@ -124,7 +124,7 @@ def test_a_triton_that_cannot_be_asked_is_not_waited_for(monkeypatch, answer):
             raise answer
         return answer
 
-    monkeypatch.setattr(draining, "ask", stand_in)
+    monkeypatch.setattr(triton, "ask", stand_in)
     begin = time.monotonic()
     assert not drain("http://127.0.0.1:1", "key", 20)
     assert time.monotonic() - begin < 2
@@ -141,7 +141,7 @@ def test_waiting_ends_when_no_request_keeps_the_ensemble(monkeypatch):
             return json.dumps([others, {"name": "ocdrnet", "state": next(states)}]).encode()
         return b""
 
-    monkeypatch.setattr(draining, "ask", stand_in)
+    monkeypatch.setattr(triton, "ask", stand_in)
     assert drain("http://there", "key", 20)
     assert asked == ["http://there/v2/repository/models/ocdrnet/unload", *["http://there/v2/repository/index"] * 4]
 

@@ -5,7 +5,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from PIL import Image
 
-from ocdrnet_deploy.server.first_picture import first_picture, read_first_picture
+from ocdrnet_deploy.server.readiness import read_first_picture
+from ocdrnet_deploy.warm_up_image import warm_up_image
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def asked():
 def test_the_picture_goes_to_the_ensemble_and_an_error_is_nobodys_business(asked):
     seen, address = asked
     read_first_picture(address)
-    assert seen == [("/v2/models/ocdrnet/infer", "0", first_picture())]
+    assert seen == [("/v2/models/ocdrnet/infer", "0", warm_up_image())]
 
 
 def test_no_server_is_nobodys_business_either():
@@ -40,6 +41,6 @@ def test_no_server_is_nobodys_business_either():
 
 
 def test_the_picture_is_a_jpeg_with_something_on_it():
-    picture = Image.open(io.BytesIO(first_picture()))
+    picture = Image.open(io.BytesIO(warm_up_image()))
     assert (picture.format, picture.size) == ("JPEG", (1280, 720))
     assert picture.convert("L").getextrema()[0] < 30

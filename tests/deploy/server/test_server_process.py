@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from ocdrnet_deploy.server import tether
+from ocdrnet_deploy.server import parent_watch
 from ocdrnet_deploy.server.process import GroupProcess
 
 SHELL = "/bin/sh"
@@ -81,7 +81,7 @@ def test_a_program_that_does_not_exist_is_named():
 
 
 def test_the_tether_refuses_a_parent_that_is_gone():
-    command = [sys.executable, "-I", "-S", tether.__file__, "1", "/bin/true"]
+    command = [sys.executable, "-I", "-S", parent_watch.__file__, "1", "/bin/true"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "has ended" in done.stderr

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from ocdrnet_deploy.server.stop_signals import StopRequestedError, stop_signals
+from ocdrnet_deploy.server.keeping import StopRequestedError, stop_signals
 
 
 @contextmanager

@@ -20,9 +20,15 @@ from ocdrnet_deploy.commands.models import models
 from ocdrnet_deploy.errors import BuildError, TensorRtError
 from ocdrnet_deploy.networks.description_file import description_json
 from ocdrnet_deploy.networks.propose import propose_description
+from ocdrnet_deploy.repository import builder_check
 from ocdrnet_deploy.repository.build import BuildOptions, build_repository
-from ocdrnet_deploy.tensorrt import builder_check
-from ocdrnet_deploy.tensorrt.builder_check import COMPUTE_CAPABILITIES, Tensor, WantedEngine, check_build, wanted_engine
+from ocdrnet_deploy.repository.builder_check import (
+    COMPUTE_CAPABILITIES,
+    Tensor,
+    WantedEngine,
+    check_build,
+    wanted_engine,
+)
 from ocdrnet_deploy.tensorrt.shapes import ShapeRange
 
 rtx = pytest.importorskip("tensorrt_rtx_bindings")

@@ -8,7 +8,7 @@ from ocdrnet_deploy.tensorrt.command import PlanFiles, build_command, graph_for,
 from ocdrnet_deploy.tensorrt.shapes import detector_shapes, recognizer_shapes
 from ocdrnet_deploy.tensorrt.version import TensorRtVersion
 from ocdrnet_ops.cards import DetectorCard, RecognizerCard
-from ocdrnet_ops.width_groups import padded_width
+from ocdrnet_ops.recognition.width_groups import padded_width
 
 FREE = DetectorCard("d", "s", "MIT", "0", "multiple-of-32")
 FIXED = DetectorCard("d", "s", "MIT", "0", "stretch", height=736, width=1280)

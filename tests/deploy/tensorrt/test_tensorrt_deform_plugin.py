@@ -6,7 +6,7 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from ocdrnet_deploy.networks.deform_conv import rewrite_deform_conv
+from ocdrnet_deploy.graphs.deform_conv import rewrite_deform_conv
 from ocdrnet_deploy.tensorrt.deform_plugin import plugin_nodes, plugin_refusals, with_stand_ins
 
 FIELDS = {"stride": [1, 1], "padding": [1, 1], "dilation": [1, 1], "group": 1, "deformable_group": 1}

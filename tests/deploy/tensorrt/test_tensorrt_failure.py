@@ -2,8 +2,7 @@ import io
 
 import pytest
 
-from ocdrnet_deploy.tensorrt.failure import explain_failure
-from ocdrnet_deploy.tensorrt.progress import BuildProgress
+from ocdrnet_deploy.tensorrt.run import BuildProgress, explain_failure
 
 STAMP = "[11/22/2026-10:00:00]"
 

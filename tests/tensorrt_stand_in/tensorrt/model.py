@@ -66,7 +66,7 @@ def _session(graph):
     import onnx
     import onnxruntime as ort
 
-    from ocdrnet_deploy.networks.deform_conv import rewrite_deform_conv
+    from ocdrnet_deploy.graphs.deform_conv import rewrite_deform_conv
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = min(THREADS, len(os.sched_getaffinity(0)))

@@ -9,20 +9,19 @@ from typing import Any
 
 import click
 
-from ocdrnet_client.commands import read as reading
-from ocdrnet_client.commands.report import use_utf8_output
+from ocdrnet_cli import read as reading
+from ocdrnet_cli.reports import use_utf8_output
 from ocdrnet_client.errors import ConfigurationError
-from ocdrnet_loadtest import arrivals, quantities
+from ocdrnet_loadtest import quantities, settings
 from ocdrnet_loadtest.commands.wanted import Wanted, run_settings
-from ocdrnet_loadtest.drawing import DEFAULT_SPECS
 from ocdrnet_loadtest.errors import LoadTestError, SettingError
 from ocdrnet_loadtest.objectives import FIGURES
-from ocdrnet_loadtest.progress import Progress
+from ocdrnet_loadtest.pictures import DEFAULT_SPECS
 from ocdrnet_loadtest.report import report_html
 from ocdrnet_loadtest.result import LoadTestResult
 from ocdrnet_loadtest.run import run
 from ocdrnet_loadtest.sending.opening import APIS
-from ocdrnet_loadtest.summary import summary
+from ocdrnet_loadtest.summary import Progress, summary
 
 _OUTPUT = click.Path(dir_okay=False, writable=True, path_type=Path)
 _FIGURES_HELP = "\n".join(f"  {name}  {figure.help}" for name, figure in FIGURES.items())
@@ -72,8 +71,8 @@ _DURATION, _SHARE, _RATE = (_parsed_by(kind) for kind in (quantities.duration, q
 @click.option("--errors", callback=_SHARE, default="0.1%", show_default=True, help="Limit of the knee.")
 @click.option(
     "--arrivals",
-    type=click.Choice(arrivals.KINDS),
-    default=arrivals.POISSON,
+    type=click.Choice(settings.KINDS),
+    default=settings.POISSON,
     show_default=True,
     help="Gaps of requests.",
 )

@@ -7,19 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ocdrnet_client.address import Address
-from ocdrnet_loadtest.drawing import DEFAULT_SPECS, DrawingSpec, drawn_pictures
 from ocdrnet_loadtest.errors import SettingError
 from ocdrnet_loadtest.objectives import Slo
-from ocdrnet_loadtest.pictures import Picture, load_pictures
-from ocdrnet_loadtest.processes import ServerProcesses
+from ocdrnet_loadtest.pictures import DEFAULT_SPECS, DrawingSpec, Picture, drawn_pictures, load_pictures
 from ocdrnet_loadtest.result import LoadTestResult
 from ocdrnet_loadtest.run_settings import RunSettings, SoakSettings
 from ocdrnet_loadtest.sending.base import SendSettings
 from ocdrnet_loadtest.sending.opening import NIM, api_of
 from ocdrnet_loadtest.settings import StaircaseSettings, StepSettings
-from ocdrnet_loadtest.users import Users
+from ocdrnet_loadtest.users import ServerProcesses, Users
 from ocdrnet_loadtest.watch import Limits
-from ocdrnet_ops.option_kinds import OptionValue
+from ocdrnet_ops.options import OptionValue
 
 _METRICS_PORT = 8002  # Triton's own
 _DEFAULT_P99 = 1.0

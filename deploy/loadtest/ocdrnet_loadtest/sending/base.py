@@ -9,7 +9,7 @@ from typing import Protocol
 from ocdrnet_client.address import Address
 from ocdrnet_client.protocol import MODEL
 from ocdrnet_loadtest.pictures import Picture
-from ocdrnet_ops.option_kinds import OptionValue
+from ocdrnet_ops.options import OptionValue
 
 # Beside gRPC's status names and HTTP's numbers.
 TIMED_OUT = "TIMEOUT"

@@ -10,11 +10,30 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from ocdrnet_client.address import Address
 from ocdrnet_client.errors import OcdrnetError, RequestTimeoutError, ServerUnavailableError
-from ocdrnet_client.transports.grpc_channel import channel_arguments, channel_target, metadata
+from ocdrnet_client.protocol import INPUT
+from ocdrnet_client.transports.grpc import channel_arguments, channel_target, metadata
 from ocdrnet_client.transports.replicated_aio import AsyncReplicas
 from ocdrnet_loadtest.pictures import Picture
 from ocdrnet_loadtest.sending.base import NO_CONNECTION, NOT_OCR, TIMED_OUT, Reply, SendSettings
-from ocdrnet_loadtest.sending.grpc_messages import count_boxes, infer_request
+from ocdrnet_ops.options import OptionValue
+
+_FIELDS = {int: "int64_param", float: "double_param", str: "string_param"}
+_COUNTED = "BOXES"
+
+
+def infer_request(picture: Picture, model: str, options: Mapping[str, OptionValue]) -> Any:  # noqa: ANN401 (untyped)
+    """A `ModelInferRequest` for one picture."""
+    request = service_pb2.ModelInferRequest(model_name=model, raw_input_contents=[picture.content])
+    request.inputs.add(name=INPUT, datatype="UINT8", shape=[len(picture.content)])
+    for name, value in options.items():
+        setattr(request.parameters[name], _FIELDS[type(value)], value)
+    return request
+
+
+def count_boxes(response: Any) -> int | None:  # noqa: ANN401 (untyped)
+    """Lines of text in a `ModelInferResponse`; None where it is not the `ocdrnet` model's."""
+    return next((int(output.shape[0]) for output in response.outputs if output.name == _COUNTED), None)
+
 
 _AWAY = (
     grpc.StatusCode.UNAVAILABLE,

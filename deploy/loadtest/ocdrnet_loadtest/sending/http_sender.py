@@ -13,7 +13,7 @@ import aiohttp
 from ocdrnet_client.address import Address
 from ocdrnet_client.errors import OcdrnetError, RequestTimeoutError, ServerUnavailableError
 from ocdrnet_client.replicas import SILENCE_S
-from ocdrnet_client.transports.http_aio import pinned_connector
+from ocdrnet_client.transports.http import pinned_connector
 from ocdrnet_client.transports.replicated_aio import AsyncReplicas
 from ocdrnet_loadtest.pictures import Picture
 from ocdrnet_loadtest.sending.base import NO_CONNECTION, NOT_OCR, TIMED_OUT, Reply, SendSettings

@@ -1,0 +1,1 @@
+"""The command `ocdrnet`, and those of its subcommands that need only the client."""

@@ -1,1 +1,0 @@
-"""Reads millions of pictures in shards: resumable, each picture exactly once in the output."""

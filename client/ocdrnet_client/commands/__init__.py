@@ -1,1 +1,0 @@
-"""Subcommands of `ocdrnet` that need only the client."""

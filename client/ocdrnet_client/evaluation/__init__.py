@@ -1,4 +1,0 @@
-"""How good a reading is: truth files, matching, figures, and the report of `ocdrnet eval`.
-
-Only `matching` needs Shapely (`pip install 'ocdrnet[eval]'`). Files are opened by `datasets` and `report_picture`.
-"""

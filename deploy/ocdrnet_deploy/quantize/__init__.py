@@ -1,1 +1,0 @@
-"""INT8 for the CPU: an option, whose cost and gain docs/tensorrt.md states."""

@@ -1,0 +1,1 @@
+"""The HTTP interfaces, a folder each."""

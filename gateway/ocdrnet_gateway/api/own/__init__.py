@@ -1,0 +1,1 @@
+"""The gateway's own interface: `POST /v1/read`."""

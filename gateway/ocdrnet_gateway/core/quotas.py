@@ -1,0 +1,87 @@
+"""What each caller may use: pictures a minute and requests at once."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from ocdrnet_gateway.core.keys import Caller
+from ocdrnet_gateway.http_errors import QuotaError
+
+_MINUTE_S = 60.0
+
+
+@dataclass
+class _Use:
+    """What one caller uses now: a token bucket that holds a minute's pictures, and its requests under way."""
+
+    tokens: float
+    filled_at: float
+    under_way: int = 0
+
+
+@dataclass
+class Charge:
+    """What one request was charged, and what it got for it.
+
+    Attributes:
+        pictures: paid for.
+        read: of them.
+    """
+
+    pictures: int
+    read: int = 0
+
+    def note_read(self) -> None:
+        """One more picture was read, or it was the picture that was at fault."""
+        self.read += 1
+
+
+class Quotas:
+    """Counts for each caller's name. It belongs to one process: with R replicas a caller has R times its limit."""
+
+    def __init__(self) -> None:
+        self._uses: dict[str, _Use] = {}
+
+    @asynccontextmanager
+    async def use(self, caller: Caller, pictures: int) -> AsyncIterator[Charge]:
+        """Charge the caller for one request; pictures that the server refused or failed on are given back.
+
+        Args:
+            caller: with its limits.
+            pictures: how many the request holds.
+
+        Raises:
+            QuotaError: a limit is reached; `retry-after` says when it will not be.
+        """
+        use = self._uses.setdefault(caller.name, _Use(caller.rate_per_minute or 0.0, time.monotonic()))
+        if caller.concurrency is not None and use.under_way >= caller.concurrency:
+            raise QuotaError(f"{caller.concurrency} requests of this key are under way, which is its limit")
+        if caller.rate_per_minute is not None:
+            _spend(use, caller.rate_per_minute, pictures)
+        use.under_way += 1
+        charge = Charge(pictures)
+        try:
+            yield charge
+        except Exception:  # not where the caller left: Triton worked for it all the same
+            use.tokens += charge.pictures - charge.read
+            raise
+        finally:
+            use.under_way -= 1
+
+
+def _spend(use: _Use, rate: float, pictures: int) -> None:
+    now = time.monotonic()
+    # A rate below one a minute still lets one picture through, at its time.
+    room = max(rate, 1.0)
+    use.tokens = min(room, use.tokens + (now - use.filled_at) * rate / _MINUTE_S)
+    use.filled_at = now
+    if pictures > room:
+        raise QuotaError(f"this key may have {rate:g} pictures a minute read; send at most {int(room)} in one request")
+    if pictures > use.tokens:
+        wait_s = math.ceil((pictures - use.tokens) * _MINUTE_S / rate)
+        raise QuotaError(f"this key may have {rate:g} pictures a minute read; wait {wait_s} s", wait_s)
+    use.tokens -= pictures

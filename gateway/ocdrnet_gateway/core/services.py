@@ -1,0 +1,72 @@
+"""What a request handler has at hand: made once at the start, found on the application's state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from ocdrnet_gateway.core.admission import Admission
+from ocdrnet_gateway.core.keys import Caller, Keys
+from ocdrnet_gateway.core.memory import MemoryBudget
+from ocdrnet_gateway.core.metrics import Metrics, Tracing
+from ocdrnet_gateway.core.quotas import Quotas
+from ocdrnet_gateway.core.reader import Reader
+from ocdrnet_gateway.core.readiness import Readiness
+from ocdrnet_gateway.settings import GatewaySettings
+from ocdrnet_gateway.store import Store
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of one running gateway.
+
+    Attributes:
+        settings: as read at the start.
+        reader: reads pictures by Triton; handlers go through `ocdrnet_gateway.core.reading` instead.
+        store: assets and results.
+        keys: who may call; handlers ask for a `CallerDep` instead.
+        quotas: what each caller may use.
+        admission: the bounded queue before Triton.
+        metrics: counters for Prometheus.
+        tracing: spans for OpenTelemetry.
+        readiness: whether a picture would be read now.
+        memory: what bodies and drawings may take together.
+    """
+
+    settings: GatewaySettings
+    reader: Reader
+    store: Store
+    keys: Keys
+    quotas: Quotas
+    admission: Admission
+    metrics: Metrics
+    tracing: Tracing
+    readiness: Readiness
+    memory: MemoryBudget
+
+
+def services_of(request: Request) -> Services:
+    """The services of the application that handles the request."""
+    services: Services = request.app.state.services
+    return services
+
+
+# For OpenAPI only: FastAPI's own check would answer for a missing header, and knows nothing of the keys.
+_BEARER = HTTPBearer(auto_error=False, description="a key of `ocdrnet keys`, where the gateway needs one")
+
+
+async def _caller_of(request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]) -> Caller:
+    keys, authorization = services_of(request).keys, request.headers.get("authorization")
+    caller = keys.caller(authorization)
+    if not keys.are_required:
+        caller = caller.from_address(request.client.host if request.client else "", authorization or "")
+    request.state.caller = caller.name  # for the log
+    return caller
+
+
+ServicesDep = Annotated[Services, Depends(services_of)]
+# Refuses the request with 401 where a key is required and missing or wrong.
+CallerDep = Annotated[Caller, Depends(_caller_of)]

@@ -1,0 +1,1 @@
+"""The answer for one image: its lines and words."""

@@ -1,0 +1,213 @@
+"""The recognizer's output -> the lines and words of one image, in reading order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ocdrnet_ops.cards import CardError, RecognizerCard
+from ocdrnet_ops.geometry.quads import Quads, clip_quads, widen_to_squares
+from ocdrnet_ops.geometry.text_outline import Outlines, outline_sizes, ribbon_quads
+from ocdrnet_ops.layout.paragraphs import paragraphs
+from ocdrnet_ops.layout.reading_order import reading_order
+from ocdrnet_ops.recognition.decoding import FIRST_CHARACTER, DecodedLine, decode_attention, decode_ctc
+from ocdrnet_ops.recognition.line_flip import Readings, rate_readings, turned_lines
+from ocdrnet_ops.recognition.words import Cell, WordSpan, split_cells, split_words, word_quads
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the recognizer answered for a batch of crops.
+
+    Attributes:
+        ids: int32 [n, T], most probable character id of each time step.
+        probabilities: float32 [n, T], of those ids.
+    """
+
+    ids: npt.NDArray[np.int32]
+    probabilities: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SecondReading(Reading):
+    """What it answered for crops that were turned by 180 degrees.
+
+    Attributes:
+        lines: int32 [m], indices of those crops; n is m, or 1 where there is none.
+    """
+
+    lines: npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Outlines of one image that may hold text.
+
+    Attributes:
+        outlines: float32 [N, P, 2], original pixels: quads with P = 4, ribbons with more.
+        scores: float32 [N], of the detector, 0..1.
+        widths: int32 [max(N, 1)], own width of each crop in pixels; of an image without outlines a blank one's.
+    """
+
+    outlines: Outlines
+    scores: npt.NDArray[np.float32]
+    widths: npt.NDArray[np.int32]
+
+
+# A wall or a cloud that a detector takes for text is often read as one character, with a score of 0.95; a row of them
+# would not be. So the probability of this many in a row must reach `min_text_score`: 0.95 for 0.6.
+LONE_CHARACTER = 10
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Texts of one image, in reading order.
+
+    Attributes:
+        boxes: float32 [N, 4, 2], original pixels, clockwise from the text's top-left, clipped to the image.
+        polygons: float32 [N, P, 2], likewise; equal to the boxes where the request did not ask for polygons.
+        box_scores: float32 [N], 0..1.
+        texts: of the N lines.
+        scores: float32 [N], 0..1.
+        paragraphs: int32 [N], index of each line's paragraph.
+        word_boxes: float32 [M, 4, 2], as the boxes.
+        word_texts: of the M words.
+        word_scores: float32 [M], 0..1.
+        word_lines: int32 [M], index of each word's line.
+    """
+
+    boxes: Quads
+    polygons: Outlines
+    box_scores: npt.NDArray[np.float32]
+    texts: list[str]
+    scores: npt.NDArray[np.float32]
+    paragraphs: npt.NDArray[np.int32]
+    word_boxes: Quads
+    word_texts: list[str]
+    word_scores: npt.NDArray[np.float32]
+    word_lines: npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A line, or a cell of one, before its order is known."""
+
+    cell: Cell
+    outline: Outlines
+    word_quads: Quads
+    box_score: np.float32
+
+
+def decode_lines(
+    candidates: Candidates,
+    first: Reading,
+    second: SecondReading,
+    image_size: tuple[int, int],
+    card: RecognizerCard,
+    min_text_score: float,
+) -> Lines:
+    """Decode the better reading of every crop, split it into cells and words, and put them into reading order.
+
+    Args:
+        candidates: the crops' outlines.
+        first: reading of the crops as their outlines lie; of an image without outlines that of a blank crop.
+        second: reading of some of them, turned by 180 degrees.
+        image_size: width and height of the original in pixels, to which the answer is clipped.
+        card: of the recognizer.
+        min_text_score: lines that score lower are left out, 0..1, so is a line without a character; one of a single
+            character counts as `LONE_CHARACTER` of them.
+
+    Raises:
+        CardError: the recognizer answered an id that the card has no character for.
+    """
+    _check_ids(first.ids, card)
+    _check_ids(second.ids, card)
+    count = len(candidates.outlines)
+    steps = time_steps(candidates.widths, first.ids.shape[1], card)[:count]
+    upside_down, best = _better_readings(first, second, steps, card)
+    scores = best.scores
+    enough = np.where(best.lengths == 1, scores**LONE_CHARACTER, scores) >= min_text_score
+    outlines = candidates.outlines.copy()
+    outlines[upside_down] = np.roll(outlines[upside_down], outlines.shape[1] // 2, axis=1)
+    aspects = np.divide(*outline_sizes(outlines).T) if count else scores
+    row_of = {line: row for row, line in enumerate(second.lines.tolist())}
+    found: list[_Found] = []
+    for index in np.flatnonzero(enough).tolist():
+        reading, row = (second, row_of[index]) if upside_down[index] else (first, index)
+        line = replace(_decode(reading, row, steps[index], card), score=float(scores[index]))
+        if line.text.strip():
+            words = split_words(line, steps[index])
+            cells = split_cells(line, words, aspects[index])
+            found += [_placed(cell, outlines[index], candidates.scores[index]) for cell in cells]
+    return _in_order(found, outlines.shape[1], image_size)
+
+
+def _better_readings(
+    first: Reading, second: SecondReading, steps: npt.NDArray[np.float64], card: RecognizerCard
+) -> tuple[npt.NDArray[np.bool_], Readings]:
+    """Which lines are upside down, and how well each line's better reading is."""
+    count, turned = len(steps), second.lines
+    rated = rate_readings(first.ids[:count], first.probabilities[:count], steps, card)
+    again = rate_readings(second.ids[: len(turned)], second.probabilities[: len(turned)], steps[turned], card)
+    upside_down = turned_lines(rated, turned, again)
+    scores, lengths = rated.scores.copy(), rated.lengths.copy()
+    scores[turned] = np.where(upside_down[turned], again.scores, scores[turned])
+    lengths[turned] = np.where(upside_down[turned], again.lengths, lengths[turned])
+    return upside_down, Readings(scores, lengths)
+
+
+def _decode(reading: Reading, row: int, steps: float, card: RecognizerCard) -> DecodedLine:
+    own = int(np.ceil(steps))  # what lies behind is padding, in which a network may read something
+    decode = decode_attention if card.decoder == "attention" else decode_ctc
+    return decode(reading.ids[row, :own], reading.probabilities[row, :own], card.characters)
+
+
+def _placed(cell: Cell, outline: npt.NDArray[np.float32], box_score: np.float32) -> _Found:
+    quads = word_quads(outline, list(cell.words))
+    if not cell.whole and len(outline) == 4:
+        place = WordSpan(cell.text, cell.score, cell.words[0].start, cell.words[-1].end)
+        outline = word_quads(outline, [place])[0]
+    if len(cell.text) == 1 and len(outline) == 4:
+        outline = widen_to_squares(outline[None])[0]
+    return _Found(cell, outline, quads, box_score)
+
+
+def _in_order(found: list[_Found], points: int, image_size: tuple[int, int]) -> Lines:
+    polygons = np.array([line.outline for line in found], np.float32).reshape(-1, points, 2)
+    order = reading_order(ribbon_quads(polygons)).tolist()
+    polygons, found = polygons[order], [found[index] for index in order]
+    boxes = ribbon_quads(polygons)
+    words = [word for line in found for word in line.cell.words]
+    word_boxes = np.concatenate([*(line.word_quads for line in found), np.zeros((0, 4, 2), np.float32)])
+    return Lines(
+        clip_quads(boxes, image_size),
+        clip_quads(polygons, image_size),
+        np.array([line.box_score for line in found], np.float32),
+        [line.cell.text for line in found],
+        np.array([line.cell.score for line in found], np.float32),
+        paragraphs(boxes),
+        clip_quads(word_boxes, image_size),
+        [word.text for word in words],
+        np.array([word.score for word in words], np.float32),
+        np.repeat(np.arange(len(found), dtype=np.int32), [len(line.cell.words) for line in found]),
+    )
+
+
+def _check_ids(ids: npt.NDArray[np.int32], card: RecognizerCard) -> None:
+    """A list that belongs to another network shows here first: a graph that answers ids does not count its classes."""
+    last = len(card.characters) + (FIRST_CHARACTER - 1 if card.decoder == "attention" else 0)
+    highest = int(ids.max(initial=0))
+    if highest > last:
+        raise CardError(
+            f"{card.name} answered id {highest}; its card's {len(card.characters)} characters end at id {last}"
+        )
+
+
+def time_steps(widths: npt.NDArray[np.int32], steps: int, card: RecognizerCard) -> npt.NDArray[np.float64]:
+    """Width of each crop in time steps: all of them where it is stretched, its own share elsewhere."""
+    if card.width:
+        shares = widths / card.width if card.keep_aspect else np.ones(len(widths))
+        return np.asarray(steps * shares, np.float64)
+    return widths / card.stride

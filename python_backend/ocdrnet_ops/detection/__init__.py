@@ -1,0 +1,1 @@
+"""What the detector is shown, and what is made of its probability maps."""

@@ -1,0 +1,1 @@
+"""Quads, polygons, outlines of text, and the crops that the recognizer gets."""

@@ -1,0 +1,1 @@
+"""What is made of the recognizer's output: characters, words, lines that stand on their head."""

@@ -1,0 +1,118 @@
+"""Which lines to read a second time, turned by 180 degrees, and which of the two readings to keep.
+
+A detector's box does not say which of its long sides is the top. Text read upside down scores lower, on photos and
+receipts about 0.7 instead of 0.97, but not always: so the lines of a picture decide together which way up it is, and a
+single line is turned against them only where its scores leave no doubt. The thresholds below were chosen on 60 street
+photos and 20 receipts, each upright and turned by 180 degrees; within 0.05 of each of them the word F1 changes by less
+than 0.01.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ocdrnet_ops.cards import RecognizerCard
+from ocdrnet_ops.recognition.decoding import BLANK, END, GO
+
+DOUBTFUL = 0.85  # a first reading that scores lower is doubtful
+HOPELESS = 0.3  # one that scores lower still, or is shorter than two characters, is noise either way up
+SHARE = 0.5  # of a picture's characters: when more are doubtful, the picture may be upside down, and all are read again
+CERTAIN = 0.9  # a reading against the picture's way up needs this score
+MARGIN = 0.15  # and this lead, to turn a line of an upright picture
+SLACK = 0.05  # or this one, to leave a line of an upside-down picture as it is
+UNTURNED_LEAD = 0.3  # what a line that was read once counts for upright: about the usual gap of the two scores
+
+
+@dataclass(frozen=True)
+class Readings:
+    """How well the crops of one image were read.
+
+    Attributes:
+        scores: float32 [N], mean probability of each line's characters, 0..1; 0 for a line without any.
+        lengths: int64 [N], number of characters; spaces are none.
+    """
+
+    scores: npt.NDArray[np.float32]
+    lengths: npt.NDArray[np.int64]
+
+
+def rate_readings(
+    ids: npt.NDArray[np.int32],
+    probabilities: npt.NDArray[np.float32],
+    steps: npt.NDArray[np.float64],
+    card: RecognizerCard,
+) -> Readings:
+    """Score and length of every line, without decoding its text.
+
+    Args:
+        ids: int32 [N, T], most probable character id of each time step.
+        probabilities: float32 [N, T], of those ids.
+        steps: [N], width of each crop in time steps; what lies behind is padding.
+        card: of the recognizer.
+    """
+    inside = np.arange(ids.shape[1]) < np.ceil(steps)[:, None]
+    if card.decoder == "attention":
+        before_end = np.cumsum(ids == END, axis=1) == 0
+        kept = before_end & (ids != GO) & inside
+    else:
+        first = np.diff(ids, axis=1, prepend=BLANK - 1) != 0
+        kept = first & (ids != BLANK) & inside
+    kept &= ~np.isin(ids, card.space_ids)  # a reading of spaces alone is no reading
+    lengths = kept.sum(axis=1)
+    totals = np.where(kept, probabilities, 0).sum(axis=1)
+    return Readings(np.asarray(totals / np.maximum(1, lengths), np.float32), lengths)
+
+
+def lines_to_turn(first: Readings, widths: npt.NDArray[np.int32], upside_down: str) -> npt.NDArray[np.int32]:
+    """Lines to read again, turned by 180 degrees: int32 [M], their indices.
+
+    Args:
+        first: the readings as the boxes lie.
+        widths: int32 [N], of the crops; one of no width is the blank one of an image without text.
+        upside_down: `off`: none; `on`: all; `auto`: the doubtful ones that hold something, or all where most of the
+            text is doubtful.
+    """
+    count = len(first.scores)
+    doubtful = first.scores < DOUBTFUL
+    weights = np.maximum(1, first.lengths)
+    everything = upside_down == "on" or weights[doubtful].sum() > SHARE * weights.sum()
+    worth_it = (first.scores >= HOPELESS) & (first.lengths > 1)
+    chosen = np.ones(count, bool) if everything else doubtful & worth_it
+    return np.flatnonzero(chosen & (widths > 0) & (upside_down != "off")).astype(np.int32)
+
+
+def turned_lines(first: Readings, turned: npt.NDArray[np.int32], second: Readings) -> npt.NDArray[np.bool_]:
+    """Whether each line is upside down: bool [N].
+
+    Args:
+        first: the N readings as the boxes lie.
+        turned: int32 [M], the lines that were read again.
+        second: their M readings, turned by 180 degrees.
+    """
+    lead = np.full(len(first.scores), -UNTURNED_LEAD, np.float32)
+    lead[turned] = second.scores - first.scores[turned]
+    if (np.maximum(1, first.lengths) * lead).sum() > 0:  # the picture is upside down
+        better = (lead > -SLACK) | (first.scores < CERTAIN)
+    else:
+        better = lead > MARGIN
+        better[turned] &= second.scores > CERTAIN
+    again = np.zeros(len(lead), bool)
+    again[turned] = True
+    return np.asarray(better & again)
+
+
+def turn_crops(crops: npt.NDArray[np.uint8], widths: npt.NDArray[np.int32]) -> npt.NDArray[np.uint8]:
+    """Crops turned by 180 degrees within their own width.
+
+    Args:
+        crops: uint8 [M, h, w, 3]; what lies right of a crop's own width repeats its last column.
+        widths: int32 [M], own width of each crop in pixels.
+    """
+    turned = np.empty_like(crops)
+    for out, crop, width in zip(turned, crops, widths.tolist(), strict=True):
+        out[:, :width] = crop[::-1, :width][:, ::-1]
+        out[:, width:] = out[:, width - 1 : width]
+    return turned

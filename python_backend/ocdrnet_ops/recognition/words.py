@@ -1,0 +1,193 @@
+"""Where the words of a line are, and where a line falls into segments.
+
+Words of a line, from the time steps of its characters.
+
+A CTC recognizer says at which step it read each character; a step is a fixed number of crop pixels, so the crop's
+warp turns steps into places on the picture. Steps mark where a character was recognized, not its edges: a word ends
+half a character before the middle of the gap to the next word would, so the gap is shared by the spaces' width.
+An attention recognizer has no such steps; its characters are taken to be equally wide.
+
+Words are what stands between spaces. Chinese and Japanese are written without them, so a run of either is one word; it
+ends where Latin letters or digits begin. Korean has spaces.
+
+Cells of a line: what stands apart by more than a word space, such as a label and its amount, is a line of its own.
+
+A detector joins what stands closer than about its text's height times one and a half; the columns of a table are often
+closer than that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from ocdrnet_ops.geometry.quads import Quads
+from ocdrnet_ops.geometry.text_outline import points_at
+from ocdrnet_ops.recognition.decoding import DecodedLine
+
+# Unicode blocks, first and last code point: CJK punctuation, Hiragana, Katakana; Han and its extensions; fullwidth
+# forms and halfwidth Katakana, without the halfwidth Hangul between U+FFA0 and U+FFDC.
+_UNSPACED = (
+    ("\u3001", "\u312f"),
+    ("\u31a0", "\u31ff"),
+    ("\u3400", "\u4dbf"),
+    ("\u4e00", "\u9fff"),
+    ("\uf900", "\ufaff"),
+    ("\uff01", "\uff9f"),
+    ("\U00020000", "\U0003ffff"),
+)
+_LATIN = (("\u0000", "\u024f"), ("\u1e00", "\u1eff"))  # digits among them
+
+
+@dataclass(frozen=True)
+class WordSpan:
+    """One word of a line.
+
+    Attributes:
+        text: without spaces.
+        score: mean probability of its characters, 0..1.
+        start: where it begins, as a fraction of the line's width, 0..1.
+        end: where it ends, likewise; greater than `start`.
+    """
+
+    text: str
+    score: float
+    start: float
+    end: float
+
+
+def split_words(line: DecodedLine, steps: float) -> list[WordSpan]:
+    """Words of a line, split at its spaces and where Chinese or Japanese touches Latin letters or digits.
+
+    Args:
+        line: decoded characters with their time steps.
+        steps: width of the crop in time steps.
+    """
+    groups = _word_groups(line.characters)
+    if not groups:
+        return []
+    centers = (line.starts + line.ends) / 2 - line.lag
+    edges = _word_edges(centers, groups, steps)
+    return [
+        WordSpan("".join(line.characters[a:b]).strip(), float(line.scores[a:b].mean()), left / steps, right / steps)
+        for (a, b), (left, right) in zip(groups, edges, strict=True)
+    ]
+
+
+def _word_groups(characters: tuple[str, ...]) -> list[tuple[int, int]]:
+    """Index ranges of the words' characters."""
+    groups, start = [], None
+    for i, character in enumerate((*characters, " ")):
+        blank = not character.strip()
+        if start is not None and (blank or _changes_script(characters[i - 1], character)):
+            groups.append((start, i))
+            start = None
+        if not blank and start is None:
+            start = i
+    return groups
+
+
+def _changes_script(before: str, after: str) -> bool:
+    """Whether Chinese or Japanese meets Latin letters or digits."""
+    if max(before, after) < _UNSPACED[0][0]:
+        return False
+    return (_is_unspaced(before[-1:]) and _is_latin(after[:1])) or (_is_latin(before[-1:]) and _is_unspaced(after[:1]))
+
+
+def _is_unspaced(character: str) -> bool:
+    return any(first <= character <= last for first, last in _UNSPACED)
+
+
+def _is_latin(character: str) -> bool:
+    return character.isalnum() and any(first <= character <= last for first, last in _LATIN)
+
+
+def _word_edges(
+    centers: npt.NDArray[np.float32], groups: list[tuple[int, int]], steps: float
+) -> list[tuple[float, float]]:
+    """Left and right edge of each word in time steps; the line's own edges for the first and the last."""
+    pitch = _character_pitch(centers, groups, steps)
+    lefts = [0.0] + [max(0.0, float(centers[a]) - pitch / 2) for a, _ in groups[1:]]
+    rights = [min(steps, float(centers[b - 1]) + pitch / 2) for _, b in groups[:-1]] + [steps]
+    for i in range(len(groups) - 1):
+        if rights[i] > lefts[i + 1]:
+            rights[i] = lefts[i + 1] = (rights[i] + lefts[i + 1]) / 2
+    return list(zip(lefts, rights, strict=True))
+
+
+def _character_pitch(centers: npt.NDArray[np.float32], groups: list[tuple[int, int]], steps: float) -> float:
+    """Mean distance between neighbouring characters inside words, in time steps."""
+    gaps = [float(centers[b - 1] - centers[a]) for a, b in groups]
+    count = sum(b - a - 1 for a, b in groups)
+    return sum(gaps) / count if count else steps / max(1, len(centers))
+
+
+def word_quads(outline: npt.NDArray[np.float32], spans: list[WordSpan]) -> Quads:
+    """Quads of words inside their line's outline: float32 [len(spans), 4, 2], clockwise from the text's top-left.
+
+    Args:
+        outline: float32 [P, 2], a quad or a ribbon from the text's top-left on.
+        spans: of the line.
+    """
+    at = np.array([(span.start, span.end) for span in spans], np.float32).reshape(-1, 2)
+    top, bottom = (side.reshape(-1, 2, 2) for side in points_at(outline, at.ravel()))
+    return np.stack([top[:, 0], top[:, 1], bottom[:, 1], bottom[:, 0]], axis=1)
+
+
+CELL_GAP = 1.0  # line heights between two words of different cells; on receipts 0.8 splits as many lines as it mends
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A line, or a part of one.
+
+    Attributes:
+        text: with its spaces.
+        score: mean probability of its characters, 0..1.
+        words: places as fractions of the whole line's width.
+        whole: the line is not parted.
+    """
+
+    text: str
+    score: float
+    words: tuple[WordSpan, ...]
+    whole: bool
+
+
+def split_cells(line: DecodedLine, words: list[WordSpan], aspect: float) -> list[Cell]:
+    """Cells of a line, from left to right; one without words has one cell.
+
+    Args:
+        line: as it was decoded.
+        words: of the line.
+        aspect: width of the line, in its heights.
+    """
+    gaps = [(after.start - before.end) * aspect for before, after in pairwise(words)]
+    parted = [index + 1 for index, gap in enumerate(gaps) if gap > CELL_GAP]
+    if not parted:
+        return [Cell(line.text.strip(), line.score, tuple(words), True)]
+    edges = [0, *parted, len(words)]
+    parts = [words[first:last] for first, last in pairwise(edges)]
+    texts = _texts(line.text, parts)
+    return [Cell(text, _mean(part), tuple(part), False) for text, part in zip(texts, parts, strict=True)]
+
+
+def _texts(text: str, parts: list[list[WordSpan]]) -> list[str]:
+    """The piece of the line's text that each part's words stand in."""
+    pieces, end = [], 0
+    for part in parts:
+        start = text.index(part[0].text, end)
+        end = start
+        for word in part:
+            end = text.index(word.text, end) + len(word.text)
+        pieces.append(text[start:end])
+    return pieces
+
+
+def _mean(words: list[WordSpan]) -> float:
+    """Mean over the characters of all words."""
+    lengths = [len(word.text) for word in words]
+    return sum(word.score * length for word, length in zip(words, lengths, strict=True)) / sum(lengths)

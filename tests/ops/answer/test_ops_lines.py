@@ -1,0 +1,216 @@
+import numpy as np
+import pytest
+
+from ocdrnet_ops.answer.lines import Candidates, Reading, SecondReading, decode_lines, time_steps
+from ocdrnet_ops.cards import CardError
+
+NO_BOXES = np.zeros((0, 4, 2), np.float32)
+
+
+def box(index):
+    y = 100.0 * index
+    return [(0, y), (80, y), (80, y + 40), (0, y + 40)]
+
+
+def reading_of(rows, scores):
+    ids = np.array([row + [0] * (10 - len(row)) for row in rows], np.int32).reshape(-1, 10)
+    return ids, np.repeat(np.array(scores, np.float32)[:, None], 10, axis=1)
+
+
+def decode(
+    card, rows, boxes=None, scores=None, least=0.5, width=80, size=(1000, 1000), turned=(), again=([0],), second=(1.0,)
+):
+    """Rows of ids of 10 steps; one score a row for all of its steps; likewise of the rows read again."""
+    boxes = np.array([box(i) for i in range(len(rows))], np.float32) if boxes is None else boxes
+    box_scores = np.arange(len(boxes), dtype=np.float32) / 100
+    candidates = Candidates(boxes, box_scores, np.full(len(rows), width, np.int32))
+    first = Reading(*reading_of(rows, scores or [1.0] * len(rows)))
+    later = SecondReading(*reading_of(again, second), np.array(turned, np.int32))
+    return decode_lines(candidates, first, later, size, card, least)
+
+
+def kept(lines):
+    """Which candidates were answered, by their box scores."""
+    return [round(float(score) * 100) for score in lines.box_scores]
+
+
+def test_lines_and_words_of_an_image(recognizer_card):
+    lines = decode(recognizer_card(), [[1, 4, 2], [3]], scores=[0.75, 1.0])
+    assert lines.texts == ["a b", "c"]
+    assert kept(lines) == [0, 1]
+    assert lines.scores.tolist() == [0.75, 1.0]
+    assert lines.word_texts == ["a", "b", "c"]
+    assert lines.word_lines.tolist() == [0, 0, 1]
+    assert lines.word_scores.tolist() == [0.75, 0.75, 1.0]
+    assert lines.word_boxes.shape == (3, 4, 2)
+    np.testing.assert_allclose(lines.word_boxes[2], box(1))
+
+
+def test_answer_is_clipped_to_the_image(recognizer_card):
+    """The crop was taken from the whole box, so words keep their share of it."""
+    outside = np.array([box(0)], np.float32) - 20
+    lines = decode(recognizer_card(), [[0, 0, 0, 1, 0, 4, 0, 2]], boxes=outside, size=(50, 15))
+    np.testing.assert_allclose(lines.boxes[0], [(0, 0), (50, 0), (50, 15), (0, 15)])
+    assert lines.word_boxes.min() == 0
+    assert lines.word_boxes[..., 0].max() == 50
+    assert lines.word_boxes[..., 1].max() == 15
+    assert 0 < lines.word_boxes[0, 1, 0] < lines.word_boxes[1, 0, 0] < 50
+
+
+def test_dropped_lines_shift_no_text_against_its_box(recognizer_card):
+    rows = [[0], [1, 2], [4], [2, 4, 3], [3, 1]]
+    lines = decode(recognizer_card(), rows, scores=[1, 0.4, 1, 0.9, 0.6])
+    assert kept(lines) == [3, 4]
+    np.testing.assert_allclose(lines.boxes, [box(3), box(4)])
+    assert lines.texts == ["b c", "ca"]
+    np.testing.assert_allclose(lines.scores, [0.9, 0.6])
+    assert lines.word_lines.tolist() == [0, 0, 1]
+    assert (lines.word_boxes[:2, :, 1] >= 300).all()
+    assert (lines.word_boxes[:2, :, 1] <= 340).all()
+    assert (lines.word_boxes[2, :, 1] >= 400).all()
+
+
+def test_blank_crop_of_an_image_without_boxes_is_dropped(recognizer_card):
+    """Even where the recognizer reads something in it."""
+    lines = decode(recognizer_card(), [[1, 2, 3]], boxes=NO_BOXES)
+    assert lines.texts == lines.word_texts == []
+    floats = [lines.boxes, lines.polygons, lines.box_scores, lines.scores, lines.word_boxes, lines.word_scores]
+    assert [array.shape for array in floats] == [(0, 4, 2), (0, 4, 2), (0,), (0,), (0, 4, 2), (0,)]
+    assert {str(array.dtype) for array in floats} == {"float32"}
+    numbers = [lines.paragraphs, lines.word_lines]
+    assert [(array.shape, str(array.dtype)) for array in numbers] == [((0,), "int32")] * 2
+
+
+@pytest.mark.parametrize(("score", "count"), [(0.5, 1), (0.499, 0)])
+def test_least_score_is_inclusive(recognizer_card, score, count):
+    assert len(decode(recognizer_card(), [[1, 2]], scores=[score]).texts) == count
+
+
+@pytest.mark.parametrize(("score", "least", "count"), [(0.96, 0.6, 1), (0.94, 0.6, 0), (0.1, 0.0, 1), (1.0, 1.0, 1)])
+def test_a_lone_character_must_be_surer_than_a_line(recognizer_card, score, least, count):
+    assert len(decode(recognizer_card(), [[1]], scores=[score], least=least).texts) == count
+
+
+def test_line_of_nothing_is_left_out_at_any_score(recognizer_card):
+    assert decode(recognizer_card(), [[0], [4]], least=0.0).texts == []
+
+
+def test_text_has_no_space_around_it(recognizer_card):
+    assert decode(recognizer_card(), [[4, 1, 4, 2, 4]]).texts == ["a b"]
+
+
+def test_words_are_placed_by_the_crops_own_width(recognizer_card):
+    """Steps of 8 pixels: on 40 of 80 pixels the same characters fill the whole line."""
+    narrow = decode(recognizer_card(), [[1, 0, 4, 0, 2]], width=40)
+    wide = decode(recognizer_card(), [[1, 0, 4, 0, 2]], width=80)
+    assert narrow.word_boxes[1, :, 0].min() > 2 * wide.word_boxes[1, :, 0].min() * 0.8
+    np.testing.assert_allclose(narrow.word_boxes[1, 1], (80, 0))
+
+
+def test_time_steps(recognizer_card):
+    widths = np.array([100, 36], np.int32)
+    assert time_steps(widths, 26, recognizer_card()).tolist() == [12.5, 4.5]
+    assert time_steps(widths, 26, recognizer_card(width=100)).tolist() == [26.0, 26.0]
+    assert time_steps(widths, 26, recognizer_card(width=100, keep_aspect=True)).tolist() == [26.0, 9.36]
+
+
+def test_attention_lines(recognizer_card):
+    """Id 2 is the first character, 1 ends the text, and words share the line by their characters."""
+    card = recognizer_card(decoder="attention", width=100)
+    lines = decode(card, [[2, 3, 5, 4, 1, 2], [1], [0, 4]], scores=[0.75, 1.0, 1.0])
+    assert lines.texts == ["ab c", "c"]
+    assert kept(lines) == [0, 2]
+    assert lines.word_texts == ["ab", "c", "c"]
+    np.testing.assert_allclose(lines.word_boxes[0], [(0, 0), (40, 0), (40, 40), (0, 40)])
+    np.testing.assert_allclose(lines.word_boxes[1, 0], (60, 0))
+
+
+def test_same_ids_mean_other_texts_to_the_other_decoder(recognizer_card):
+    rows = [[2, 3, 3, 1, 2]]
+    assert decode(recognizer_card(width=100), rows).texts == ["bcab"]
+    assert decode(recognizer_card(width=100, decoder="attention"), rows).texts == ["abb"]
+
+
+@pytest.mark.parametrize(("decoder", "last"), [("ctc", 4), ("attention", 5)])
+def test_id_beyond_the_characters_is_the_cards_mistake(recognizer_card, decoder, last):
+    card = recognizer_card(decoder=decoder, width=100)
+    assert decode(card, [[last]]).texts == []  # a space
+    with pytest.raises(CardError, match=f"r answered id {last + 1}; its card's 4 characters end at id {last}"):
+        decode(card, [[2], [last + 1]])
+
+
+def test_what_is_read_in_the_padding_is_not_answered(recognizer_card):
+    """On 36 of 80 pixels a crop has 5 steps of its own, the last of them in part."""
+    high = np.array([[(0, 0), (80, 0), (80, 80), (0, 80)]], np.float32)
+    assert decode(recognizer_card(), [[1, 0, 4, 0, 2, 3, 1]], high, width=36).texts == ["a b"]
+    assert decode(recognizer_card(), [[1, 0, 4, 0, 2, 3, 1]], high, width=80).texts == ["a bca"]
+
+
+def test_a_line_that_reads_better_turned_starts_at_its_other_end(recognizer_card):
+    rows, again = [[1, 2, 0, 3], [1, 2, 1, 2, 1]], [[3, 0, 2, 0, 1]]
+    lines = decode(recognizer_card(), rows, scores=[0.6, 1.0], turned=[0], again=again, second=[0.99])
+    assert lines.texts == ["cba", "ababa"]
+    assert lines.scores.tolist() == pytest.approx([0.99, 1.0])
+    np.testing.assert_allclose(lines.boxes[0], np.roll(box(0), 2, axis=0))
+    np.testing.assert_allclose(lines.word_boxes[0], np.roll(box(0), 2, axis=0))
+
+
+def test_a_turned_line_keeps_its_first_reading_where_that_is_better(recognizer_card):
+    lines = decode(recognizer_card(), [[1, 2]], scores=[0.8], turned=[0], again=[[3]], second=[0.7])
+    assert lines.texts == ["ab"]
+    np.testing.assert_allclose(lines.boxes[0], box(0))
+
+
+def test_the_better_readings_score_counts(recognizer_card):
+    """Too low as it lies, and good enough turned."""
+    lines = decode(recognizer_card(), [[1, 2, 3]], scores=[0.2], turned=[0], again=[[3, 1]], second=[0.95])
+    assert lines.texts == ["ca"]
+
+
+def test_lines_come_in_reading_order_with_all_that_is_theirs(recognizer_card):
+    boxes = np.array([box(2), box(0), box(1)], np.float32)
+    lines = decode(recognizer_card(), [[3, 1], [1, 4, 2], [2, 1]], boxes=boxes, scores=[0.7, 0.8, 0.9])
+    assert lines.texts == ["a b", "ba", "ca"]
+    assert kept(lines) == [1, 2, 0]
+    np.testing.assert_allclose(lines.scores, [0.8, 0.9, 0.7])
+    assert lines.word_texts == ["a", "b", "ba", "ca"]
+    assert lines.word_lines.tolist() == [0, 0, 1, 2]
+    np.testing.assert_allclose(lines.word_boxes[3].min(axis=0), [0, 200])
+
+
+def test_what_stands_far_apart_is_answered_apart(recognizer_card):
+    """On a line of 10 steps, three times as wide as high, the gap of 5 steps is wider than the line is high."""
+    wide = np.array([[(0, 0), (120, 0), (120, 40), (0, 40)]], np.float32)
+    lines = decode(recognizer_card(), [[1, 2, 4, 0, 0, 0, 0, 0, 2, 3]], boxes=wide)
+    assert lines.texts == ["ab", "bc"]
+    assert kept(lines) == [0, 0]
+    assert lines.word_lines.tolist() == [0, 1]
+    np.testing.assert_allclose(lines.boxes, lines.word_boxes)
+    assert lines.boxes[0, 1, 0] < 40
+    assert lines.boxes[1, 0, 0] > 80
+    np.testing.assert_allclose(lines.boxes[1, 1:3, 0], 120)
+
+
+def test_a_narrow_character_has_a_square_box(recognizer_card):
+    narrow = np.array([[(100, 0), (130, 0), (130, 40), (100, 40)]], np.float32)
+    lines = decode(recognizer_card(), [[1]], boxes=narrow)
+    np.testing.assert_allclose(lines.boxes[0], [(95, 0), (135, 0), (135, 40), (95, 40)])
+    assert decode(recognizer_card(), [[1, 2]], boxes=narrow).boxes[0, 0, 0] == 100
+
+
+def test_ribbons_are_answered_as_polygons_and_boxes(recognizer_card):
+    top = [(0, 20), (40, 0), (80, 20)]
+    ribbon = np.array([[*top, *((x, y + 30) for x, y in reversed(top))]], np.float32)
+    lines = decode(recognizer_card(), [[1, 0, 0, 4, 0, 0, 2]], boxes=ribbon)
+    np.testing.assert_allclose(lines.polygons, ribbon)
+    assert lines.boxes.shape == (1, 4, 2)
+    assert lines.boxes[0].min(axis=0).tolist() == [0, 0]
+    assert lines.word_texts == ["a", "b"]
+
+
+def test_a_ribbon_read_turned_starts_at_its_other_end(recognizer_card):
+    ribbon = np.array([[(0, 0), (40, 0), (80, 0), (80, 30), (40, 30), (0, 30)]], np.float32)
+    lines = decode(
+        recognizer_card(), [[1, 2]], boxes=ribbon, scores=[0.5], turned=[0], again=[[3, 2, 1]], second=[0.99]
+    )
+    np.testing.assert_allclose(lines.polygons[0], np.roll(ribbon[0], 3, axis=0))

@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+
+from ocdrnet_ops.recognition.line_flip import Readings, lines_to_turn, rate_readings, turn_crops, turned_lines
+
+STEPS = np.array([4.0, 4.0, 2.5])
+
+
+def readings(scores, lengths=None):
+    return Readings(np.array(scores, np.float32), np.array(lengths or [5] * len(scores)))
+
+
+def to_turn(scores, choice, lengths=None, widths=None):
+    first = readings(scores, lengths)
+    return lines_to_turn(first, np.array(widths or [40] * len(scores), np.int32), choice)
+
+
+def test_scores_of_a_ctc_reading_are_those_of_its_characters(recognizer_card):
+    ids = np.array([[1, 1, 0, 1], [0, 0, 0, 0], [2, 0, 3, 3]], np.int32)
+    probabilities = np.array([[0.5, 0.1, 0.1, 1.0], [1, 1, 1, 1], [0.25, 0, 0.75, 0]], np.float32)
+    rated = rate_readings(ids, probabilities, STEPS, recognizer_card())
+    assert rated.lengths.tolist() == [2, 0, 2]
+    assert rated.scores.tolist() == [0.75, 0.0, 0.5]
+    assert rated.scores.dtype == np.float32
+
+
+def test_what_lies_behind_a_crop_does_not_count(recognizer_card):
+    ids = np.array([[1, 0, 2, 3]], np.int32)
+    rated = rate_readings(ids, np.ones((1, 4), np.float32), np.array([2.0]), recognizer_card())
+    assert rated.lengths.tolist() == [1]
+
+
+def test_scores_of_an_attention_reading_end_with_the_text(recognizer_card):
+    card = recognizer_card(decoder="attention", width=100)
+    ids = np.array([[0, 2, 3, 1, 4], [1, 2, 2, 2, 2], [2, 2, 2, 2, 2]], np.int32)
+    probabilities = np.array([[0, 0.5, 1.0, 0, 0], [1, 1, 1, 1, 1], [1, 1, 1, 1, 1]], np.float32)
+    rated = rate_readings(ids, probabilities, np.full(3, 5.0), card)
+    assert rated.lengths.tolist() == [2, 0, 5]
+    assert rated.scores.tolist() == [0.75, 0.0, 1.0]
+
+
+def test_auto_reads_the_doubtful_lines_again():
+    assert to_turn([0.95, 0.6, 0.99, 0.84], "auto").tolist() == [1, 3]
+    assert to_turn([0.95, 0.86], "auto").tolist() == []
+
+
+def test_auto_does_not_read_noise_again():
+    sure = [0.99] * 3
+    assert to_turn([*sure, 0.29, 0.31, 0.6], "auto", [9, 9, 9, 5, 5, 1]).tolist() == [4]
+
+
+def test_auto_reads_everything_again_where_most_of_the_text_is_doubtful():
+    assert to_turn([0.95, 0.6, 0.7], "auto").tolist() == [0, 1, 2]
+    assert to_turn([0.95, 0.6, 0.7], "auto", [30, 5, 5]).tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(("choice", "lines"), [("off", []), ("on", [0, 1])])
+def test_off_and_on(choice, lines):
+    found = to_turn([0.99, 0.1], choice)
+    assert found.tolist() == lines
+    assert found.dtype == np.int32
+
+
+@pytest.mark.parametrize("choice", ["off", "auto", "on"])
+def test_the_blank_crop_of_an_image_without_text_is_never_turned(choice):
+    assert to_turn([0.0], choice, [0], widths=[0]).tolist() == []
+
+
+def test_spaces_are_no_reading(recognizer_card):
+    """Id 4 is the space: a line that reads as spaces alone, however surely, must not win over doubtful characters."""
+    ids, probabilities = np.array([[4, 0, 4], [4, 1, 1]], np.int32), np.array([[1, 1, 1], [1, 0.5, 0.5]], np.float32)
+    rated = rate_readings(ids, probabilities, np.full(2, 3.0), recognizer_card())
+    assert rated.lengths.tolist() == [0, 1]
+    assert rated.scores.tolist() == [0.0, 0.5]
+
+
+@pytest.mark.parametrize("choice", ["off", "auto", "on"])
+def test_no_lines_at_all(choice):
+    assert to_turn([], choice).shape == (0,)
+    none = np.zeros(0, np.int32)
+    assert turned_lines(readings([]), none, readings([])).shape == (0,)
+
+
+def turned(first, again, second, lengths=None):
+    return turned_lines(readings(first, lengths), np.array(again, np.int32), readings(second)).tolist()
+
+
+def test_a_line_of_an_upright_picture_is_turned_only_without_doubt():
+    upright = [0.99, 0.99, 0.99]
+    assert turned([*upright, 0.6], [3], [0.95]) == [False, False, False, True]
+    assert turned([*upright, 0.6], [3], [0.85]) == [False] * 4  # not certain
+    assert turned([*upright, 0.84], [3], [0.95]) == [False] * 4  # no lead
+
+
+def test_lines_of_an_upside_down_picture_are_turned_but_for_the_certain_ones():
+    first, second = [0.7, 0.65, 0.95, 0.7, 0.92], [0.97, 0.98, 0.6, 0.68, 0.9]
+    assert turned(first, range(5), second) == [True, True, False, True, True]
+
+
+def test_long_lines_have_more_to_say():
+    first, second = [0.7, 0.8], [0.8, 0.75]
+    assert turned(first, [0, 1], second, [20, 2]) == [True, True]
+    assert turned(first, [0, 1], second, [2, 20]) == [False, False]
+
+
+def test_a_line_that_was_not_read_again_is_not_turned():
+    assert turned([0.5, 0.86], [0], [0.99], [50, 2]) == [True, False]
+
+
+def test_crops_turn_within_their_own_width():
+    crops = np.arange(2 * 2 * 4 * 3, dtype=np.uint8).reshape(2, 2, 4, 3)
+    found = turn_crops(crops, np.array([4, 3], np.int32))
+    np.testing.assert_array_equal(found[0], crops[0, ::-1, ::-1])
+    np.testing.assert_array_equal(found[1, :, :3], crops[1, ::-1, 2::-1])
+    np.testing.assert_array_equal(found[1, :, 3], found[1, :, 2])

@@ -23,8 +23,8 @@ help:
 demo: .venv/serve
 	$(BIN)/python -m samples.demo $(PICTURE)
 
-# Two processes; tests/conftest.py says which tests stay together. A third only slows the common Triton down.
-TEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadscope
+# tests/conftest.py says which tests stay together. Three processes keep two cores busy, for many tests wait for others.
+TEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadscope
 
 test: .venv/dev
 	$(TEST) -m 'not (full or program or images)'

@@ -19,12 +19,12 @@ ROOT = Path(__file__).parents[1]
 EVAL = Path(os.environ.get("OCDRNET_EVAL", ROOT.parent / "shared" / "eval"))
 # Fixtures behind which a Triton runs; a test that starts one by other means is marked `triton`.
 TRITON_FIXTURES = {"served", "serve_built", "serve_folder"}
-# Files of `integration/` that do without the common Triton, and so may run beside those on it.
+# Files of `integration/` that do without the common Triton or use it little, and so may run beside those on it.
 OWN_SERVERS = {
     f"test_{name}.py"
     for name in (
         *("ensembles_refused", "nothing_leaves", "plans_load", "plans_read", "plans_spoiled", "respond_all"),
-        *("stalled_step", "twin_exports", "twin_mutations", "twins"),
+        *("shared_serving_cases", "stalled_step", "throughput_profile", "twin_exports", "twin_mutations", "twins"),
     )
 }
 # A long one, whose tests of each engine may run in another process.

@@ -107,7 +107,8 @@ def test_a_machine_that_goes_silent_costs_no_request(hosts, kind):
     assert max(last) < 1
 
 
-@pytest.mark.parametrize("kind", some("grpc-awaited", KINDS))
+@pytest.mark.full
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_lone_request_on_a_silent_machine_is_answered_by_another(hosts, kind):
     """Nothing else is sent on its connection that would show that nobody is there."""
     with Load(hosts, kind, callers=1, ms=3000) as load:
@@ -127,7 +128,8 @@ def test_a_lone_request_on_a_silent_machine_is_answered_by_another(hosts, kind):
     assert again - cut < ELSEWHERE_S
 
 
-@pytest.mark.parametrize("kind", some("grpc-blocking", KINDS))
+@pytest.mark.full
+@pytest.mark.parametrize("kind", KINDS)
 def test_pods_come_and_go(hosts, kind):
     first, second, third = hosts.each
     with Load(hosts, kind) as load:

@@ -72,6 +72,7 @@ def test_an_open_address_without_keys_does_not_start():
     assert "ocdrnet keys create" in answer.stderr
 
 
+@pytest.mark.full
 def test_a_keys_file_that_is_not_there_does_not_start(tmp_path):
     answer = run("--port", "0", "--keys-file", str(tmp_path / "none.json"))
     assert answer.returncode == 2
@@ -168,6 +169,7 @@ def test_the_default_store_is_in_the_cache_folder(monkeypatch, tmp_path):
         assert (tmp_path / "cache" / "gateway").is_dir()
 
 
+@pytest.mark.full
 def test_a_store_that_cannot_be_written_is_refused_in_a_sentence(tmp_path):
     (tmp_path / "store").write_text("a file where the folder should be")
     answer = run("--port", "0", "--store", str(tmp_path / "store"))

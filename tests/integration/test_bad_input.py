@@ -82,7 +82,11 @@ def test_what_is_no_text_is_refused(grpc_call, option, value):
 STRIP = encode(sign("", (640, 20)), "PNG")
 
 
-@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+@pytest.mark.parametrize(
+    "option",
+    [pytest.param(one, marks=pytest.mark.full if one.name == "detector_side" else []) for one in OPTIONS],
+    ids=lambda option: option.name,
+)
 def test_both_ends_of_a_range_and_every_choice_are_accepted(grpc_call, option):
     for value in option.ends:
         capped = min(value, REPOSITORY_CAP) if option.name == "max_candidates" else value

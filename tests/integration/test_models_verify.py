@@ -14,6 +14,7 @@ def verify(url, *options):
     return run_ocdrnet("models", "verify", url, *options)
 
 
+@pytest.mark.full
 def test_the_networks_that_are_served_agree(served):
     done = verify(served.addresses.grpc_url)
     assert done.returncode == 0, (done.stderr, served.log)
@@ -23,6 +24,7 @@ def test_the_networks_that_are_served_agree(served):
     assert "NOT" not in done.stdout
 
 
+@pytest.mark.full
 def test_another_network_does_not(served, tmp_path):
     """The default recognizer as if it had been trained on other pixels: what is served does not answer like that."""
     entry = find_network("recognizer", "ppocrv6-small")

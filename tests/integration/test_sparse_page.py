@@ -20,7 +20,7 @@ def png(page):
     return file.getvalue()
 
 
-@pytest.mark.parametrize("size", [(1920, 1080), (2048, 1440), (2480, 3508)])
+@pytest.mark.parametrize("size", [(1920, 1080), (2048, 1440), pytest.param((2480, 3508), marks=pytest.mark.full)])
 @pytest.mark.parametrize("height", [18, 40])
 @pytest.mark.parametrize(("paper", "ink"), [("white", "black"), ("black", "white")])
 def test_a_single_line_is_read_where_it_stands(client, size, height, paper, ink):

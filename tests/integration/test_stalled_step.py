@@ -78,7 +78,11 @@ def ended(step, limit_s=5):
     return str(caught.value)
 
 
-@pytest.mark.parametrize("after_s", [-1, 0.1, 0.25], ids=["before the request", "in it", "at its end"])
+@pytest.mark.parametrize(
+    "after_s",
+    [pytest.param(-1, marks=pytest.mark.full), 0.1, pytest.param(0.25, marks=pytest.mark.full)],
+    ids=["before the request", "in it", "at its end"],
+)
 def test_a_step_that_stood_still_ends_itself_before_it_answers(step, after_s):
     step.server._watch.stop()  # as in a pod, where nobody watches from outside
     assert step.stand_still(after_s) == "error"
@@ -87,6 +91,7 @@ def test_a_step_that_stood_still_ends_itself_before_it_answers(step, after_s):
         assert any("ends itself: it stood still for" in line for line in step.log)
 
 
+@pytest.mark.full
 def test_a_step_that_stands_still_is_ended_from_outside_before_triton_gives_it_up(step):
     begin = time.monotonic()
     assert step.stand_still(after_s=0.1) == "error"
@@ -96,6 +101,7 @@ def test_a_step_that_stands_still_is_ended_from_outside_before_triton_gives_it_u
     assert time.monotonic() - begin < 10
 
 
+@pytest.mark.full
 def test_a_step_that_stood_still_without_a_request_goes_on(step):
     """As on a laptop that slept."""
     step.server._watch.stop()
@@ -111,6 +117,7 @@ def test_a_step_that_dies_ends_the_server(step):
     assert "has died" in ended(step)
 
 
+@pytest.mark.full
 def test_a_long_computation_is_no_standing_still(step):
     """It holds Python's lock for longer than Triton's limit; the stub's own thread goes on."""
     assert step.ask(4, computes=True) == 4
@@ -136,6 +143,7 @@ def test_a_server_that_lost_a_step_comes_back_at_the_same_address(step):
     assert step.ask(6) == 6
 
 
+@pytest.mark.full
 def test_a_server_that_dies_before_it_is_ready_again_is_started_once_more(step, monkeypatch):
     class Enough(Exception):
         pass
@@ -158,6 +166,7 @@ def test_a_server_that_dies_before_it_is_ready_again_is_started_once_more(step, 
     assert step.ask(8) == 8
 
 
+@pytest.mark.full
 def test_a_server_that_dies_again_and_again_is_given_up(step):
     lost = []
     with pytest.raises(StepLostError):

@@ -1,6 +1,7 @@
 """Words of lines at any angle: where they stand, and that they are their line."""
 
 import numpy as np
+import pytest
 from sample_truth import overlap
 
 from samples.drawing.canvas import Canvas, Style
@@ -38,6 +39,7 @@ def label(degrees):
     return np.asarray(canvas.finished()), places
 
 
+@pytest.mark.full
 def test_words_stand_where_they_were_drawn(client):
     """Upside down as well: reading lines turned is the server's default."""
     means = {}

@@ -73,6 +73,7 @@ def test_triton_is_counted_and_strangers_are_noticed(model, tmp_path):
     assert "others sent 22 pictures" in disturbed.stdout
 
 
+@pytest.mark.full
 def test_a_soak_at_the_knee_of_an_earlier_staircase(model, tmp_path):
     knee, soak = tmp_path / "knee.json", tmp_path / "soak.json"
     with served_grpc(model) as url:
@@ -134,6 +135,7 @@ def test_a_result_that_cannot_be_written_is_1(model, tmp_path):
     assert "cannot write" in done.stderr
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("api", ["grpc", "http"])
 def test_locusts_users_make_a_step(model, tmp_path, api):
     with SERVED[api](model) as url:

@@ -28,6 +28,7 @@ def climbed(server, limits, start, arrivals="poisson", requests=4000, **settings
     return run_jumping(climb())
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("limit", [0.15, 0.4])
 def test_the_knee_of_a_queue_is_where_queueing_theory_has_it(limit):
     limits = Limits(limit)

@@ -223,6 +223,7 @@ def test_cuda_without_a_gpu_ends_with_2_and_the_reason(tmp_path, monkeypatch):
     assert (result.exit_code, result.stderr) == (2, "Error: no GPU that it can use\n")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("precision", "kind"), [("fp32", 1), ("fp16", 10)])
 def test_cuda_with_a_gpu(tmp_path, monkeypatch, precision, kind):
     monkeypatch.setattr("ocdrnet_deploy.repository.build.cuda_refusal", lambda: None)

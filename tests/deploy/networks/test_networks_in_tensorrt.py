@@ -48,6 +48,7 @@ def test_each_kind_of_graph_is_accepted(tmp_path, monkeypatch, network, precisio
     assert_accepted(tmp_path, monkeypatch, network, precision, "small", "8.6")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("network", [pair for pair in OF_EACH_KIND if "v2.0.1" not in pair[1]], ids=named)
 def test_each_kind_of_graph_is_accepted_at_its_published_size(tmp_path, monkeypatch, network):
     assert_accepted(tmp_path, monkeypatch, network, "fp16", "published", "8.9")

@@ -156,6 +156,7 @@ def test_ensemble_gives_a_plan_of_fixed_width_its_one_input(tmp_path):
     assert not [step.model_name for step in steps if "TURNED_WIDTHS" in step.output_map.values()]
 
 
+@pytest.mark.full
 def test_building_for_the_cpu_again_leaves_no_plan(served):
     build_repository(served, "ppocrv6-small", "ppocrv6-small")
     assert sorted(path.name for path in (served / "ocrnet" / "1").iterdir()) == [
@@ -186,6 +187,7 @@ def test_cut_recognizer_has_a_plan_of_its_own(served, gpu_machine):
     assert len(read_recognizer_card(served / "ocrnet" / "1" / "card.json").characters) < 1000
 
 
+@pytest.mark.full
 def test_another_gpu_gets_plans_of_its_own(served, gpu_machine):
     """Those of the first lie in the cache, and in the folder that is built again."""
     gpu_machine.use_gpu("9.0", "NVIDIA H100")

@@ -80,6 +80,7 @@ def test_a_stop_answers_what_was_accepted_over_grpc(ensemble, wait_until):
     assert fates == [[7, 8, 9]] * 6
 
 
+@pytest.mark.full
 @pytest.mark.triton
 def test_a_stop_waits_no_longer_than_it_may(ensemble, wait_until):
     with TritonServer(ensemble, exit_timeout_s=1) as server:
@@ -92,6 +93,7 @@ def test_a_stop_waits_no_longer_than_it_may(ensemble, wait_until):
     assert len([fate for fate in fates if fate != [7, 8, 9]]) > 20
 
 
+@pytest.mark.full
 @pytest.mark.triton
 def test_a_late_request_is_told_to_come_back(ensemble):
     with TritonServer(ensemble) as server:
@@ -104,6 +106,7 @@ def test_a_late_request_is_told_to_come_back(ensemble):
     assert isinstance(from_triton(refused.value, "here"), ServerUnavailableError)
 
 
+@pytest.mark.full
 @pytest.mark.triton
 def test_nobody_else_may_unload_a_model(repository):
     with TritonServer(repository) as server:

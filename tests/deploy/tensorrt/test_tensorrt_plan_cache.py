@@ -185,6 +185,7 @@ def test_cache_that_cannot_be_written(gpu_machine, monkeypatch, tmp_path):
         find_or_build_plan(small_request())
 
 
+@pytest.mark.full
 def test_two_builders_of_one_plan_build_it_once(gpu_machine):
     gpu_machine.delay(3)
     both = processes(2)

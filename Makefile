@@ -23,17 +23,18 @@ help:
 demo: .venv/serve
 	$(BIN)/python -m samples.demo $(PICTURE)
 
-# tests/conftest.py says which tests stay together. Three processes keep two cores busy, for many tests wait for others.
-TEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadscope
+# tests/conftest.py says which tests stay together. Those of `make test` wait much, so three processes keep two cores busy;
+# beside the others a third one starves the servers, and a step that gets no processor for a second ends itself.
+TEST := $(BIN)/python -m pytest --dist loadscope --numprocesses
 
 test: .venv/dev
-	$(TEST) -m 'not (full or program or images)'
+	$(TEST) 3 -m 'not (full or program or images)'
 
 test-all: .venv/dev
-	$(TEST)
+	$(TEST) 2
 
 coverage: .venv/dev
-	$(TEST) -m 'not (full or program or images)' --cov --cov-report term:skip-covered
+	$(TEST) 3 -m 'not (full or program or images)' --cov --cov-report term:skip-covered
 
 check: .venv/dev
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache

@@ -58,6 +58,7 @@ def alone() -> Iterator[None]:
     with (KEPT / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         podman("pod", "rm", "--all", "--force", "--time=0")
+        _stay_small()
         yield
 
 
@@ -129,7 +130,6 @@ def image(target: str) -> str:
 
 def build(*targets: str) -> None:
     """Build images, and the bases that they need."""
-    _stay_small()
     _python_base()
     if "gpu" in targets:
         own = Path(__file__).parent / "stand_ins/tritonserver.Containerfile"

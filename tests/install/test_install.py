@@ -294,3 +294,13 @@ def test_any_python_from_3_8_runs_it(tmp_path):
     )
     assert answer.returncode == 2
     assert "usage" in answer.stderr
+
+
+PACKAGES = sorted(path.parent for path in CHECKOUT.glob("*/**/ocdrnet_*/__init__.py") if ".venv" not in path.parts)
+
+
+@pytest.mark.parametrize("folder", PACKAGES, ids=lambda folder: folder.name)
+def test_an_editable_install_takes_every_package_from_the_checkout(folder):
+    """A copy in site-packages would hide each later change of it."""
+    found = importlib.util.find_spec(folder.name)
+    assert Path(found.origin) == folder / "__init__.py"

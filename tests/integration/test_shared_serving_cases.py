@@ -26,6 +26,12 @@ SERVING = CASES / "serving"
 BIN = Path(sys.executable).parent
 MIB = 1 << 20
 TEXT = ["Invoice 20417 of 3 March", "Total due 1,284.50 EUR", "Please pay within 30 days", "Reference KX-7731-B"]
+# Modules that moved since the cases were written.
+MOVED = {
+    "ocdrnet_ops.decode": "ocdrnet_ops.image.decode",
+    "ocdrnet_gateway.hosted.rendering": "ocdrnet_gateway.api.hosted.rendering",
+    "ocdrnet_gateway.picture_check": "ocdrnet_gateway.core.reading",
+}
 # Before a script that signals a process which may have ended.
 GOES_ON = """
 import os
@@ -53,6 +59,9 @@ def cases(tmp_path_factory):
     shutil.copytree(SERVING, folder / "serving")
     shutil.copy(CASES / "ref.jpg", folder)
     subprocess.run(["chmod", "-R", "u+w", folder], check=True)
+    script = folder / "serving/drawn_picture_differs/render_all.py"
+    for old, new in MOVED.items():
+        script.write_text(script.read_text().replace(old, new))
     return folder / "serving"
 
 
@@ -263,7 +272,7 @@ def test_no_home(command, home, served, tmp_path):
     other += [f"--{kind}-caps=+dac_read_search" for kind in ("inh", "ambient")]
     alone = ["env", "-i", f"PATH={BIN}:{os.environ['PATH']}", "PYTHONDONTWRITEBYTECODE=1", *home]
     repository = ["--repository", served.repository] if command.startswith("serve") else []
-    a_while = ["timeout", "--preserve-status", "60", "ocdrnet"]  # what starts well goes on until then
+    a_while = ["timeout", "--preserve-status", "20", "ocdrnet"]  # what starts well goes on until then
     said, exit_code = run([*other, *alone, *a_while, *command.split(), *repository], tmp_path)
     assert "Traceback" not in said
     assert exit_code == 0 or (exit_code == 2 and "Error" in said)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from onnx.checker import ValidationError
 from ocdrnet_deploy.catalog.catalog import CatalogEntry, find_network
 from ocdrnet_deploy.catalog.description import Kind, NetworkDescription
 from ocdrnet_deploy.errors import NetworkError
+from ocdrnet_deploy.files import sha256_of
 from ocdrnet_deploy.graphs.signature import TensorSignature, image_input
 from ocdrnet_deploy.networks import weights
 from ocdrnet_deploy.networks.description_file import character_count, read_description
@@ -117,7 +117,7 @@ def _own(kind: Kind, path: Path, card_file: Path | None) -> FoundNetwork:
         described = read_description(card_file, kind, partial(character_count, model))
     else:
         described = propose_description(model, kind).description
-    provenance = {"name": path.stem, "source": path.name, "license": "the user's own", "sha256": _sha256(path)}
+    provenance = {"name": path.stem, "source": path.name, "license": "the user's own", "sha256": sha256_of(path)}
     return FoundNetwork(model, fit_input(model, described, graph_wins=False), provenance)
 
 
@@ -129,8 +129,4 @@ def _of_catalog(entry: CatalogEntry) -> FoundNetwork:
     if listed:
         description = replace(description, card=description.card | {"characters": listed})
     provenance = {"name": entry.name, "source": str(entry.source), "license": entry.license}
-    return FoundNetwork(model, description, provenance | {"sha256": entry.sha256 or _sha256(path)})
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return FoundNetwork(model, description, provenance | {"sha256": entry.sha256 or sha256_of(path)})

@@ -1,6 +1,6 @@
 """A program that becomes another one, after arranging to be killed when its parent's thread ends.
 
-Run as `python -I -S tether.py PARENT_PID PROGRAM [ARGUMENT]...`. The request to the kernel outlives the exec.
+Run as `python -I -S parent_watch.py PARENT_PID PROGRAM [ARGUMENT]...`. The request to the kernel outlives the exec.
 It is a program of its own, not a `preexec_fn`, because that would run Python between fork and exec, which may
 deadlock in a process with threads.
 """

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ocdrnet_deploy.errors import PlanError
-from ocdrnet_deploy.files import write_file
+from ocdrnet_deploy.files import sha256_of, write_file
 from ocdrnet_deploy.tensorrt.machine import Machine, this_machine
 from ocdrnet_deploy.tensorrt.shapes import ShapeRange
 
@@ -57,7 +57,7 @@ def write_sidecar(plan: Path, ingredients: PlanIngredients, network: str, gpu_na
         network: its name in the catalog, for people.
         gpu_name: that it was tuned on, for people: plans run on every GPU of the compute capability.
     """
-    facts = {"network": network, "gpu": gpu_name, **dataclasses.asdict(ingredients), "plan_sha256": file_sha256(plan)}
+    facts = {"network": network, "gpu": gpu_name, **dataclasses.asdict(ingredients), "plan_sha256": sha256_of(plan)}
     write_file(sidecar(plan), json.dumps(facts, indent=1) + "\n")
 
 
@@ -87,19 +87,10 @@ def check_plan(plan: Path, machine: Machine | None = None) -> None:
             f"{plan} was built by TensorRT {facts['tensorrt']} and this machine has {here.version}: "
             f"a plan loads in its own version alone. {_REBUILD}"
         )
-    if facts["plan_sha256"] != file_sha256(plan):
+    if facts["plan_sha256"] != sha256_of(plan):
         raise PlanError(
             f"{plan} is not the file that {sidecar(plan).name} describes: it was changed, or copied in part"
         )
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _read_sidecar(plan: Path) -> dict[str, Any]:

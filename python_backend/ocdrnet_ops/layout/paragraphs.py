@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ocdrnet_ops.geometry.quads import Quads
+from ocdrnet_ops.layout.running_text import SAME_ROW
 from ocdrnet_ops.layout.text_direction import Floats, Ints, Masks, UprightLines, upright_lines
 
-SAME_ROW = 0.5  # of the smaller line's height: centers closer than that stand in one row
 FARTHEST = 2.2  # line heights: no paragraph is set wider
 WIDER = 1.3  # of the usual pitch: a larger step down begins a paragraph
 SMALLER = 0.68  # of a line's height: a smaller neighbour is of another size; ascenders and descenders make up the rest

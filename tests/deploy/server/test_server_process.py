@@ -80,7 +80,7 @@ def test_a_program_that_does_not_exist_is_named():
     assert lines == ["error: cannot start /no/such/program: No such file or directory"]
 
 
-def test_the_tether_refuses_a_parent_that_is_gone():
+def test_the_parent_watch_refuses_a_parent_that_is_gone():
     command = [sys.executable, "-I", "-S", parent_watch.__file__, "1", "/bin/true"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1

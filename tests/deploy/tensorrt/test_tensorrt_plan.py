@@ -4,9 +4,10 @@ import pytest
 from small_networks import small_request
 
 from ocdrnet_deploy.errors import NoGpuError, PlanError
+from ocdrnet_deploy.files import sha256_of
 from ocdrnet_deploy.tensorrt.cache import find_or_build_plan
 from ocdrnet_deploy.tensorrt.machine import Gpu, Machine
-from ocdrnet_deploy.tensorrt.plan import check_plan, file_sha256, sidecar
+from ocdrnet_deploy.tensorrt.plan import check_plan, sidecar
 from ocdrnet_deploy.tensorrt.version import TensorRtVersion
 
 HERE = Machine(Gpu("NVIDIA L4", "8.9"), TensorRtVersion(10, 12, 0))
@@ -17,7 +18,7 @@ def own_plan(tmp_path):
     """A plan that the user built, with the sidecar that is needed at least."""
     plan = tmp_path / "mine.plan"
     plan.write_bytes(b"ftrt")
-    facts = {"compute_capability": "8.9", "tensorrt": "10.12.0", "plan_sha256": file_sha256(plan)}
+    facts = {"compute_capability": "8.9", "tensorrt": "10.12.0", "plan_sha256": sha256_of(plan)}
     sidecar(plan).write_text(json.dumps(facts))
     return plan
 

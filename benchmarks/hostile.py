@@ -355,7 +355,7 @@ def try_again(late: list[int], seed: int, tally: Tally, keep: Keeper, gateways: 
     """What took too long, alone: it is a finding if it does so three times more."""
     tally.retried += len(late)
     for number in late:
-        tries = []
+        tries: list[float] = []
         while len(tries) < TRIES and (not tries or tries[-1] > DEADLINE_S):
             status, seconds, _, what, _ = request(number, seed, gateways)
             tries.append(seconds)

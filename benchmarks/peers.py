@@ -64,7 +64,7 @@ def rapidocr(engine: str) -> ReadAll:
     """RapidOCR in process with the same weights; without its angle classifier, which the ensemble has not either."""
     from rapidocr import EngineType, RapidOCR  # noqa: PLC0415
 
-    import ocdrnet_triton.quiet_openvino  # noqa: F401, PLC0415 - before RapidOCR imports OpenVINO
+    import ocdrnet_triton.engines.quiet_openvino  # noqa: F401, PLC0415 - before RapidOCR imports OpenVINO
 
     chosen = EngineType(engine)
     reader = RapidOCR(

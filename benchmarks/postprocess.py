@@ -94,9 +94,9 @@ def _compare(found: ProbabilityMap, pair: Pair, rounds: int) -> tuple[Cell, ...]
 
 def _together(rows: Sequence[tuple[Cell, ...]]) -> tuple[Cell, ...]:
     """Boxes of all maps: their number, how many are matched, the mean overlap of those."""
-    boxes, matched, overlap, own, usual = ([row[column] or 0 for row in rows] for column in (1, 5, 6, 7, 8))
+    boxes, matched, overlap, own, usual = ([float(row[column] or 0) for row in rows] for column in (1, 5, 6, 7, 8))
     mean = float(np.average(overlap, weights=matched)) if sum(matched) else None
-    return "all", sum(boxes), None, None, None, sum(matched), mean, sum(own), sum(usual)
+    return "all", int(sum(boxes)), None, None, None, int(sum(matched)), mean, int(sum(own)), int(sum(usual))
 
 
 def _ratio(slow: Sequence[float], fast: Sequence[float]) -> float:

@@ -23,10 +23,12 @@ output [
 MODEL = """
 import numpy as np
 import triton_python_backend_utils as pb_utils
+from ocdrnet_triton.settings import prepare_process
 
 
 class TritonPythonModel:
     def initialize(self, args):
+        prepare_process()
         {initialize}
 
     def execute(self, requests):

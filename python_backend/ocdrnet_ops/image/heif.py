@@ -25,7 +25,9 @@ from ocdrnet_ops.image.file import (
 HEIF_BYTES, AVIF_BYTES = 16, 20  # a pixel: planes of 16 bits, the decoder's RGB, Pillow's, and the result
 HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
 AVIF_BRANDS = frozenset({b"avif", b"avis"})
-_METADATA = (b"Exif", b"mime")  # item types; the picture's turn is a property of its own
+# Item types, and "describes" as the type of a reference, by which libheif finds items of any other type: pi-heif 1.4
+# ends the process where such a type is not UTF-8. The picture's turn is a property of its own.
+_METADATA = (b"Exif", b"mime", b"cdsc")
 _MOST_BRANDS = 64
 
 
@@ -68,12 +70,14 @@ def open_heif(data: bytes) -> Image.Image:
 
 def _heif_file(data: bytes):  # type: ignore[no-untyped-def]  # noqa: ANN202 -- pi_heif has no types
     try:
-        from pi_heif import HeifFile  # noqa: PLC0415 -- an extra
+        from pi_heif import HeifFile, options  # noqa: PLC0415 -- an extra
     except ImportError:
         raise ImageError(
             "this is a HEIC picture, and pi-heif, which reads these, is not installed there: "
             "pip install 'ocdrnet[heic]', or send it as JPEG"
         ) from None
+    # What else the file holds is nothing to read: its damage is no fault of the picture.
+    options.AUX_IMAGES = options.DEPTH_IMAGES = options.THUMBNAILS = False
     return HeifFile(io.BytesIO(data), convert_hdr_to_8bit=True, remove_stride=False)
 
 
@@ -92,7 +96,10 @@ def _avif(data: bytes) -> tuple[int, int, int, int]:
 
 
 def _without_metadata(data: bytes) -> bytes:
-    """The same file, its EXIF and XMP items of a type that nobody looks for; every offset stays as it is."""
+    """The same file with its EXIF and XMP items, and references to them, of a type that nobody looks for.
+
+    Every offset stays as it is.
+    """
     position, count = 0, 0
     while position + 8 <= len(data):
         size, kind = struct.unpack_from(">I4s", data, position)

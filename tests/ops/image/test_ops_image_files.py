@@ -1,6 +1,8 @@
 """Files made to cost much: each is refused by its header, or costs no more than another."""
 
 import struct
+import subprocess
+import sys
 import tracemalloc
 import zlib
 from pathlib import Path
@@ -389,6 +391,19 @@ def test_metadata_of_heic_and_avif_does_not_reach_a_parser():
         assert len(needed) == len(data)
         assert b"Exif" in data[: data.index(b"mdat")]
         assert b"Exif" not in needed[: data.index(b"mdat")]
+
+
+@pytest.mark.parametrize("wrong", [b"Exi\xc4", b"\xff\xff\xff\xff", b"\0\0\0\0"])
+def test_metadata_of_an_odd_type_ends_no_process(wrong):
+    """pi-heif 1.4 makes a text of the type, and crashes where it cannot."""
+    data = (PICTURES / "turned.heic").read_bytes()
+    assert data.count(b"Exif") == 2, "as an item's type, and as the item's text"
+    code = """if True:
+        import sys
+        from ocdrnet_ops.image.decode import ImageLimits, decode_image
+        decode_image(sys.stdin.buffer.read(), ImageLimits())
+    """
+    subprocess.run([sys.executable, "-c", code], input=data.replace(b"Exif", wrong, 1), check=True)
 
 
 def test_without_its_library_a_heic_is_named(monkeypatch):

@@ -10,7 +10,7 @@ from benchmarks.in_process import Array, Find, Pair, Trace, read_in_process
 from benchmarks.report import Cell
 from benchmarks.usual_postprocess import usual_boxes
 from ocdrnet_evaluation.datasets import LAYOUTS, Case, Region, load_dataset
-from ocdrnet_evaluation.figures import PictureResult, summarize
+from ocdrnet_evaluation.figures import ImageResult, summarize
 from ocdrnet_evaluation.scoring import score_regions
 from ocdrnet_ops.detection.dbnet import DbnetSettings, Detections
 from ocdrnet_ops.detection.detect import Detector, detect_text
@@ -19,7 +19,7 @@ from ocdrnet_ops.geometry.quads import order_from_text_top_left
 from ocdrnet_ops.image.resize import DetectorInput
 from ocdrnet_ops.layout.reading_order import reading_order
 
-OFF = "off"  # a picture on its side is not looked for: the usual form has no such step
+OFF = "off"  # an image on its side is not looked for: the usual form has no such step
 
 
 def accuracy_row(name: str, images: Path, pair: Pair, limit: int | None) -> tuple[Cell, ...]:
@@ -27,9 +27,9 @@ def accuracy_row(name: str, images: Path, pair: Pair, limit: int | None) -> tupl
 
     Args:
         name: `ocdrnet_ops` or `usual`.
-        images: the set's folder of pictures, `truth` beside it.
+        images: the set's folder of images, `truth` beside it.
         pair: the networks.
-        limit: pictures at most.
+        limit: images at most.
     """
     cases = load_dataset(LAYOUTS["icdar2015"], images, images.parent / "truth").cases[:limit]
     finders: dict[str, Find] = {"ocdrnet_ops": _upright, "usual": _usual}
@@ -44,10 +44,10 @@ def accuracy_row(name: str, images: Path, pair: Pair, limit: int | None) -> tupl
     )
 
 
-def _results(cases: Iterable[Case], pair: Pair, find: Find) -> Iterable[PictureResult]:
+def _results(cases: Iterable[Case], pair: Pair, find: Find) -> Iterable[ImageResult]:
     for case in cases:
         trace = read_in_process(case.picture.read_bytes(), pair, find)
-        yield PictureResult(case.name, case.picture, score_regions(case.regions, _words(trace)))
+        yield ImageResult(case.name, case.picture, score_regions(case.regions, _words(trace)))
 
 
 def _words(trace: Trace) -> tuple[Region, ...]:
@@ -62,8 +62,8 @@ def _upright(
 
 
 def _usual(seen: DetectorInput, maps: Array, size: tuple[int, int], settings: DbnetSettings, *_: object) -> Detections:
-    merged, placement = merge_maps(maps, seen.placements, size, settings)
-    boxes, scores = usual_boxes(merged, placement, settings)
+    merged, map_transform = merge_maps(maps, seen.map_transforms, size, settings)
+    boxes, scores = usual_boxes(merged, map_transform, settings)
     boxes = order_from_text_top_left(boxes)
     order = reading_order(boxes)
     return Detections(boxes[order], scores[order], False)

@@ -1,7 +1,7 @@
 """Chaos and soak: `python -m benchmarks.chaos --minutes 30 --kills 20 --seed 1 [--json FILE]`.
 
 `ocdrnet serve` and `ocdrnet gateway` run as a user starts them; the gateway is started again when it ends, as a
-container's runtime does. Callers send sound and hostile pictures in closed loops, more than the machine can read.
+container's runtime does. Callers send sound and hostile images in closed loops, more than the machine can read.
 First each kind of process (every step, Triton, the gateway) is hit by SIGKILL, and by SIGSTOP for 0.5 to 3 s, as often
 as `--kills` says, at seeded moments; as root, a full store and a full /dev/shm come between, in a mount namespace of
 their own. Then the traffic goes on undisturbed for `--minutes`, while the memory of each process is watched. Every
@@ -144,10 +144,10 @@ class Callers:
 
     def __init__(self, product: Product, seed: int, seen: Seen) -> None:
         self._product, self._seen, self._over = product, seen, threading.Event()
-        self._pictures = hostile_inputs.text_pictures()
-        self.truth = {name: self._texts(self.read(data, 60)) for name, data in self._pictures.items()}
+        self._images = hostile_inputs.text_images()
+        self.truth = {name: self._texts(self.read(data, 60)) for name, data in self._images.items()}
         if not all(self.truth.values()):
-            raise SystemExit(f"a picture with text has none in calm: {self.truth}")
+            raise SystemExit(f"an image with text has none in calm: {self.truth}")
         self._threads = [threading.Thread(target=self._call, args=(seed, number)) for number in range(CALLERS)]
 
     def read(self, data: bytes, timeout_s: float) -> httpx.Response:
@@ -172,8 +172,8 @@ class Callers:
         random_ = random.Random(f"{seed}/{number}")
         while not self._over.is_set():
             is_hostile = random_.random() < HOSTILE_SHARE
-            name = random_.choice(sorted(self._pictures))
-            data = hostile_inputs.picture(random_)[1] if is_hostile else self._pictures[name]
+            name = random_.choice(sorted(self._images))
+            data = hostile_inputs.picture(random_)[1] if is_hostile else self._images[name]
             begin = time.monotonic()
             try:
                 answer = self.read(data, HUNG_S)
@@ -214,11 +214,11 @@ class Callers:
             self._seen.count("wrong" if found else "empty", f"{found} where {self.truth[name]} stands")
 
     def recovery_s(self, since: float) -> float:
-        """Seconds until a picture that was sent after `since` is read rightly."""
+        """Seconds until an image that was sent after `since` is read rightly."""
         name = "1"
         while (waited := time.monotonic() - since) < GIVEN_UP_S:
             with suppress(httpx.TransportError):
-                if self._texts(self.read(self._pictures[name], 20)) == self.truth[name]:
+                if self._texts(self.read(self._images[name], 20)) == self.truth[name]:
                     return time.monotonic() - since
             time.sleep(0.05)
         return waited

@@ -13,7 +13,7 @@ def drawn_lines(height: int, width: int, count: int) -> bytes:
     """A white page with lines of two words in columns, as a PNG file.
 
     Args:
-        height: of the picture in pixels.
+        height: of the image in pixels.
         width: likewise.
         count: of lines.
     """
@@ -31,10 +31,10 @@ def drawn_lines(height: int, width: int, count: int) -> bytes:
 
 
 def scaled(image: bytes, factor: float) -> bytes:
-    """A picture scaled by a factor, as a JPEG file of quality 90."""
+    """An image scaled by a factor, as a JPEG file of quality 90."""
     pixels = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR)
     if pixels is None:
-        raise ValueError(f"no picture: {len(image)} bytes")
+        raise ValueError(f"no image: {len(image)} bytes")
     size = (max(1, round(pixels.shape[1] * factor)), max(1, round(pixels.shape[0] * factor)))
     smaller = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     return cv2.imencode(".jpg", smaller, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()

@@ -1,6 +1,6 @@
 """Coverage-guided fuzzing of the image decoder's guard: `python -m benchmarks.fuzz --seconds 600`.
 
-atheris (libFuzzer) mutates small pictures of every format, and keeps what reaches code that nothing reached before.
+atheris (libFuzzer) mutates small images of every format, and keeps what reaches code that nothing reached before.
 Each input is decoded as the server would: it must give pixels, or an `ImageError` of one line, within 5 seconds and
 2 GiB. A finding ends the run with its input in the corpus's folder; `python -m benchmarks.fuzz FILE` decodes that file
 again.

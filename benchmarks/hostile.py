@@ -1,6 +1,6 @@
 """Seeded hostile inputs: `python -m benchmarks.hostile --inputs 100000 --seed 1 [--triton URL] [--json FILE]`.
 
-Of every ten inputs six are pictures for the decoder, one is a set of options for their parser, each in a process that
+Of every ten inputs six are images for the decoder, one is a set of options for their parser, each in a process that
 may die, and three are HTTP requests to every route of a gateway on loopback. Behind that stands a reader that answers
 at once; with `--triton` a share of the requests goes to a second gateway, which has that Triton. Each input has five
 seconds, of CPU time where it is decoded; what takes longer is tried again alone, so that a busy machine is no finding.
@@ -41,7 +41,7 @@ PATIENCE = 4  # deadlines until a process that has not answered is ended
 MIB = 1 << 20
 # The chart's container; the gateway's own process has its part of it (ocdrnet_gateway.core.memory).
 GATEWAY_BYTES, GATEWAY_BUDGET = 2048 * MIB, 1728 * MIB
-DECODER_SLACK = 64 * MIB  # beside what the decoder promises: the allocator's, and small pictures' own objects
+DECODER_SLACK = 64 * MIB  # beside what the decoder promises: the allocator's, and small images' own objects
 TRITON_SHARE = 0.02
 CALLERS = 6
 TRIES = 3  # of a request that took too long, once nothing else runs
@@ -59,7 +59,7 @@ class Tally:
     findings: list[dict[str, object]] = field(default_factory=list)
     slowest_s: dict[str, float] = field(default_factory=dict)
     decoder_peak: int = 0
-    decoder_over: int = 0  # greatest excess over what a picture's header promised
+    decoder_over: int = 0  # greatest excess over what an image's header promised
     retried: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -189,7 +189,7 @@ class DecoderProcess:
 
 
 def run_decoders(numbers: list[int], seed: int, tally: Tally, keep: Keeper, processes: int) -> None:
-    """All pictures and options, each process with its own share."""
+    """All images and options, each process with its own share."""
 
     def share(part: list[int]) -> None:
         decoder = DecoderProcess(seed)
@@ -219,7 +219,7 @@ def run_decoders(numbers: list[int], seed: int, tally: Tally, keep: Keeper, proc
 
 
 def serve_stand_in() -> None:
-    """A gateway whose reader checks the options as the server does, and has one line for every picture."""
+    """A gateway whose reader checks the options as the server does, and has one line for every image."""
     from ocdrnet_client import Line, Page  # noqa: PLC0415
     from ocdrnet_gateway.core.logs import configure_logs  # noqa: PLC0415
     from ocdrnet_gateway.server import GatewayServer  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""What a stranger may send: mutated picture files, request options and HTTP requests; and sound pictures of text.
+"""What a stranger may send: mutated image files, request options and HTTP requests; and sound images of text.
 
 Input `n` of a seed is always the same, whatever was made before it, so that a finding can be made again.
 """
@@ -24,7 +24,7 @@ _HEIC = Path(__file__).parents[1] / "tests" / "ops" / "pictures"
 # What breaks arithmetic: nothing, signs, and the ends of 8, 16, 31, 32 and 63 bits.
 _NUMBERS = (0, 1, 2, 127, 128, 255, 256, 32767, 32768, 65535, 10_000, 100_000, (1 << 31) - 1, 1 << 31, (1 << 32) - 1)
 _MOST_BYTES = 1 << 20  # of a mutated file: repeated parts grow no further
-_BIG_SHARE = 0.002  # of the pictures have up to the pixel limit
+_BIG_SHARE = 0.002  # of the images have up to the pixel limit
 _BIG_PIXELS = 120_000_000
 _VALUES: tuple[object, ...] = (
     *(0, 1, -1, 0.5, 1e308, -1e308, 10**30, 10**400, True, None, [], {}, "", "0", "-0", "nan", "inf", "1e999", "0x10"),
@@ -43,7 +43,7 @@ _HEADERS = (
 
 @cache
 def picture_seeds() -> dict[str, bytes]:
-    """Small pictures, one for each way through the decoder's guard."""
+    """Small images, one for each way through the decoder's guard."""
     values = np.arange(24 * 16, dtype=np.uint16).reshape(16, 24)
     gray = (values % 251).astype(np.uint8)
     rgb = Image.fromarray(np.dstack([gray, 255 - gray, gray // 2]))
@@ -76,8 +76,8 @@ def picture_seeds() -> dict[str, bytes]:
     }
 
 
-def text_pictures() -> dict[str, bytes]:
-    """A few small pictures, each with text of its own."""
+def text_images() -> dict[str, bytes]:
+    """A few small images, each with text of its own."""
     made = {}
     for number, words in enumerate(("Copper Kettle 12", "Platform 9", "Total 1,284.50\nReference KX-7731", "Exit B")):
         canvas = Image.new("RGB", (360 + 40 * number, 140), "white")
@@ -93,16 +93,16 @@ def _all_seeds() -> dict[str, bytes]:
 
 
 def encoded(picture: Image.Image, kind: str, **options: object) -> bytes:
-    """A picture's file; the options are Pillow's."""
+    """An image's file; the options are Pillow's."""
     buffer = io.BytesIO()
     picture.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
 def picture(random_: random.Random) -> tuple[str, bytes]:
-    """The format and the bytes of one hostile picture."""
+    """The format and the bytes of one hostile image."""
     if random_.random() < _BIG_SHARE:
-        return _big_picture(random_)
+        return _big_image(random_)
     seeds = _all_seeds()
     name = random_.choice(sorted(seeds))
     return name.rpartition(".")[2], mutated(random_, seeds[name], list(seeds.values()))
@@ -141,8 +141,8 @@ def mutated(random_: random.Random, data: bytes, others: Sequence[bytes]) -> byt
     return bytes(file)
 
 
-def _big_picture(random_: random.Random) -> tuple[str, bytes]:
-    """A small file of many pixels: the most that a picture may cost."""
+def _big_image(random_: random.Random) -> tuple[str, bytes]:
+    """A small file of many pixels: the most that an image may cost."""
     sides = random_.choice(((10_000, 10_000), (7000, 7000), (60_000, 1600), (1, 65_000), (7400, 7400), (12_000, 9000)))
     kind = random_.choice(("png", "png", "png", "jpg", "gif", "tif", "webp"))
     if kind == "png":
@@ -244,7 +244,7 @@ def _body(random_: random.Random, path: str) -> bytes:
 def _json(random_: random.Random, path: str, data: bytes) -> object:
     url = _data_url(random_, data)
     if "assets" in path:
-        body: dict[str, object] = {"contentType": "image/png", "description": "a picture"}
+        body: dict[str, object] = {"contentType": "image/png", "description": "an image"}
     elif path.endswith("ocdrnet"):
         body = {"image": url, "render_label": random_.random() < 0.5}
     else:

@@ -1,4 +1,4 @@
-"""The pictures that are read: street photos, receipts, a dense page."""
+"""The images that are read: street photos, receipts, a dense page."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ def load_set(name: str, limit: int | None = None, folder: Path | None = None) ->
 
     Args:
         name: one of `SETS`; `dense` is the drawn sample page of over 250 lines, several times.
-        limit: pictures at most.
-        folder: pictures of one's own instead.
+        limit: images at most.
+        folder: images of one's own instead.
 
     Raises:
-        SystemExit: the set's folder is not here, or holds no pictures.
+        SystemExit: the set's folder is not here, or holds no images.
     """
     if name == "dense" and folder is None:
         page = (SAMPLES / "page.png").read_bytes()
         return ImageSet(name, "samples/page.png", (page,) * min(DENSE_REPEATS, limit or DENSE_REPEATS))
     where = folder or FOLDERS[name]
     if not where.is_dir():
-        raise SystemExit(f"the pictures of {name!r} are not here ({where}); name a folder with --images")
+        raise SystemExit(f"the images of {name!r} are not here ({where}); name a folder with --images")
     files = sorted(path for path in where.iterdir() if path.suffix.lower() in SUFFIXES)[:limit]
     if not files:
-        raise SystemExit(f"no pictures in {where}")
+        raise SystemExit(f"no images in {where}")
     source = where.parent.name if where.name == "images" else where.name
     return ImageSet(name, source, tuple(path.read_bytes() for path in files))

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ocdrnet_deploy.repository.profile import cpu_profile
-from ocdrnet_ops.answer.lines import Candidates, Lines, Reading, SecondReading, decode_lines, time_steps
+from ocdrnet_ops.answer.lines import Candidates, FlippedReading, Lines, RecognizerOutput, decode_lines, time_steps
 from ocdrnet_ops.cards import DetectorCard, RecognizerCard, read_detector_card, read_recognizer_card
 from ocdrnet_ops.detection.dbnet import DbnetSettings, Detections, dbnet_settings
 from ocdrnet_ops.detection.detect import Detector, detect_text
@@ -19,7 +19,7 @@ from ocdrnet_ops.detection.tiles import detector_tiles
 from ocdrnet_ops.geometry.crop import WIDTH_STEP, Crops, crop_lines
 from ocdrnet_ops.image.decode import ImageLimits, decode_image
 from ocdrnet_ops.image.resize import DetectorInput
-from ocdrnet_ops.recognition.line_flip import Readings, lines_to_turn, rate_readings, turn_crops
+from ocdrnet_ops.recognition.line_flip import ReadingScores, lines_to_turn, score_readings, turn_crops
 from ocdrnet_triton.engines.base import Network, Placement
 from ocdrnet_triton.engines.openvino import OpenVinoNetwork
 from ocdrnet_triton.engines.recognizer import recognize
@@ -61,7 +61,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Trace:
-    """Everything that flows between the steps for one picture."""
+    """Everything that flows between the steps for one image."""
 
     encoded: bytes
     pixels: npt.NDArray[np.uint8]
@@ -70,10 +70,10 @@ class Trace:
     settings: DbnetSettings
     found: Detections
     crops: Crops
-    first: Reading
-    rated: Readings
+    first: RecognizerOutput
+    rated: ReadingScores
     turned_crops: Crops
-    second: SecondReading
+    second: FlippedReading
     lines: Lines
 
     @property
@@ -95,17 +95,17 @@ def open_pair(repository: Path, streams: int = 1) -> Pair:
         streams: of each network.
     """
     detector, recognizer = repository / "ocdnet" / "1", repository / "ocrnet" / "1"
-    placement = Placement(0, streams)
+    map_transform = Placement(0, streams)
     return Pair(
-        Recorder(OpenVinoNetwork(detector / "model.onnx", ["pred"], placement)),
+        Recorder(OpenVinoNetwork(detector / "model.onnx", ["pred"], map_transform)),
         read_detector_card(detector / "card.json"),
-        Recorder(OpenVinoNetwork(recognizer / "model.onnx", RECOGNIZED, placement)),
+        Recorder(OpenVinoNetwork(recognizer / "model.onnx", RECOGNIZED, map_transform)),
         read_recognizer_card(recognizer / "card.json"),
     )
 
 
 def read_in_process(encoded: bytes, pair: Pair, find: Find = detect_text) -> Trace:
-    """Read one picture with default options, as the ensemble does.
+    """Read one image with default options, as the ensemble does.
 
     Args:
         encoded: the image file.
@@ -121,11 +121,11 @@ def read_in_process(encoded: bytes, pair: Pair, find: Find = detect_text) -> Tra
     crops = crop_lines(pixels, found.boxes, pair.recognizer_card)
     first = _read(crops, pair)
     steps = time_steps(crops.widths[:, 0], first.ids.shape[1], pair.recognizer_card)
-    rated = rate_readings(first.ids, first.probabilities, steps, pair.recognizer_card)
+    rated = score_readings(first.ids, first.probabilities, steps, pair.recognizer_card)
     turned = lines_to_turn(rated, crops.widths[:, 0], "auto")
     again = _turned(crops, turned, pair.recognizer_card)
     reading = _read(again, pair)
-    second = SecondReading(reading.ids, reading.probabilities, turned)
+    second = FlippedReading(reading.ids, reading.probabilities, turned)
     candidates = Candidates(found.boxes, found.scores, crops.widths[:, 0])
     least = pair.recognizer_card.min_text_score
     lines = decode_lines(candidates, first, second, size, pair.recognizer_card, least)
@@ -142,6 +142,6 @@ def _turned(crops: Crops, turned: npt.NDArray[np.int32], card: RecognizerCard) -
     return Crops(turn_crops(crops.pixels[turned], crops.widths[turned, 0]), crops.widths[turned])
 
 
-def _read(crops: Crops, pair: Pair) -> Reading:
+def _read(crops: Crops, pair: Pair) -> RecognizerOutput:
     answer = recognize(pair.recognizer, [crops.pixels], [crops.widths[:, 0]], pair.recognizer_card, COLUMNS)[0]
-    return Reading(answer["output_id"], answer["output_prob"])
+    return RecognizerOutput(answer["output_id"], answer["output_prob"])

@@ -22,7 +22,7 @@ from ocdrnet_triton.engines.base import Placement
 from ocdrnet_triton.engines.openvino import OpenVinoNetwork
 
 Batch = npt.NDArray[np.uint8]
-DETECTOR_BATCHES = (1, 4)  # pictures a job
+DETECTOR_BATCHES = (1, 4)  # images a job
 CROP_BATCHES = (4, 8, 16, 32)  # crops a job
 MOST_GRAPHS = 40  # more shapes than any set here has
 TRIALS = 2  # timings of each setting, after one that does not count
@@ -34,7 +34,7 @@ class Choice:
 
     Attributes:
         streams: jobs computed at once.
-        batch: pictures or crops a job at most; 0: the pipeline's own batches.
+        batch: images or crops a job at most; 0: the pipeline's own batches.
         graphs: shapes that may have a graph of their own.
         seconds: that all pictures' jobs took.
     """
@@ -51,10 +51,10 @@ class Choice:
 
 
 class NetworksAlone:
-    """Both networks at their best settings, loaded, with everything that they have to compute for some pictures."""
+    """Both networks at their best settings, loaded, with everything that they have to compute for some images."""
 
     def __init__(self, repository: Path, images: Sequence[bytes]) -> None:
-        """Read the pictures once to learn what the networks get, then search the settings."""
+        """Read the images once to learn what the networks get, then search the settings."""
         detector, recognizer = asked_of_networks(open_pair(repository), images)
         folder = repository / "ocdnet" / "1" / "model.onnx"
         self._detector, self._maps, self.detector = _best(
@@ -72,7 +72,7 @@ class NetworksAlone:
 
 
 def asked_of_networks(pair: Pair, images: Sequence[bytes]) -> tuple[list[Batch], list[Batch]]:
-    """What detector and recognizer get when the pictures are read, second readings too."""
+    """What detector and recognizer get when the images are read, second readings too."""
     for image in images:
         read_in_process(image, pair)
     return pair.detector.inputs, pair.recognizer.inputs

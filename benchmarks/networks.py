@@ -38,7 +38,7 @@ CONDITIONS = Conditions(
     warm_up="one batch of the size; trtexec warms up for 200 ms by itself",
     timer="from 8-bit pixels to the network's outputs, normalization included; trtexec: the GPU's compute time, and "
     "its own throughput with copies",
-    unfair="inputs are random pixels, which cost what pictures cost. NVIDIA's figures are of 640 x 640 inputs",
+    unfair="inputs are random pixels, which cost what images cost. NVIDIA's figures are of 640 x 640 inputs",
 )
 
 

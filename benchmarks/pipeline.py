@@ -30,16 +30,16 @@ from ocdrnet_deploy.server import TritonServer
 from ocdrnet_evaluation.figures import percentile
 
 LIMIT = "limit"
-SUSTAINED = 8  # pictures a round at least for each of several requests in flight: the first and last few weigh little
+SUSTAINED = 8  # images a round at least for each of several requests in flight: the first and last few weigh little
 CONDITIONS = Conditions(
-    metric="images per second: pictures by the median round, which is at least 8 pictures for each of several requests "
-    "in flight; latency of one picture, p50 and p95 over all rounds; lines of the limit are crops",
-    warm_up="each reader reads all pictures once; the limit searches its settings then",
+    metric="images per second: images by the median round, which is at least 8 images for each of several requests "
+    "in flight; latency of one image, p50 and p95 over all rounds; lines of the limit are crops",
+    warm_up="each reader reads all images once; the limit searches its settings then",
     timer="from encoded bytes in hand to texts in hand; for the ensemble that includes gRPC, Triton's scheduling and "
     "every step; for the limit the two networks' jobs alone",
-    unfair="the ensemble uses several processes, its peers one; all may use every core. Peers read one picture at a "
+    unfair="the ensemble uses several processes, its peers one; all may use every core. Peers read one image at a "
     "time. RapidOCR's angle classifier is off; the ensemble turns doubtful lines and RapidOCR does not. "
-    "Tesseract starts a process for each picture, with its English data, and expects pages, not photos. Tesseract and "
+    "Tesseract starts a process for each image, with its English data, and expects pages, not photos. Tesseract and "
     "OnnxTR have other networks",
 )
 COLUMNS = ("reader", "images/s", "p50, ms", "p95, ms", "lines", "one client is faster by", "share of the limit")
@@ -49,7 +49,7 @@ def main() -> None:
     """Run the benchmark and write `pipeline.json`, `pipeline.md` and plots."""
     parser = command_line(__doc__)
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("--images", type=Path, help="a folder of pictures of your own, instead of --sets")
+    parser.add_argument("--images", type=Path, help="a folder of images of your own, instead of --sets")
     parser.add_argument("--readers", nargs="*", choices=(*PEERS, LIMIT), default=[*PEERS, LIMIT])
     parser.add_argument("--concurrency", nargs="+", type=positive, default=[1, 2, 4, 8, 16])
     add_repository_options(parser)
@@ -77,7 +77,7 @@ class Contender:
 
 
 def passes_of(in_flight: int, pictures: int) -> int:
-    """How often a round reads all pictures without a pause."""
+    """How often a round reads all images without a pause."""
     return 1 if in_flight == 1 else math.ceil(SUSTAINED * in_flight / pictures)
 
 
@@ -99,7 +99,7 @@ def _measured(images: ImageSet, contenders: Sequence[Contender], rounds: int) ->
         missing = {reader.name: reason for reader in readers if (reason := _warm_up(reader, images.images))}
         able = [contender for contender in contenders if contender.reader.name not in missing]
         taken = take_turns(able, images, rounds)
-    title = f"{images.name}: {len(images.images)} pictures of {images.source}"
+    title = f"{images.name}: {len(images.images)} images of {images.source}"
     rows = summary_rows(taken, len(images.images))
     not_measured = [(f"{name} (not measured: {reason})", *[None] * 6) for name, reason in missing.items()]
     return Table(title, COLUMNS, (*rows, *not_measured))
@@ -121,12 +121,12 @@ def take_turns(contenders: Sequence[Contender], images: ImageSet, rounds: int) -
     for number in range(rounds):
         for contender, own in zip(contenders, passes, strict=True):
             name = contender.reader.name
-            if name == LIMIT:  # it prepares the jobs of the list of pictures that it is asked to read
+            if name == LIMIT:  # it prepares the jobs of the list of images that it is asked to read
                 taken = mean_round([contender.reader.read(images.images) for _ in range(max(passes))])
             else:
                 taken = contender.reader.read(images.images, own)
             measured[name].append(taken)
-            said = f"{images.name}, round {number + 1} of {rounds}: {name}: {taken.seconds:.2f} s for all pictures"
+            said = f"{images.name}, round {number + 1} of {rounds}: {name}: {taken.seconds:.2f} s for all images"
             print(said, file=sys.stderr, flush=True)
     return measured
 
@@ -136,7 +136,7 @@ def summary_rows(measured: dict[str, list[Round]], count: int) -> list[tuple[Cel
 
     Args:
         measured: rounds by reader, those of the ensemble with one request in flight first.
-        count: of pictures.
+        count: of images.
     """
     ours = [taken.seconds for taken in next(iter(measured.values()))]
     limit = [taken.seconds for taken in measured.get(LIMIT, [])]

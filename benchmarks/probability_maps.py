@@ -22,7 +22,7 @@ WHITE = 255
 
 @dataclass(frozen=True)
 class ProbabilityMap:
-    """What a detector answered for one picture.
+    """What a detector answered for one image.
 
     Attributes:
         wanted: about as many boxes.
@@ -68,6 +68,6 @@ def _detected(picture: Map, pair: Pair) -> Map:
 
 
 def _count(found: Map, pair: Pair) -> int:
-    placement = np.array([0, 0, 1, 1], np.float32)
+    map_transform = np.array([0, 0, 1, 1], np.float32)
     size = (found.shape[1], found.shape[0])
-    return len(detect_boxes(found, placement, size, dbnet_settings(pair.detector_card, {})).boxes)
+    return len(detect_boxes(found, map_transform, size, dbnet_settings(pair.detector_card, {})).boxes)

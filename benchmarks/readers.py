@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
-Read = tuple[int, list[float]]  # lines of all pictures, seconds of each
+Read = tuple[int, list[float]]  # lines of all images, seconds of each
 ReadAll = Callable[[Sequence[bytes]], Read]
 
 

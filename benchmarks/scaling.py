@@ -1,4 +1,4 @@
-"""How the cost of a picture grows with its size, its number of boxes, requests in flight, and instances of a network.
+"""How the cost of an image grows with its size, its number of boxes, requests in flight, and instances of a network.
 
 python -m benchmarks.scaling [--rounds 5] [--limit N] [--concurrency 1 2 4 8 16] [--instances 1 2]
 """
@@ -27,16 +27,16 @@ from ocdrnet_deploy.server import TritonServer
 FACTORS = (0.5, 1.0, 1.5, 2.0, 3.0)
 COUNTS = (0, 10, 20, 50, 100, 200)
 PAGE = (1440, 2048)  # height and width of the page that the lines are drawn on
-PICTURES = 8  # in a round of requests in flight
+IMAGES = 8  # in a round of requests in flight
 NETWORKS = ("ocdnet", "ocrnet")
 CONDITIONS = Conditions(
-    metric="images per second and milliseconds a picture, the median of the rounds",
-    warm_up="every picture once at each setting",
+    metric="images per second and milliseconds an image, the median of the rounds",
+    warm_up="every image once at each setting",
     timer="from encoded bytes in hand to texts in hand, over gRPC",
     unfair="sizes are one sample photo scaled; lines are drawn and short. Instances share the cores of one machine, so "
     "their row shows what a second process of each network costs or gains here, not what a second machine gives",
 )
-COLUMNS = ("value", "images/s", "ms a picture", "lines")
+COLUMNS = ("value", "images/s", "ms an image", "lines")
 
 
 def main() -> None:
@@ -47,7 +47,7 @@ def main() -> None:
     add_repository_options(parser)
     arguments = parser.parse_args()
     photo, rounds = (SAMPLES / "storefront.jpg").read_bytes(), arguments.rounds
-    pictures = [photo] * min(PICTURES, arguments.limit or PICTURES)
+    pictures = [photo] * min(IMAGES, arguments.limit or IMAGES)
     with repository_of(arguments) as repository:
         with TritonServer(repository, on_log=lambda _: None) as server:
             url = server.addresses.grpc_url
@@ -62,7 +62,7 @@ def main() -> None:
     for name, rows in found.items():
         points = [(float(row[0] or 0), float(row[2] or 0)) for row in rows]
         path: Path = arguments.output / f"scaling-{name.replace(' ', '-')}.png"
-        lines(path, f"Cost by {name}", (name, "ms a picture"), {"ocdrnet": points})
+        lines(path, f"Cost by {name}", (name, "ms an image"), {"ocdrnet": points})
 
 
 def _row(value: float, read_all: ReadAll, images: Sequence[bytes], rounds: int) -> tuple[Cell, ...]:

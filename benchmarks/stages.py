@@ -1,4 +1,4 @@
-"""Where a picture's time goes: each function alone, each Triton step, each process.
+"""Where an image's time goes: each function alone, each Triton step, each process.
 
     python -m benchmarks.stages [--sets photos receipts dense] [--rounds 5] [--limit N] [--repository DIR]
 
@@ -30,10 +30,10 @@ from ocdrnet_deploy.server import TritonServer
 from ocdrnet_triton.settings import prepare_process
 
 CONDITIONS = Conditions(
-    metric="milliseconds of one picture: median over rounds, mean over the pictures; CPU seconds by process",
-    warm_up="every function once; the server reads all pictures once",
+    metric="milliseconds of one image: median over rounds, mean over the images; CPU seconds by process",
+    warm_up="every function once; the server reads all images once",
     timer="a function: its call alone. A step: Triton's counters. A process: user and system time, which Linux counts "
-    "to 10 ms, over all pictures and rounds, one request in flight",
+    "to 10 ms, over all images and rounds, one request in flight",
     unfair="CPU time of a network's process includes its Python glue: grouping and padding of crops, copies; "
     "`all Python steps` are the other stubs, without the server's own process. A tensor "
     "is copied once into a step's shared memory; what a step gives is copied into shared memory and out of it",
@@ -54,7 +54,7 @@ def main() -> None:
         if "CPU" in table.title:
             values = {str(row[0]): float(row[1] or 0) for row in table.rows}
             name = "stages-" + table.title.split(":")[0] + ".png"
-            bars(arguments.output / name, table.title, "CPU milliseconds a picture", values)
+            bars(arguments.output / name, table.title, "CPU milliseconds an image", values)
 
 
 def _tables(images: ImageSet, repository: Path, rounds: int) -> Iterator[Table]:
@@ -75,8 +75,8 @@ def _function_table(name: str, traces: Sequence[Trace], pair: Pair, rounds: int)
             times.setdefault((step.model, step.name), []).append(median_ms(step.call, rounds))
     boxes = statistics.mean(len(trace.found.boxes) for trace in traces)
     rows = tuple((*key, sum(taken) / len(traces), max(taken)) for key, taken in times.items())
-    title = f"{name}: functions of ocdrnet_ops, {len(traces)} pictures, {boxes:.1f} boxes each"
-    return Table(title, ("step", "function", "ms a picture", "slowest picture, ms"), rows)
+    title = f"{name}: functions of ocdrnet_ops, {len(traces)} images, {boxes:.1f} boxes each"
+    return Table(title, ("step", "function", "ms an image", "slowest image, ms"), rows)
 
 
 def _served_tables(images: ImageSet, repository: Path, traces: Sequence[Trace], rounds: int) -> Iterator[Table]:
@@ -102,7 +102,7 @@ def _step_table(name: str, spent: dict[str, StepTimes], moved: dict[str, tuple[f
         taken, given = moved.get(model, (None, None))
         rows.append((model, times.requests / pictures, *(part / 1e6 / pictures for part in parts), taken, given))
     columns = ("step", "requests", "queue, ms", "input, ms", "infer, ms", "output, ms", "bytes in", "bytes out")
-    return Table(f"{name}: Triton's steps, each picture", columns, tuple(rows))
+    return Table(f"{name}: Triton's steps, each image", columns, tuple(rows))
 
 
 def _cpu_table(name: str, used: dict[str, float], pictures: int) -> Table:
@@ -110,7 +110,7 @@ def _cpu_table(name: str, used: dict[str, float], pictures: int) -> Table:
     rows = [(model, used[model] * 1000 / pictures, 100 * used[model] / total if total else 0.0) for model in order]
     steps = sum(used[model] for model in used if model not in (SERVER, *NETWORKS))
     rows.append(("all Python steps", steps * 1000 / pictures, 100 * python_share(used)))
-    return Table(f"{name}: CPU time by process", ("process", "CPU ms a picture", "% of all"), tuple(rows))
+    return Table(f"{name}: CPU time by process", ("process", "CPU ms an image", "% of all"), tuple(rows))
 
 
 def _mean_bytes(traces: Sequence[Trace], repository: Path) -> dict[str, tuple[float, float]]:

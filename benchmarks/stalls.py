@@ -22,7 +22,7 @@ import numpy as np
 import tritonclient.grpc
 from tritonclient.utils import InferenceServerException
 
-from benchmarks.hostile_inputs import text_pictures
+from benchmarks.hostile_inputs import text_images
 from benchmarks.machine import machine_line
 from ocdrnet_client import Client, OcdrnetError, Retry
 from ocdrnet_deploy.errors import ServerError
@@ -43,12 +43,12 @@ output { name: "OUT" data_type: TYPE_INT32 dims: [ 1 ] }
 _MODEL = """
 import time
 
-from ocdrnet_triton.requests import respond_each, tensor
+from ocdrnet_triton.requests import answer_each, tensor
 
 
 class TritonPythonModel:
     def execute(self, requests):
-        return respond_each(requests, self._answer)
+        return answer_each(requests, self._answer)
 
     def _answer(self, request):
         value, sleep_ms, computes = map(int, tensor(request, "IN"))
@@ -89,8 +89,8 @@ class _Numbers:
         self._client.close()
 
 
-class _Pictures:
-    """Reads pictures through the ensemble; the truth was read in calm."""
+class _Images:
+    """Reads images through the ensemble; the truth was read in calm."""
 
     truth: dict[bytes, list[str]]  # set before the first
 
@@ -116,7 +116,7 @@ class _Pictures:
 class _Load:
     """Callers in closed loops."""
 
-    def __init__(self, make: Callable[[], _Numbers | _Pictures]) -> None:
+    def __init__(self, make: Callable[[], _Numbers | _Images]) -> None:
         self.counts: Counter[str] = Counter()
         self._make, self._over = make, threading.Event()
         self._threads = [threading.Thread(target=self._call, daemon=True) for _ in range(CALLERS)]
@@ -162,10 +162,10 @@ def run(repository: Path | None, count: int, seed: int) -> dict[str, object]:
     ):
         url = server.addresses.grpc_url
         if repository:
-            _Pictures.truth = {}
-            for data in text_pictures().values():
-                _Pictures.truth[data] = _Pictures(url).texts(data)
-        load = _Load(lambda: _Pictures(url) if repository else _Numbers(url))
+            _Images.truth = {}
+            for data in text_images().values():
+                _Images.truth[data] = _Images(url).texts(data)
+        load = _Load(lambda: _Images(url) if repository else _Numbers(url))
         assert server.pid is not None
         steps = sorted({stub.model for stub in find_stubs(server.pid)})
         moments = [step for step in steps for _ in range(count)]

@@ -1,4 +1,4 @@
-"""Bytes that one picture moves between the ensemble's steps, by the tensors that its config names."""
+"""Bytes that one image moves between the ensemble's steps, by the tensors that its config names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def tensor_bytes(trace: Trace) -> dict[str, int]:
         "IMAGE": len(trace.encoded),
         "ORIGINAL": trace.pixels.nbytes,
         "DETECTOR_INPUT": trace.seen.tiles.nbytes,
-        "TILES": trace.seen.placements.nbytes,
+        "TILES": trace.seen.map_transforms.nbytes,
         "IMAGE_SIZE": 8,
         "PRED": trace.maps.nbytes,
         "CANDIDATES": trace.found.boxes.nbytes,

@@ -1,4 +1,4 @@
-"""Every `ocdrnet_ops` function that lies on a picture's way through the served pipeline, with what it gets there."""
+"""Every `ocdrnet_ops` function that lies on an image's way through the served pipeline, with what it gets there."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from benchmarks.in_process import COLUMNS, LIMITS, MAX_TILES, Pair, Trace
 from ocdrnet_ops.answer.lines import decode_lines, time_steps
 from ocdrnet_ops.answer.merge import merge_lines
 from ocdrnet_ops.detection.dbnet import detect_boxes
-from ocdrnet_ops.detection.detect import Detector, detect_text, looks_sideways
+from ocdrnet_ops.detection.detect import Detector, detect_text, looks_rotated
 from ocdrnet_ops.detection.tile_merging import merge_maps
 from ocdrnet_ops.detection.tiles import detector_tiles
 from ocdrnet_ops.geometry.crop import crop_lines, crop_widths
-from ocdrnet_ops.geometry.text_outline import ribbon_quads
+from ocdrnet_ops.geometry.text_outline import outline_quads
 from ocdrnet_ops.image.decode import decode_image
 from ocdrnet_ops.layout.paragraphs import paragraphs
 from ocdrnet_ops.layout.reading_order import reading_order
 from ocdrnet_ops.recognition.decoding import DecodedLine, decode_ctc
-from ocdrnet_ops.recognition.line_flip import lines_to_turn, rate_readings, turn_crops
+from ocdrnet_ops.recognition.line_flip import lines_to_turn, score_readings, turn_crops
 from ocdrnet_ops.recognition.width_groups import group_by_width
 from ocdrnet_ops.recognition.words import split_words, word_quads
 
@@ -31,7 +31,7 @@ Call = Callable[[], Any]
 
 @dataclass(frozen=True)
 class StepFunction:
-    """One function, ready to be called on one picture's data.
+    """One function, ready to be called on one image's data.
 
     Attributes:
         model: the Triton step that calls it.
@@ -45,7 +45,7 @@ class StepFunction:
 
 
 def step_functions(trace: Trace, pair: Pair) -> list[StepFunction]:
-    """The functions on one picture's data, in the order of the pipeline."""
+    """The functions on one image's data, in the order of the pipeline."""
     return [*_seeing(trace, pair), *_cropping(trace, pair), *_reading(trace, pair)]
 
 
@@ -62,9 +62,9 @@ def median_ms(call: Call, rounds: int) -> float:
 
 def _seeing(trace: Trace, pair: Pair) -> list[StepFunction]:
     card, size, settings = pair.detector_card, trace.image_size, trace.settings
-    merge = partial(merge_maps, trace.maps, trace.seen.placements, size, settings)
-    merged, placement = merge()
-    quads = ribbon_quads(trace.found.boxes)
+    merge = partial(merge_maps, trace.maps, trace.seen.map_transforms, size, settings)
+    merged, map_transform = merge()
+    quads = outline_quads(trace.found.boxes)
     detect = partial(detect_text, trace.seen, trace.maps, size, settings, "off", Detector(card, _never))
     step = "dbnet_postprocess"
     return [
@@ -76,8 +76,8 @@ def _seeing(trace: Trace, pair: Pair) -> list[StepFunction]:
         ),
         StepFunction(step, "detect_text", detect),
         StepFunction(step, "detect_text > merge_maps", merge),
-        StepFunction(step, "detect_text > detect_boxes", partial(detect_boxes, merged, placement, size, settings)),
-        StepFunction(step, "looks_sideways", partial(looks_sideways, quads)),
+        StepFunction(step, "detect_text > detect_boxes", partial(detect_boxes, merged, map_transform, size, settings)),
+        StepFunction(step, "looks_rotated", partial(looks_rotated, quads)),
     ]
 
 
@@ -89,7 +89,9 @@ def _cropping(trace: Trace, pair: Pair) -> list[StepFunction]:
         StepFunction("text_crop", "crop_lines", partial(crop_lines, trace.pixels, trace.found.boxes, card)),
         StepFunction("text_crop", "crop_lines > crop_widths", partial(crop_widths, trace.found.boxes, card)),
         StepFunction("ocrnet", "group_by_width", partial(group_by_width, widths, COLUMNS)),
-        StepFunction("text_turn", "rate_readings", partial(rate_readings, first.ids, first.probabilities, steps, card)),
+        StepFunction(
+            "text_turn", "score_readings", partial(score_readings, first.ids, first.probabilities, steps, card)
+        ),
         StepFunction("text_turn", "lines_to_turn", partial(lines_to_turn, trace.rated, widths, "auto")),
     ]
     if len(turned):

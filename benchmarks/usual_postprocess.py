@@ -18,13 +18,13 @@ Points = npt.NDArray[np.float32]
 
 
 def usual_boxes(
-    probability: npt.NDArray[np.uint8], placement: npt.NDArray[np.float32], settings: DbnetSettings
+    probability: npt.NDArray[np.uint8], map_transform: npt.NDArray[np.float32], settings: DbnetSettings
 ) -> tuple[Points, npt.NDArray[np.float32]]:
     """Boxes of one probability map: float32 [N, 4, 2] in original pixels, and their scores, float32 [N].
 
     Args:
         probability: uint8 [h, w], the probability times 255; made a float map first, as the usual form has it.
-        placement: float32 [4]: x0, y0, x-scale, y-scale from map to original pixels.
+        map_transform: float32 [4]: x0, y0, x-scale, y-scale from map to original pixels.
         settings: thresholds.
     """
     floats = probability.astype(np.float32) / 255
@@ -43,7 +43,7 @@ def usual_boxes(
         grown, side = _rectangle(_unclip(corners, settings.unclip_ratio))
         if side < settings.min_size + UNCLIPPED_MARGIN:
             continue
-        boxes.append((grown + 0.5) * placement[2:] + placement[:2])
+        boxes.append((grown + 0.5) * map_transform[2:] + map_transform[:2])
         scores.append(score)
     return np.array(boxes, np.float32).reshape(-1, 4, 2), np.array(scores, np.float32)
 

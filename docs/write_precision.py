@@ -80,7 +80,7 @@ ids that the original gives {sure} or more, and a map that is off by {off} of 25
 - bfloat16 is OpenVINO's alone; FP16 is the GPUs'. The product offers no other pairs.
 
 The networks get the drawn text of `models build`, and lines of `samples/`. NVIDIA's weights are not at hand: a stand-in
-has the file's inputs, outputs and spatial transformer, but few layers, and reads a picture made for it. A text is the
+has the file's inputs, outputs and spatial transformer, but few layers, and reads an image made for it. A text is the
 same if all its ids are, those too that the original is not sure of: to a stand-in drawn text is noise, and a toss.
 
 ## The catalog
@@ -186,7 +186,7 @@ def _prepared(kind: Kind, name: str, variant: Variant) -> Prepared:
 def inputs(network: Prepared, *, is_twin: bool) -> list[Pixels]:
     """What a network is fed: uint8 [N, h, w, 3] BGR each.
 
-    The drawn text of `models build`; to a stand-in also the picture that it can read, to another network lines of the
+    The drawn text of `models build`; to a stand-in also the image that it can read, to another network lines of the
     samples, and to the default detector those samples.
     """
     if isinstance(network, PreparedDetector):
@@ -200,19 +200,19 @@ def inputs(network: Prepared, *, is_twin: bool) -> list[Pixels]:
 
 
 def _sample(name: str) -> tuple[Pixels, npt.NDArray[np.float32]]:
-    """A sample picture, and the boxes of its lines."""
+    """A sample image, and the boxes of its lines."""
     truth = json.loads((ROOT / f"samples/{name}.json").read_text(encoding="utf-8"))
     picture = cv2.imread(str(ROOT / "samples" / truth["image"]))
     return np.asarray(picture, np.uint8), np.array([line["box"] for line in truth["lines"]], np.float32)
 
 
 def _plates(network: Prepared) -> tuple[Pixels, npt.NDArray[np.float32]]:
-    """The picture that a stand-in reads, and the boxes of its lines."""
+    """The image that a stand-in reads, and the boxes of its lines."""
     from twin_contracts import RECOGNIZERS  # noqa: PLC0415 - of the tests
-    from twin_picture import draw_picture, plate_boxes  # noqa: PLC0415
+    from twin_image import draw_image, plate_boxes  # noqa: PLC0415
 
     version = next((each for each in RECOGNIZERS if each.name == network.card.name), RECOGNIZERS[0])
-    return draw_picture(version), np.array(plate_boxes(), np.float32)
+    return draw_image(version), np.array(plate_boxes(), np.float32)
 
 
 def _of_maps(network: PreparedDetector, runs: list[SideBySide]) -> Row:

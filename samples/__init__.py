@@ -1,1 +1,1 @@
-"""The project's own sample pictures and the program that draws them."""
+"""The project's own sample images and the program that draws them."""

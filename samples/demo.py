@@ -1,6 +1,6 @@
-"""Text of a picture, through a real Triton started for it: `python -m samples.demo [PICTURE ...]`.
+"""Text of an image, through a real Triton started for it: `python -m samples.demo [PICTURE ...]`.
 
-What `make demo` runs. Builds the served repository, serves it on free ports, reads the pictures, prints their text,
+What `make demo` runs. Builds the served repository, serves it on free ports, reads the images, prints their text,
 draws overlays into build/demo, and stops the server.
 """
 
@@ -22,7 +22,7 @@ STOREFRONT = Path(__file__).parent / "storefront.jpg"
 
 
 def main(arguments: list[str]) -> int:
-    """Read the pictures; returns the process's exit code."""
+    """Read the images; returns the process's exit code."""
     start = time.monotonic()
     pictures = [Path(argument) for argument in arguments] or [STOREFRONT]
     try:
@@ -41,7 +41,7 @@ def _show(picture: Path, page: Page) -> None:
     OVERLAYS.mkdir(parents=True, exist_ok=True)
     overlay = OVERLAYS / f"{picture.stem}.overlay.png"
     draw_overlay(picture, page).save(overlay)
-    print(f"\n{picture.name}: {len(page.lines)} lines, drawn over the picture in {overlay}\n")
+    print(f"\n{picture.name}: {len(page.lines)} lines, drawn over the image in {overlay}\n")
     for line in page.lines:
         print(f"  {line.score:4.0%}  {line.text}")
 

@@ -1,4 +1,4 @@
-"""Redraw every sample picture and its truth: ``python -m samples.draw [FOLDER]`` from the repository's root.
+"""Redraw every sample image and its truth: ``python -m samples.draw [FOLDER]`` from the repository's root.
 
 Needs Pillow, NumPy and the fonts listed in `samples.drawing.fonts`.
 """

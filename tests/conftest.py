@@ -15,7 +15,7 @@ from ocdrnet_deploy.graphs.deform_conv import OLDEST_RUNTIME
 from ocdrnet_deploy.server import TritonServer
 
 ROOT = Path(__file__).parents[1]
-# Pictures with truth that are not part of the project.
+# Images with truth that are not part of the project.
 EVAL = Path(os.environ.get("OCDRNET_EVAL", ROOT.parent / "shared" / "eval"))
 # Fixtures behind which a Triton runs; a test that starts one by other means is marked `triton`.
 TRITON_FIXTURES = {"served", "serve_built", "serve_folder"}
@@ -23,7 +23,7 @@ TRITON_FIXTURES = {"served", "serve_built", "serve_folder"}
 OWN_SERVERS = {
     f"test_{name}.py"
     for name in (
-        *("ensembles_refused", "nothing_leaves", "plans_load", "plans_read", "plans_spoiled", "respond_all"),
+        *("ensembles_refused", "nothing_leaves", "plans_load", "plans_read", "plans_spoiled", "answer_batch"),
         *("shared_serving_cases", "stalled_step", "throughput_profile", "twin_exports", "twin_mutations", "twins"),
     )
 }

@@ -1,8 +1,8 @@
-"""What ends a bulk run; a picture that fails does not.
+"""What ends a bulk run; an image that fails does not.
 
 OcdrnetError
 └── BulkError
-    ├── SourceError      the source cannot be listed, or holds no picture
+    ├── SourceError      the source cannot be listed, or holds no image
     ├── OutputError      the output cannot be read or written
     ├── ManifestError    the output belongs to a run with another source or other options
     ├── ShardBusyError   another process works on the shard
@@ -22,7 +22,7 @@ class BulkError(OcdrnetError):
 
 
 class SourceError(BulkError):
-    """The source cannot be listed, or holds no picture."""
+    """The source cannot be listed, or holds no image."""
 
 
 class OutputError(BulkError):

@@ -114,7 +114,7 @@ class Parquet:
                 writer.write_table(pyarrow.Table.from_pylist(group, schema=SCHEMA))
 
     def read(self, path: Path) -> Iterator[dict[str, Any]]:
-        """A row group at a time; a picture's rows follow each other."""
+        """A row group at a time; an image's rows follow each other."""
         for _image, rows in groupby(_stored_rows(path), key=itemgetter("image")):
             yield _page(list(rows))
 

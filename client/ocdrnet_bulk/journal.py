@@ -1,4 +1,4 @@
-"""What a shard has done so far: a line per picture, in the order of its list, so that a killed run goes on there."""
+"""What a shard has done so far: a line per image, in the order of its list, so that a killed run goes on there."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ocdrnet_bulk.errors import writing
 
 @dataclass(frozen=True)
 class Record:
-    """What became of one picture: its page, or its failure.
+    """What became of one image: its page, or its failure.
 
     Attributes:
-        image: the picture's entry in the list.
+        image: the image's entry in the list.
         page: as `Page.to_dict` has it; None if it failed.
         error: the failure's class, empty if it was read.
         reason: in words, likewise.
@@ -88,7 +88,7 @@ class Journal:
         self._path.unlink(missing_ok=True)
 
     def _kept(self) -> tuple[int, int]:
-        """Cut the file behind its last whole line; pictures done, and how many of them failed."""
+        """Cut the file behind its last whole line; images done, and how many of them failed."""
         self._file.seek(0)
         if self._file.readline() != self._header:
             self._file.truncate(0)

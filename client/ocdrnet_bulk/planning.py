@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ocdrnet_bulk.errors import ManifestError, OutputError, ShardBusyError, SourceError
-from ocdrnet_bulk.sources import Listing, PictureSource, write_names
+from ocdrnet_bulk.sources import ImageSource, Listing, write_names
 from ocdrnet_bulk.store import Store, write_published
 
 _POLL_S = 0.2
@@ -101,7 +101,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A run's settings and its pictures, which lie in one list per shard.
+    """A run's settings and its images, which lie in one list per shard.
 
     Attributes:
         run: random; tells runs on one output apart.
@@ -116,7 +116,7 @@ class Manifest:
     started: str
 
     def bounds(self, shard: int) -> tuple[int, int]:
-        """First picture of a shard and the one after its last; sizes differ by 1 at most."""
+        """First image of a shard and the one after its last; sizes differ by 1 at most."""
         count, shards = self.pictures, self.settings.shards
         return shard * count // shards, (shard + 1) * count // shards
 
@@ -130,7 +130,7 @@ class Manifest:
         return f"part-{shard:05}-of-{self.settings.shards:05}"
 
     def inputs_name(self, shard: int) -> str:
-        """The shard's list of pictures: JSON strings, one a line."""
+        """The shard's list of images: JSON strings, one a line."""
         return f"inputs/{self.run}/{self.part(shard)}.jsonl"
 
     def to_json(self) -> str:
@@ -176,7 +176,7 @@ def check_settings(manifest: Manifest, given: Settings) -> None:
 
 def _difference(name: str, before: object, now: object) -> str:
     if name == "digest":
-        return "the list of pictures has changed since"
+        return "the list of images has changed since"
     return f"{name.replace('output_', '')} was {before!r}, now {now!r}"
 
 
@@ -185,7 +185,7 @@ _FOLDERS = ("manifest.json", "done", "results", "failures", "inputs")
 
 
 def agreed_manifest(
-    store: Store, source: PictureSource, settings: Settings, *, may_plan: bool, patience: float
+    store: Store, source: ImageSource, settings: Settings, *, may_plan: bool, patience: float
 ) -> Manifest:
     """The output's manifest, made here if there is none yet.
 
@@ -202,7 +202,7 @@ def agreed_manifest(
     """
     manifest = load_manifest(store)
     if manifest is None and (may_plan or store.is_shared_lock):
-        with held_lock(store.work / "plan.lock", "the list of pictures", patience):
+        with held_lock(store.work / "plan.lock", "the list of images", patience):
             # Another process may have made it while this one waited.
             manifest = load_manifest(store) or _planned(store, source, settings)
     elif manifest is None:
@@ -222,11 +222,11 @@ def restart(store: Store) -> None:
         store.remove(name)
 
 
-def _planned(store: Store, source: PictureSource, settings: Settings) -> Manifest:
+def _planned(store: Store, source: ImageSource, settings: Settings) -> Manifest:
     with Listing(store.work / f"listing.{os.getpid()}.sqlite") as listing:
         count = listing.add_all(source.entries())
         if not count:
-            raise SourceError(f"no picture in {source.name}")
+            raise SourceError(f"no image in {source.name}")
         started = datetime.now(timezone.utc).isoformat(timespec="seconds")
         manifest = Manifest(uuid.uuid4().hex[:16], settings, count, started)
         names = listing.names()
@@ -243,7 +243,7 @@ def _awaited(store: Store, patience: float) -> Manifest:
     while (manifest := load_manifest(store)) is None:
         if time.monotonic() > until:
             raise ManifestError(
-                f"shard 0 has not listed the pictures within {patience:g} s; start it, or raise --patience"
+                f"shard 0 has not listed the images within {patience:g} s; start it, or raise --patience"
             )
         time.sleep(_OTHER_PROCESS_POLL_S)
     return manifest

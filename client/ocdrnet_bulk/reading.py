@@ -15,7 +15,7 @@ import click
 
 from ocdrnet_bulk.errors import ServerGoneError
 from ocdrnet_bulk.journal import Record
-from ocdrnet_bulk.sources import PictureSource
+from ocdrnet_bulk.sources import ImageSource
 from ocdrnet_client.client import Client
 from ocdrnet_client.config import Retry
 from ocdrnet_client.errors import (
@@ -32,7 +32,7 @@ _PLAIN_S = 30.0
 
 
 class Progress:
-    """Counts pictures, and prints rate and time left to stderr."""
+    """Counts images, and prints rate and time left to stderr."""
 
     def __init__(self, total: int) -> None:
         self._total = total
@@ -58,7 +58,7 @@ class Progress:
         self.failed += failed
 
     def advance(self, record: Record) -> None:
-        """Count a picture, and print if it is time."""
+        """Count an image, and print if it is time."""
         self._now += 1
         self.read += record.page is not None
         self.failed += record.page is None
@@ -74,7 +74,7 @@ class Progress:
         """Counts, rate and time left."""
         done = self.read + self.failed
         left = timedelta(seconds=round((self._total - done) / self.rate)) if self._now else "?"
-        return f"{done}/{self._total} pictures, {self.failed} failed, {self.rate:.1f}/s, {left} left"
+        return f"{done}/{self._total} images, {self.failed} failed, {self.rate:.1f}/s, {left} left"
 
     def clear(self) -> None:
         """Take the line of a terminal away."""
@@ -85,12 +85,12 @@ class Progress:
         """What a run ends with."""
         failed = f"{self.failed} failed (see {output}/failures)" if self.failed else "none failed"
         now = f"{self._now} of them now, in {self.seconds:.1f} s ({self.rate:.1f}/s)"
-        return f"{self.read} pictures read, {failed}; {now}"
+        return f"{self.read} images read, {failed}; {now}"
 
 
-# No picture's fault: a server that stops cancels its requests, and one that starts has no model yet.
+# No image's fault: a server that stops cancels its requests, and one that starts has no model yet.
 _AWAY = (ServerUnavailableError, ClientClosedError, ModelNotFoundError)
-# May be the picture's fault or that of a server about to go; tried a few times before the picture is given up.
+# May be the image's fault or that of a server about to go; tried a few times before the image is given up.
 _BROKEN = (ServerError, UnexpectedResponseError)
 _BROKEN_TRIES = 3
 _BACKOFF = Retry(initial=0.5, maximum=10.0)
@@ -99,12 +99,12 @@ _BACKOFF = Retry(initial=0.5, maximum=10.0)
 class PatientReader:
     """Turns an entry of the list into its record; may be used from many threads."""
 
-    def __init__(self, client: Client, source: PictureSource, parameters: Mapping[str, Any], patience: float) -> None:
+    def __init__(self, client: Client, source: ImageSource, parameters: Mapping[str, Any], patience: float) -> None:
         """Make a reader.
 
         Args:
             client: of the server.
-            source: of the pictures.
+            source: of the images.
             parameters: of every request.
             patience: seconds that the server may be away.
         """
@@ -115,7 +115,7 @@ class PatientReader:
         self._stopped = threading.Event()
 
     def read(self, entry: str) -> Record:
-        """What became of a picture.
+        """What became of an image.
 
         Raises:
             ServerGoneError: the server was away for longer than allowed, or `stop` was called.

@@ -25,8 +25,8 @@ class Completion:
     """A finished shard.
 
     Attributes:
-        read: pictures in the results.
-        failed: pictures in the list of failures.
+        read: images in the results.
+        failed: images in the list of failures.
         results_bytes: size of the results; with two processes on one object store, each with results of its own,
             a mark that does not fit shows it.
         failures_bytes: size of the list of failures.
@@ -125,14 +125,14 @@ class ShardFiles:
 
 
 class ShardProgress(Protocol):
-    """Hears of each picture."""
+    """Hears of each image."""
 
     def known(self, read: int, failed: int) -> None:
         """Pictures done by earlier runs."""
         ...
 
     def advance(self, record: Record) -> None:
-        """A picture done now."""
+        """An image done now."""
         ...
 
 
@@ -141,9 +141,9 @@ class ShardWork:
     """How shards are worked on.
 
     Attributes:
-        read: one picture's record, by its entry; called from `concurrency` threads.
-        concurrency: pictures at a time; memory holds twice as many.
-        retry_failed: whether the failed pictures of a finished shard are tried again.
+        read: one image's record, by its entry; called from `concurrency` threads.
+        concurrency: images at a time; memory holds twice as many.
+        retry_failed: whether the failed images of a finished shard are tried again.
         before: called when a shard has something to do, for instance to ask whether a server is there.
     """
 
@@ -196,7 +196,7 @@ def _local_inputs(files: ShardFiles) -> Path:
 
 
 def _pending(files: ShardFiles, inputs: Path, earlier: Completion | None) -> Iterator[str | Record]:
-    """The shard's pictures in order: entries to read, and records that an earlier pass already has."""
+    """The shard's images in order: entries to read, and records that an earlier pass already has."""
     if earlier is None:
         yield from read_names(inputs)
         return

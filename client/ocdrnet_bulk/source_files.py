@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ocdrnet_bulk.errors import BulkError, SourceError
-from ocdrnet_bulk.sources import PictureSource, is_picture, is_url, list_entries
+from ocdrnet_bulk.sources import ImageSource, is_image, is_url, list_entries
 from ocdrnet_bulk.store import LocalStore, RemoteStore, Store
 from ocdrnet_client.errors import InvalidRequestError
 from ocdrnet_client.image_files import SUFFIXES, LeftOut
@@ -42,7 +42,7 @@ def _filesystem_of(start: str) -> Any:  # noqa: ANN401 -- fsspec has no types
 
 
 def read_url(url: str) -> bytes:
-    """A picture's bytes.
+    """An image's bytes.
 
     Raises:
         InvalidRequestError: it cannot be read.
@@ -70,7 +70,7 @@ def read_remote(filesystem: Any, path: str) -> bytes:  # noqa: ANN401
     return data
 
 
-def local_source(argument: str) -> PictureSource:
+def local_source(argument: str) -> ImageSource:
     """The source that a local path names.
 
     Raises:
@@ -81,7 +81,7 @@ def local_source(argument: str) -> PictureSource:
         return FolderSource(path)
     if path.is_file():
         if path.suffix.lower() in SUFFIXES:
-            raise SourceError(f"{argument} is one picture; give a folder, a glob or a list, or use `ocdrnet read`")
+            raise SourceError(f"{argument} is one image; give a folder, a glob or a list, or use `ocdrnet read`")
         return ListSource(path)
     if glob.has_magic(argument):
         return GlobSource(str(path))
@@ -102,7 +102,7 @@ class _LocalFiles:
 
 
 class FolderSource(_LocalFiles):
-    """The pictures of a folder at any depth, hidden ones left out."""
+    """The images of a folder at any depth, hidden ones left out."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(str(folder), folder)
@@ -176,7 +176,7 @@ class ListSource(_LocalFiles):
 _MAGIC = re.compile(r"[*?\[]")
 
 
-def remote_source(url: str) -> PictureSource:
+def remote_source(url: str) -> ImageSource:
     """The source that a URL names: a list where it is an object, else a glob or all that is below it.
 
     Raises:
@@ -193,7 +193,7 @@ def remote_source(url: str) -> PictureSource:
 
 
 class RemoteFolder:
-    """All pictures below a path, or all objects there that match a pattern."""
+    """All images below a path, or all objects there that match a pattern."""
 
     digest: str | None = None
 
@@ -209,7 +209,7 @@ class RemoteFolder:
         try:
             for path in self._paths():
                 entry = path[len(self._root) :].lstrip("/")
-                if self._pattern.fullmatch(path) if self._pattern else is_picture(entry, self.left_out):
+                if self._pattern.fullmatch(path) if self._pattern else is_image(entry, self.left_out):
                     yield entry
         except SourceError:
             raise
@@ -282,8 +282,8 @@ def _translated(pattern: str) -> str:
     return str(glob_translate(pattern))
 
 
-def open_source(argument: str) -> PictureSource:
-    """The pictures that a command line names.
+def open_source(argument: str) -> ImageSource:
+    """The images that a command line names.
 
     Raises:
         BulkError: nothing is there, or it cannot be opened.

@@ -18,8 +18,8 @@ from ocdrnet_bulk.errors import OutputError, SourceError, writing
 from ocdrnet_client.image_files import LeftOut
 
 
-class PictureSource(Protocol):
-    """A source of pictures; an entry is a picture's path below the source, its name in the output.
+class ImageSource(Protocol):
+    """A source of images; an entry is an image's path below the source, its name in the output.
 
     Attributes:
         name: the source, absolute, so that a later run from another folder means the same.
@@ -32,7 +32,7 @@ class PictureSource(Protocol):
     left_out: LeftOut
 
     def entries(self) -> Iterator[str]:
-        """All pictures, streamed, in any order; one may come twice.
+        """All images, streamed, in any order; one may come twice.
 
         Raises:
             SourceError: the source cannot be listed.
@@ -40,7 +40,7 @@ class PictureSource(Protocol):
         ...
 
     def read(self, entry: str) -> bytes:
-        """A picture's bytes; may be called from many threads.
+        """An image's bytes; may be called from many threads.
 
         Raises:
             InvalidRequestError: it cannot be read.
@@ -53,7 +53,7 @@ def is_url(text: str) -> bool:
     return "://" in text
 
 
-def is_picture(path: str, left_out: LeftOut) -> bool:
+def is_image(path: str, left_out: LeftOut) -> bool:
     """Whether a file found below a prefix is to be read; one that is not is counted."""
     *folders, name = PurePosixPath(path).parts
     if any(folder.startswith(".") for folder in folders):
@@ -102,7 +102,7 @@ _CACHE = -65_536
 
 
 class Listing:
-    """Names of pictures; memory stays the same whether there are a hundred or a hundred million."""
+    """Names of images; memory stays the same whether there are a hundred or a hundred million."""
 
     def __init__(self, path: Path) -> None:
         """Make the table.
@@ -118,7 +118,7 @@ class Listing:
             self._table.execute("PRAGMA journal_mode = OFF")
             self._table.execute("PRAGMA synchronous = OFF")
             self._table.execute(f"PRAGMA cache_size = {_CACHE}")
-            self._table.execute("CREATE TABLE pictures (name BLOB PRIMARY KEY) WITHOUT ROWID")
+            self._table.execute("CREATE TABLE images (name BLOB PRIMARY KEY) WITHOUT ROWID")
 
     def __enter__(self) -> Listing:
         return self
@@ -138,13 +138,13 @@ class Listing:
         rows = ((os.fsencode(name),) for name in names)
         with self._own_errors():
             while batch := list(islice(rows, _BATCH)):
-                self._table.executemany("INSERT OR IGNORE INTO pictures VALUES (?)", batch)
-            return int(self._table.execute("SELECT COUNT(*) FROM pictures").fetchone()[0])
+                self._table.executemany("INSERT OR IGNORE INTO images VALUES (?)", batch)
+            return int(self._table.execute("SELECT COUNT(*) FROM images").fetchone()[0])
 
     def names(self) -> Iterator[str]:
         """All names, sorted by their bytes."""
         with self._own_errors():
-            for (name,) in self._table.execute("SELECT name FROM pictures ORDER BY name"):
+            for (name,) in self._table.execute("SELECT name FROM images ORDER BY name"):
                 yield os.fsdecode(name)
 
     @contextlib.contextmanager

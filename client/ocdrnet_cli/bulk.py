@@ -1,4 +1,4 @@
-"""`ocdrnet bulk`: the text in millions of pictures, by a running server."""
+"""`ocdrnet bulk`: the text in millions of images, by a running server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ocdrnet_bulk.planning import Settings, agreed_manifest, load_manifest, rest
 from ocdrnet_bulk.reading import PatientReader, Progress
 from ocdrnet_bulk.shards import ShardFiles, ShardWork
 from ocdrnet_bulk.source_files import open_source, open_store
-from ocdrnet_bulk.sources import PictureSource
+from ocdrnet_bulk.sources import ImageSource
 from ocdrnet_bulk.store import Store, prepare_work
 from ocdrnet_cli import read as reading
 from ocdrnet_cli.connection import check_server, open_client
@@ -34,10 +34,10 @@ class Choices:
     Attributes:
         shard: the only one to do; None does all.
         url: of the server.
-        timeout: seconds for a picture.
-        concurrency: pictures at a time.
-        patience: seconds that the server, or the list of pictures, may be waited for.
-        retry_failed: try failed pictures again.
+        timeout: seconds for an image.
+        concurrency: images at a time.
+        patience: seconds that the server, or the list of images, may be waited for.
+        retry_failed: try failed images again.
         begin_anew: remove what earlier runs left.
     """
 
@@ -64,7 +64,7 @@ class Choices:
 )
 @click.option("--retry-failed", is_flag=True, help="Try again what failed in finished shards.")
 @click.option("--restart", "begin_anew", is_flag=True, help="Remove the output of earlier runs first.")
-@click.option("--accept-failures", is_flag=True, help="Exit with 0 even if some pictures failed.")
+@click.option("--accept-failures", is_flag=True, help="Exit with 0 even if some images failed.")
 @click.option(
     "--patience",
     type=click.FloatRange(0),
@@ -86,7 +86,7 @@ def bulk(
     accept_failures: bool,
     **choices: Any,  # noqa: ANN401 -- click's values, typed in Choices
 ) -> None:
-    """Read millions of pictures: a folder, a glob, a text file of paths, or an S3 or other fsspec URL of these.
+    """Read millions of images: a folder, a glob, a text file of paths, or an S3 or other fsspec URL of these.
 
     A run that was ended goes on where it was when started again.
 
@@ -107,7 +107,7 @@ def bulk(
     context.exit(1 if progress.failed and not accept_failures else 0)
 
 
-def _run(store: Store, source: PictureSource, settings: Settings, chosen: Choices) -> Progress:
+def _run(store: Store, source: ImageSource, settings: Settings, chosen: Choices) -> Progress:
     results_format = result_format(settings.output_format)
     if chosen.begin_anew:
         restart(store)

@@ -26,7 +26,7 @@ def open_client(url: str, timeout: float) -> Client:
 
 
 def check_server(client: Client, url: str) -> None:
-    """One question first, or else every picture would wait for its retries before it fails."""
+    """One question first, or else every image would wait for its retries before it fails."""
     try:
         ready = client.is_ready()
     except OcdrnetError as error:
@@ -35,7 +35,7 @@ def check_server(client: Client, url: str) -> None:
         if _is_gateway(url):
             raise click.UsageError(
                 f"{url} is a gateway, whose paths are others: give this command the OCR server behind it, such as "
-                "--url grpc://127.0.0.1:8001; or send pictures there with `curl --data-binary @photo.jpg "
+                "--url grpc://127.0.0.1:8001; or send images there with `curl --data-binary @photo.jpg "
                 f"{url.rstrip('/')}/v1/read`"
             )
         raise click.UsageError(

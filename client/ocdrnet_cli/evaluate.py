@@ -1,4 +1,4 @@
-"""`ocdrnet eval`: how well a running server reads pictures whose text is known."""
+"""`ocdrnet eval`: how well a running server reads images whose text is known."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ocdrnet_client.results import Page
 from ocdrnet_evaluation import summary
 from ocdrnet_evaluation.datasets import LAYOUTS, LINE, WORD, load_dataset, load_vocabulary
 from ocdrnet_evaluation.errors import EvaluationError
-from ocdrnet_evaluation.figures import PictureResult, flattened, summarize
+from ocdrnet_evaluation.figures import ImageResult, flattened, summarize
 from ocdrnet_evaluation.report import report_html
 from ocdrnet_evaluation.run import Plan, Reading, read_timed
 from ocdrnet_evaluation.summary import check_names, parse_floors, under_floors
@@ -30,7 +30,7 @@ _SHARED = [option for option in reading.read.params if option.name in {"url", "p
 
 @click.command(name="eval", params=_SHARED, epilog=reading.read.epilog)
 @click.argument("dataset", type=click.Choice(list(LAYOUTS)))
-@click.option("--images", type=_FOLDER, required=True, help="Folder of pictures.")
+@click.option("--images", type=_FOLDER, required=True, help="Folder of images.")
 @click.option("--truth", type=_FOLDER, required=True, help="Folder of truth files; may be the same.")
 @click.option("--level", type=click.Choice([WORD, LINE]), help="What to compare. [default: word; for sroie line]")
 @click.option(
@@ -38,7 +38,7 @@ _SHARED = [option for option in reading.read.params if option.name in {"url", "p
     "lexicons",
     type=click.Choice([NONE, WEAK, STRONG]),
     multiple=True,
-    help="Also score with a list of words: weak, of the whole set; strong, of the picture. May be repeated.",
+    help="Also score with a list of words: weak, of the whole set; strong, of the image. May be repeated.",
 )
 @click.option(
     "--vocabulary",
@@ -47,7 +47,7 @@ _SHARED = [option for option in reading.read.params if option.name in {"url", "p
     help="More words for --lexicon: a file, one a line; or a folder of voc_NAME.txt, for strong. May be repeated.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
-@click.option("--report", "report_file", type=_OUTPUT, help="HTML file to write, with the worst pictures.")
+@click.option("--report", "report_file", type=_OUTPUT, help="HTML file to write, with the worst images.")
 @click.option("--worst", type=click.IntRange(0), default=12, show_default=True, help="Pictures in the report.")
 @click.option("--predictions", type=_OUTPUT, help="JSON lines file to write, as `read --format json` prints.")
 @click.option("--floors", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="JSON of least figures.")
@@ -72,9 +72,9 @@ def evaluate(
     concurrency: int,
     timeout: float,
 ) -> None:
-    """Measure how well a server reads a set: icdar2015, sroie, or pages (a plain text beside each picture).
+    """Measure how well a server reads a set: icdar2015, sroie, or pages (a plain text beside each image).
 
-    Exit code: 0 all were read and no figure is under its floor, 1 otherwise (pictures and figures are named on
+    Exit code: 0 all were read and no figure is under its floor, 1 otherwise (images and figures are named on
     stderr), 2 wrong usage or no server.
     """
     use_utf8_output()
@@ -124,7 +124,7 @@ def _plan(
 
 
 def _floors(path: Path, plan: Plan) -> dict[str, float]:
-    nothing_read = [PictureResult(case.name, case.picture, plan.score(case, None)) for case in plan.cases]
+    nothing_read = [ImageResult(case.name, case.picture, plan.score(case, None)) for case in plan.cases]
     try:
         floors = parse_floors(path.read_text(encoding="utf-8"), str(path))
         check_names(floors, flattened(summarize(nothing_read)), str(path))
@@ -133,8 +133,8 @@ def _floors(path: Path, plan: Plan) -> dict[str, float]:
     return floors
 
 
-def _collected(readings: Iterator[Reading], plan: Plan, progress: _Progress) -> tuple[list[PictureResult], list[Page]]:
-    """Score each picture as it comes; one that failed counts as read with nothing found."""
+def _collected(readings: Iterator[Reading], plan: Plan, progress: _Progress) -> tuple[list[ImageResult], list[Page]]:
+    """Score each image as it comes; one that failed counts as read with nothing found."""
     results, pages = [], []
     for seen in readings:
         name = seen.case.name
@@ -145,7 +145,7 @@ def _collected(readings: Iterator[Reading], plan: Plan, progress: _Progress) -> 
             for warning in seen.page.warnings:
                 progress.warn(f"{name}: {warning}")
         error = None if seen.error is None else str(seen.error)
-        results.append(PictureResult(name, seen.case.picture, plan.score(seen.case, seen.page), seen.seconds, error))
+        results.append(ImageResult(name, seen.case.picture, plan.score(seen.case, seen.page), seen.seconds, error))
         progress.advance()
     progress.finish()
     return results, pages

@@ -43,12 +43,12 @@ class LazyCommand:
 
 
 COMMANDS = {
-    "bulk": LazyCommand("ocdrnet_cli.bulk:bulk", "bulk", "Read millions of pictures, resumable, in shards."),
+    "bulk": LazyCommand("ocdrnet_cli.bulk:bulk", "bulk", "Read millions of images, resumable, in shards."),
     "doctor": LazyCommand(
         "ocdrnet_deploy.commands.doctor:doctor", "serve", "Say whether this machine can serve, and what to do if not."
     ),
     "eval": LazyCommand(
-        "ocdrnet_cli.evaluate:evaluate", "eval", "Measure how well a server reads pictures with known text."
+        "ocdrnet_cli.evaluate:evaluate", "eval", "Measure how well a server reads images with known text."
     ),
     "gateway": LazyCommand(
         "ocdrnet_gateway.commands.gateway:gateway", "gateway", "Run the HTTP front door before a server."
@@ -61,7 +61,7 @@ COMMANDS = {
         "ocdrnet_deploy.commands.models:models", "serve", "List networks, and build the repository to serve."
     ),
     "plan": LazyCommand("ocdrnet_deploy.commands.plan:plan", "client", "How many replicas a load needs."),
-    "read": LazyCommand("ocdrnet_cli.read:read", "client", "Read the text in pictures."),
+    "read": LazyCommand("ocdrnet_cli.read:read", "client", "Read the text in images."),
     "serve": LazyCommand("ocdrnet_deploy.commands.serve:serve", "serve", "Run a server on this machine."),
     "up": LazyCommand(
         "ocdrnet_gateway.commands.up:up", "gateway", "Run a server and the front door, and open its page."
@@ -119,4 +119,4 @@ def _drop_output() -> None:
 @click.group(cls=LazyGroup)
 @click.version_option(version("ocdrnet"), prog_name="ocdrnet")
 def main() -> None:
-    """Read text in pictures with OCDNet and OCRNet, served by NVIDIA Triton."""
+    """Read text in images with OCDNet and OCRNet, served by NVIDIA Triton."""

@@ -16,7 +16,7 @@ from ocdrnet_client.address import DEFAULT_URL
 from ocdrnet_client.config import DEFAULT_TIMEOUT
 from ocdrnet_client.errors import InvalidRequestError
 from ocdrnet_client.fonts import FontBook
-from ocdrnet_client.image_files import STANDARD_INPUT, find_pictures, picture_names
+from ocdrnet_client.image_files import STANDARD_INPUT, find_images, image_names
 from ocdrnet_client.overlay import MissingGlyphsWarning, draw_overlay
 from ocdrnet_client.results import Outcome, Page
 from ocdrnet_ops.errors import OptionError
@@ -36,18 +36,18 @@ class OverlayFolder:
         self._fonts = FontBook()
 
     def write(self, source: Path | bytes, name: str, page: Page) -> list[str]:
-        """Draw the page over its picture and save it: JPEG for a JPEG, PNG for anything else.
+        """Draw the page over its image and save it: JPEG for a JPEG, PNG for anything else.
 
         Args:
-            source: the picture's file, or its bytes.
-            name: the picture's name in this run; its folders become part of the overlay's name.
+            source: the image's file, or its bytes.
+            name: the image's name in this run; its folders become part of the overlay's name.
             page: what was read.
 
         Returns:
             Warnings for the user, such as fonts to install.
 
         Raises:
-            InvalidRequestError: the picture cannot be drawn over, or the overlay cannot be written.
+            InvalidRequestError: the image cannot be drawn over, or the overlay cannot be written.
         """
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", MissingGlyphsWarning)
@@ -101,7 +101,7 @@ def _parameters(_context: click.Context, _option: click.Parameter, given: tuple[
     help="Server; grpc, grpcs, http or https. Several take turns: grpc://a:8001,b:8001.",
 )
 @click.option("--format", "output", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("--overlay", type=click.Path(file_okay=False, path_type=Path), help="Folder for pictures of the result.")
+@click.option("--overlay", type=click.Path(file_okay=False, path_type=Path), help="Folder for images of the result.")
 @click.option("--param", "parameters", multiple=True, metavar="NAME=VALUE", callback=_parameters, help="See below.")
 @click.option("--concurrency", type=click.IntRange(1), default=4, show_default=True, help="Requests at a time.")
 @click.option(
@@ -110,7 +110,7 @@ def _parameters(_context: click.Context, _option: click.Parameter, given: tuple[
     default=DEFAULT_TIMEOUT.request,
     show_default=True,
     metavar="SECONDS",
-    help="For one picture, retries included.",
+    help="For one image, retries included.",
 )
 @click.pass_context
 def read(
@@ -124,34 +124,34 @@ def read(
     concurrency: int,
     timeout: float,
 ) -> None:
-    """Read the text in pictures: files, folders and glob patterns, or - for the standard input.
+    """Read the text in images: files, folders and glob patterns, or - for the standard input.
 
     Exit code: 0 all were read, 1 some failed (each is named on stderr), 2 wrong usage or no server.
     """
     use_utf8_output()
-    found = find_pictures(paths)
+    found = find_images(paths)
     report = Report(len(found.paths), as_json=output == "json")
     for argument in found.empty:
-        report.warn(f"no picture in {argument}")
+        report.warn(f"no image in {argument}")
     if found.left_out:
         report.warn(str(found.left_out))
     for unlisted, reason in found.unlisted:
         report.failure(unlisted, f"cannot be listed: {reason}")
     if not found.paths:
-        raise click.UsageError(f"no picture in {', '.join(paths)}")
+        raise click.UsageError(f"no image in {', '.join(paths)}")
     pictures = [_standard_input() if path == STANDARD_INPUT else path for path in found.paths]
     with open_client(url, timeout) as client:
         check_server(client, url)
         outcomes = client.read_many(pictures, concurrency=concurrency, channel_order="RGB", **parameters)
         folder = OverlayFolder(overlay) if overlay else None
-        for outcome, name in zip(outcomes, picture_names(found.paths), strict=True):
+        for outcome, name in zip(outcomes, image_names(found.paths), strict=True):
             _report(outcome, name, report, folder)
     context.exit(1 if report.failures else 0)
 
 
 def _standard_input() -> bytes:
     if sys.stdin.isatty():
-        click.echo("Waiting for a picture from the standard input ...", err=True)
+        click.echo("Waiting for an image from the standard input ...", err=True)
     return sys.stdin.buffer.read()
 
 

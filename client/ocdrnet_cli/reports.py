@@ -37,14 +37,14 @@ class Report:
         self.failures = 0
 
     def page(self, name: str, page: Page) -> None:
-        """Print one picture's text or JSON object, then its warnings."""
+        """Print one image's text or JSON object, then its warnings."""
         self._clear_progress()
         click.echo(json.dumps(page.to_dict(), ensure_ascii=False) if self._as_json else self._text(name, page))
         for warning in page.warnings:
             self.warn(f"{name}: {warning}")
 
     def failure(self, name: str, reason: object) -> None:
-        """Name a picture that failed."""
+        """Name an image that failed."""
         self.failures += 1
         self._clear_progress()
         click.echo(f"{name}: {reason}", err=True)
@@ -57,10 +57,10 @@ class Report:
             click.echo(f"Warning: {message}", err=True)
 
     def advance(self) -> None:
-        """Count one picture as done."""
+        """Count one image as done."""
         self._done += 1
         if self._with_progress and self._done < self._total:
-            click.echo(f"\r{self._done}/{self._total} pictures", nl=False, err=True)
+            click.echo(f"\r{self._done}/{self._total} images", nl=False, err=True)
 
     def _text(self, name: str, page: Page) -> str:
         return f"== {name} ==\n{page.text}" if self._total > 1 else page.text

@@ -1,4 +1,4 @@
-"""Reads text in pictures by an `ocdrnet` server: blocking and asynchronous clients, and their results.
+"""Reads text in images by an `ocdrnet` server: blocking and asynchronous clients, and their results.
 
 Example:
     >>> from ocdrnet_client import Client

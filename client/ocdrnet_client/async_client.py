@@ -86,7 +86,7 @@ class AsyncClient:
             await transport.close()
 
     async def is_ready(self) -> bool:
-        """Whether a server answers at the url and would take a picture now; asked once, without retries.
+        """Whether a server answers at the url and would take an image now; asked once, without retries.
 
         Raises:
             OcdrnetError: the server answers, but refuses to say, for instance for lack of rights.
@@ -105,7 +105,7 @@ class AsyncClient:
         timeout: float | None = None,
         **options: Unpack[ReadOptions],
     ) -> Page:
-        """All text in one picture, see `Client.read`. Cancelling it cancels the request on the server, over gRPC."""
+        """All text in one image, see `Client.read`. Cancelling it cancels the request on the server, over gRPC."""
         return await self._read(image, channel_order, options, request_id, timeout)
 
     def read_many(
@@ -116,7 +116,7 @@ class AsyncClient:
         channel_order: ChannelOrder = "RGB",
         **options: Unpack[ReadOptions],
     ) -> AsyncIterator[Outcome[Source]]:
-        """Read many pictures at a time, in order, see `Client.read_many`; `images` may be async, too."""
+        """Read many images at a time, in order, see `Client.read_many`; `images` may be async, too."""
 
         async def outcome(source: Source) -> Outcome[Source]:
             try:

@@ -89,7 +89,7 @@ class Client:
             transport.close()
 
     def is_ready(self) -> bool:
-        """Whether a server answers at the url and would take a picture now; asked once, without retries.
+        """Whether a server answers at the url and would take an image now; asked once, without retries.
 
         Raises:
             OcdrnetError: the server answers, but refuses to say, for instance for lack of rights.
@@ -109,11 +109,11 @@ class Client:
         timeout: float | None = None,
         **options: Unpack[ReadOptions],
     ) -> Page:
-        """All text in one picture.
+        """All text in one image.
 
         Args:
             image: a path; the bytes of a JPEG, PNG, WebP, TIFF, BMP, GIF, HEIC or AVIF file, or a file opened
-                with "rb"; a uint8 array, [height, width] gray or [height, width, 3] colour; or a Pillow picture.
+                with "rb"; a uint8 array, [height, width] gray or [height, width, 3] colour; or a Pillow image.
             channel_order: of an array: `RGB` as Pillow has it, `BGR` as OpenCV has it.
             request_id: that the server names in its log and its messages.
             timeout: seconds for this call, retries included, instead of the client's own.
@@ -121,7 +121,7 @@ class Client:
                 with their ranges. One left out has the server's default.
 
         Raises:
-            InvalidRequestError: the picture cannot be read, or an option is unknown or out of range.
+            InvalidRequestError: the image cannot be read, or an option is unknown or out of range.
             ServerUnavailableError: no server, or a full one, even after the retries.
             RequestTimeoutError: no answer within the timeout, retries included.
             ConfigurationError: `timeout` is not above 0.
@@ -137,7 +137,7 @@ class Client:
         channel_order: ChannelOrder = "RGB",
         **options: Unpack[ReadOptions],
     ) -> Iterator[Outcome[Source]]:
-        """Read many pictures at a time, in order; one that fails does not end the others.
+        """Read many images at a time, in order; one that fails does not end the others.
 
         Args:
             images: pulled as outcomes are consumed, at most twice `concurrency` ahead, so that a generator
@@ -147,7 +147,7 @@ class Client:
             **options: of every request, see `read`.
 
         Returns:
-            One `Outcome` for each picture: its page, or the error that took its place.
+            One `Outcome` for each image: its page, or the error that took its place.
 
         Raises:
             ConfigurationError: `concurrency` is below 1.

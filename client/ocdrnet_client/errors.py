@@ -2,7 +2,7 @@
 
 OcdrnetError
 ├── ConfigurationError        a url or setting that cannot be used, or another event loop (also a ValueError)
-├── InvalidRequestError       an unreadable picture or a wrong option; sending it again fails again
+├── InvalidRequestError       an unreadable image or a wrong option; sending it again fails again
 ├── ModelNotFoundError        the server runs, but has no such model
 ├── ServerUnavailableError    no server there, or its queue is full; the only error that is retried
 ├── RequestTimeoutError       no answer within the timeout
@@ -21,7 +21,7 @@ class ConfigurationError(OcdrnetError, ValueError):
 
 
 class InvalidRequestError(OcdrnetError):
-    """The picture or an option is at fault; the text says which and what is allowed."""
+    """The image or an option is at fault; the text says which and what is allowed."""
 
 
 class ModelNotFoundError(OcdrnetError):

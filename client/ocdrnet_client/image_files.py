@@ -1,4 +1,4 @@
-"""Finds the pictures that a command line names, and gives each a name of its own."""
+"""Finds the images that a command line names, and gives each a name of its own."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class LeftOut:
     """What a folder holds and is not read, so that nobody takes silence for completeness.
 
     Attributes:
-        others: files that are no pictures by their suffix, by that suffix.
+        others: files that are no images by their suffix, by that suffix.
         hidden: files and folders whose name begins with a dot.
-        overlays: pictures that an earlier run drew.
+        overlays: images that an earlier run drew.
         links: links to folders, which may lead in a circle.
     """
 
@@ -66,7 +66,7 @@ class LeftOut:
 
 
 @dataclass
-class FoundPictures:
+class FoundImages:
     """What a command line stands for.
 
     Attributes:
@@ -82,15 +82,15 @@ class FoundPictures:
     unlisted: list[tuple[str, str]] = field(default_factory=list)
 
 
-def find_pictures(arguments: Iterable[str]) -> FoundPictures:
+def find_images(arguments: Iterable[str]) -> FoundImages:
     """Files, folders and glob patterns as a list of files.
 
     Args:
         arguments: a file is taken whatever its suffix, even if it is missing, so that its failure is reported
-            like any other; a folder stands for the pictures in it at any depth, hidden ones left out; a
+            like any other; a folder stands for the images in it at any depth, hidden ones left out; a
             pattern may contain `**`; `-` is the standard input.
     """
-    found, known = FoundPictures(), set()
+    found, known = FoundImages(), set()
     for argument in arguments:
         count = 0
         for count, path in enumerate(_expanded(argument, found), 1):  # noqa: B007 -- the last one counts
@@ -102,14 +102,14 @@ def find_pictures(arguments: Iterable[str]) -> FoundPictures:
     return found
 
 
-def picture_names(paths: list[Path]) -> list[str]:
+def image_names(paths: list[Path]) -> list[str]:
     """A name for each file: its own, or its path from the current folder where two share a name; `stdin` for `-`."""
     counts = Counter(path.name for path in paths)
     names = (path.name if counts[path.name] == 1 else _relative(path) for path in paths)
     return ["stdin" if path == STANDARD_INPUT else name for path, name in zip(paths, names, strict=True)]
 
 
-def _expanded(argument: str, found: FoundPictures) -> Iterator[Path]:
+def _expanded(argument: str, found: FoundImages) -> Iterator[Path]:
     path = Path(argument)
     if path.is_dir():
         yield from _in_folder(path, found)
@@ -126,7 +126,7 @@ def _matching(pattern: str) -> Iterator[Path]:
             yield path
 
 
-def _in_folder(folder: Path, found: FoundPictures) -> Iterator[Path]:
+def _in_folder(folder: Path, found: FoundImages) -> Iterator[Path]:
     def note(error: OSError) -> None:
         found.unlisted.append((str(error.filename), error.strerror or str(error)))
 

@@ -1,4 +1,4 @@
-"""What a caller may hand over as a picture, and how it becomes the bytes of an image file."""
+"""What a caller may hand over as an image, and how it becomes the bytes of an image file."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ ChannelOrder: TypeAlias = Literal["RGB", "BGR"]
 # Pillow's modes that a file keeps: as PNG, or else as TIFF. Others are converted.
 _PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
 _TIFF_MODES = frozenset({"F", "I", "I;16B", "CMYK", "YCbCr", "LAB"})
-# For a picture that a server has read, whose limits may be wider than the default ones.
+# For an image that a server has read, whose limits may be wider than the default ones.
 _DRAWN_BYTES, _DRAWN_PIXELS = 1 << 31, 400_000_000
 
 
 def encoded_image(image: ImageSource, channel_order: ChannelOrder = "RGB") -> bytes:
-    """The picture as an encoded file.
+    """The image as an encoded file.
 
     Args:
         image: a path; the bytes of a JPEG, PNG, WebP, TIFF, BMP, GIF, HEIC or AVIF file, as `bytes`, `bytearray` or
             `memoryview`; a file opened with "rb", read from where it stands; an array, see `array_to_pil`; or a
-            Pillow picture, turned upright by its EXIF.
+            Pillow image, turned upright by its EXIF.
         channel_order: of an array.
 
     Returns:
-        A file's bytes as they are; an array or a Pillow picture as a file without losses.
+        A file's bytes as they are; an array or a Pillow image as a file without losses.
 
     Raises:
         InvalidRequestError: the file cannot be read, the bytes are empty, or the array has a wrong shape or
@@ -55,15 +55,15 @@ def image_name(image: ImageSource) -> str | None:
     return Path(path).name if isinstance(path, (str, os.PathLike)) else None
 
 
-def upright_picture(image: ImageSource, channel_order: ChannelOrder = "RGB") -> Image.Image:
-    """The pixels that a server reads in a picture, by the server's own decoder: RGB and upright.
+def upright_image(image: ImageSource, channel_order: ChannelOrder = "RGB") -> Image.Image:
+    """The pixels that a server reads in an image, by the server's own decoder: RGB and upright.
 
     Args:
         image: see `encoded_image`.
         channel_order: of an array.
 
     Raises:
-        InvalidRequestError: the picture cannot be read.
+        InvalidRequestError: the image cannot be read.
     """
     # Loads the decoders of every format, which who only reads does not need.
     from ocdrnet_ops.image.decode import ImageLimits, decode_image  # noqa: PLC0415
@@ -80,7 +80,7 @@ def upright_picture(image: ImageSource, channel_order: ChannelOrder = "RGB") -> 
 
 
 def array_to_pil(array: NDArray[np.uint8], channel_order: ChannelOrder = "RGB") -> Image.Image:
-    """A Pillow picture of an array.
+    """A Pillow image of an array.
 
     Args:
         array: uint8, [height, width] or [height, width, 1] gray, or [height, width, 3] colour.
@@ -91,7 +91,7 @@ def array_to_pil(array: NDArray[np.uint8], channel_order: ChannelOrder = "RGB") 
     """
     if channel_order not in ("RGB", "BGR"):
         raise InvalidRequestError(f"channel_order is {channel_order!r}; it must be 'RGB' or 'BGR'")
-    if array.dtype != np.uint8 or array.size == 0 or not _is_picture(array.shape):
+    if array.dtype != np.uint8 or array.size == 0 or not _is_image(array.shape):
         raise InvalidRequestError(
             f"the array is {array.dtype} of shape {list(array.shape)};"
             " it must be uint8 of shape [height, width] or [height, width, 3]"
@@ -102,7 +102,7 @@ def array_to_pil(array: NDArray[np.uint8], channel_order: ChannelOrder = "RGB") 
     return Image.fromarray(np.ascontiguousarray(gray_or_colour))
 
 
-def _is_picture(shape: tuple[int, ...]) -> bool:
+def _is_image(shape: tuple[int, ...]) -> bool:
     return len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3))
 
 
@@ -118,7 +118,7 @@ def _bytes_of(image: object, channel_order: ChannelOrder) -> bytes:
     if hasattr(image, "read"):
         return _read_on(cast(BinaryIO, image))
     raise InvalidRequestError(
-        f"a {type(image).__name__} is no image; give a path, bytes, an open file, a NumPy array or a Pillow picture"
+        f"a {type(image).__name__} is no image; give a path, bytes, an open file, a NumPy array or a Pillow image"
     )
 
 
@@ -127,7 +127,7 @@ def _upright(picture: Image.Image) -> Image.Image:
         return ImageOps.exif_transpose(picture)
     except (OSError, ValueError, SyntaxError, EOFError, struct.error) as error:
         # Pillow's decoders raise all of these for files that are damaged behind their header.
-        raise InvalidRequestError(f"the Pillow picture cannot be read: {error}") from error
+        raise InvalidRequestError(f"the Pillow image cannot be read: {error}") from error
 
 
 def _as_file(picture: Image.Image) -> bytes:

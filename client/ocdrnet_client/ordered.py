@@ -50,7 +50,7 @@ def _awaited(future: Future[Answer]) -> Answer:
     """The future's result, waited for in short turns.
 
     A signal that the kernel hands to another thread does not end a lock's wait in the main one: without the turns,
-    Ctrl-C would now and then be acted on only when the picture is done.
+    Ctrl-C would now and then be acted on only when the image is done.
     """
     while not wait((future,), timeout=SIGNAL_TURN_S).done:
         pass

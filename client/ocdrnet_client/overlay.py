@@ -1,4 +1,4 @@
-"""A picture of what was read: left the picture with the boxes, right each text where its box is."""
+"""An image of what was read: left the image with the boxes, right each text where its box is."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from PIL import Image, ImageColor, ImageDraw
 
 from ocdrnet_client.errors import InvalidRequestError
 from ocdrnet_client.fonts import Font, FontBook
-from ocdrnet_client.images import ChannelOrder, ImageSource, image_name, upright_picture
+from ocdrnet_client.images import ChannelOrder, ImageSource, image_name, upright_image
 from ocdrnet_client.results import Box, Line, Page
 
 # Neighbouring lines get different colours, dark enough to be read as text on white.
 _COLOURS = ("#c0392b", "#1f618d", "#1e8449", "#7d3c98", "#a04000", "#117864")
 _PAPER = "white"
-# Below these a small picture is enlarged: pixels of its long side, and of the text's height.
+# Below these a small image is enlarged: pixels of its long side, and of the text's height.
 _LEGIBLE_SIDE = 640
 _LEGIBLE_TEXT = 16
 # No enlargement beyond this long side, for the sake of memory: two halves of 4096x4096 are 100 MB.
 _LARGEST_SIDE = 4096
-# Larger pictures are made smaller. Both halves together stay below what Pillow and browsers open without a warning (89
+# Larger images are made smaller. Both halves together stay below what Pillow and browsers open without a warning (89
 # million pixels), and below the width that a JPEG can have.
 _MOST_PIXELS = 40_000_000
 _MOST_WIDTH, _MOST_HEIGHT = 32_750, 65_500
@@ -37,25 +37,25 @@ class MissingGlyphsWarning(UserWarning):
 def draw_overlay(
     image: ImageSource, page: Page, *, channel_order: ChannelOrder = "RGB", fonts: FontBook | None = None
 ) -> Image.Image:
-    """Draw boxes over the picture, and beside it each recognized text in its box's place, size and slant.
+    """Draw boxes over the image, and beside it each recognized text in its box's place, size and slant.
 
     Args:
         image: what was read, as `Client.read` takes it. The pixels are those that the server read.
         page: what was read in it.
         channel_order: of an array: `RGB` or `BGR`.
-        fonts: to share between pictures, since the search for fonts takes time.
+        fonts: to share between images, since the search for fonts takes time.
 
     Returns:
-        RGB, twice the picture's width; small pictures are enlarged first, and huge ones made smaller.
+        RGB, twice the image's width; small images are enlarged first, and huge ones made smaller.
 
     Raises:
-        InvalidRequestError: the picture cannot be read.
+        InvalidRequestError: the image cannot be read.
 
     Warns:
         MissingGlyphsWarning: some characters have no font; they are drawn as code points.
     """
     book = fonts or FontBook()
-    picture = _picture(image, channel_order)
+    picture = _image(image, channel_order)
     scale = _enlargement(picture.size, page)
     picture = picture.resize(overlay_size(picture.size, page), Image.Resampling.BICUBIC)
     panel = Image.new("RGB", picture.size, _PAPER)
@@ -69,7 +69,7 @@ def overlay_size(size: tuple[int, int], page: Page) -> tuple[int, int]:
     """Width and height of each of an overlay's two halves, in pixels, so that its cost is known before it is drawn.
 
     Args:
-        size: width and height of the picture, in pixels.
+        size: width and height of the image, in pixels.
         page: what was read in it.
     """
     scale = _enlargement(size, page)
@@ -77,12 +77,12 @@ def overlay_size(size: tuple[int, int], page: Page) -> tuple[int, int]:
 
 
 def _draw_lines(picture: Image.Image, panel: Image.Image, page: Page, scale: float, book: FontBook) -> None:
-    on_picture, on_panel = ImageDraw.Draw(picture), ImageDraw.Draw(panel)
+    on_image, on_panel = ImageDraw.Draw(picture), ImageDraw.Draw(panel)
     stroke = max(1, round(max(picture.size) / 640))
     for index, line in enumerate(page.lines):
         colour = _COLOURS[index % len(_COLOURS)]
         corners = [(x * scale, y * scale) for x, y in line.outline]
-        on_picture.line([*corners, corners[0]], fill=colour, width=stroke, joint="curve")
+        on_image.line([*corners, corners[0]], fill=colour, width=stroke, joint="curve")
         on_panel.polygon(corners, outline=_faint(colour), width=stroke)
         _write(panel, line, scale, colour, book)
 
@@ -122,7 +122,7 @@ def _sides(box: Box) -> tuple[float, float]:
 
 
 def _enlargement(size: tuple[int, int], page: Page) -> float:
-    """Times its size that a picture is drawn; below 1 where it is huge."""
+    """Times its size that an image is drawn; below 1 where it is huge."""
     room = min(math.sqrt(_MOST_PIXELS / (size[0] * size[1])), _MOST_WIDTH / size[0], _MOST_HEIGHT / size[1])
     heights = [_sides(line.box)[1] for line in page.lines]
     for_text = _LEGIBLE_TEXT / max(1.0, statistics.median(heights)) if heights else 1.0
@@ -130,9 +130,9 @@ def _enlargement(size: tuple[int, int], page: Page) -> float:
     return min(room, max(1.0, min(wanted, _LARGEST_SIDE / max(size))))
 
 
-def _picture(image: ImageSource, channel_order: ChannelOrder) -> Image.Image:
+def _image(image: ImageSource, channel_order: ChannelOrder) -> Image.Image:
     try:
-        return upright_picture(image, channel_order)
+        return upright_image(image, channel_order)
     except InvalidRequestError as error:
         raise InvalidRequestError(f"cannot draw over {image_name(image) or 'the image'}: {error}") from error
 

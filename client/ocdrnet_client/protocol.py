@@ -1,4 +1,4 @@
-"""The `ocdrnet` model's tensors, free of any transport: picture to request, tensors to Page."""
+"""The `ocdrnet` model's tensors, free of any transport: image to request, tensors to Page."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class InferRequest:
 
     Attributes:
         model: its name in the server's repository.
-        image: an encoded picture.
+        image: an encoded image.
         parameters: checked options, sent as Triton request parameters.
         request_id: that Triton names in its log and its messages; none if empty.
     """
@@ -56,7 +56,7 @@ class InferRequest:
 
     @property
     def tensor(self) -> NDArray[np.uint8]:
-        """The picture as the model's one input, UINT8 [bytes], without a copy."""
+        """The image as the model's one input, UINT8 [bytes], without a copy."""
         return np.frombuffer(self.image, dtype=np.uint8)
 
 
@@ -67,10 +67,10 @@ def build_request(
     model: str = MODEL,
     request_id: str = "",
 ) -> InferRequest:
-    """Load the picture and check the options, so that a mistake costs no round trip.
+    """Load the image and check the options, so that a mistake costs no round trip.
 
     Raises:
-        InvalidRequestError: the picture cannot be read, or an option is unknown or out of range.
+        InvalidRequestError: the image cannot be read, or an option is unknown or out of range.
     """
     try:
         parameters = parse_options(options)

@@ -1,6 +1,6 @@
 """The results: Page -> Line -> Word of one image, and the outcome of one image among many.
 
-The result tree of one picture: Page -> Line -> Word, in plain Python numbers.
+The result tree of one image: Page -> Line -> Word, in plain Python numbers.
 
 Asked for `merge=word` or `merge=paragraph`, a Line is a word or a paragraph.
 """
@@ -67,7 +67,7 @@ class Word:
     Attributes:
         text: what it says.
         score: 0 to 1, how sure the recognizer is.
-        box: four corners (x, y) in pixels of the upright picture, clockwise from the text's top-left.
+        box: four corners (x, y) in pixels of the upright image, clockwise from the text's top-left.
     """
 
     text: str
@@ -96,7 +96,7 @@ class Line:
     Attributes:
         text: what it says.
         score: 0 to 1, how sure the recognizer is of the text.
-        box: four corners (x, y) in pixels of the upright picture, clockwise from the text's top-left.
+        box: four corners (x, y) in pixels of the upright image, clockwise from the text's top-left.
         box_score: 0 to 1, how sure the detector is that text is there.
         words: the line's words, in reading order.
         paragraph: index of the paragraph that the line belongs to; lines of one follow each other.
@@ -144,15 +144,15 @@ class Line:
 
 @dataclass(frozen=True)
 class Page:
-    """Everything read in one picture.
+    """Everything read in one image.
 
     Attributes:
-        width: pixels, after the picture was turned upright by its EXIF orientation.
+        width: pixels, after the image was turned upright by its EXIF orientation.
         height: pixels, likewise.
         lines: in reading order.
         truncated: more text was found than the server's `max_candidates`; some is missing here.
         frames: frames or pages in the file, of which the first was read.
-        image: the file's name, None where the picture came as bytes or an array.
+        image: the file's name, None where the image came as bytes or an array.
     """
 
     width: int

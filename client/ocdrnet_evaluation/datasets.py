@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ocdrnet_client.image_files import find_pictures
+from ocdrnet_client.image_files import find_images
 from ocdrnet_client.results import Page, Point
 from ocdrnet_evaluation.errors import EvaluationError, TruthError, VocabularyError
 
@@ -21,7 +21,7 @@ class Region:
 
     Attributes:
         text: what stands there.
-        points: corners (x, y) of the outline in pixels of the upright picture, three or more.
+        points: corners (x, y) of the outline in pixels of the upright image, three or more.
         is_dont_care: of the truth: illegible, so that reading it is neither right nor wrong.
     """
 
@@ -34,7 +34,7 @@ def read_regions(page: Page, level: str) -> tuple[Region, ...]:
     """What was read, as words or lines, in reading order.
 
     Args:
-        page: of one picture; its numbers are rounded as `ocdrnet read --format json` prints them, so that any
+        page: of one image; its numbers are rounded as `ocdrnet read --format json` prints them, so that any
             other program that scores that output finds the same.
         level: `word` or `line`; a line without words counts as one word.
     """
@@ -51,7 +51,7 @@ _EXPECTED = "x1,y1,x2,y2,x3,y3,x4,y4,text"
 
 
 def parse_regions(content: str, name: str) -> tuple[Region, ...]:
-    """The regions of one picture's truth file.
+    """The regions of one image's truth file.
 
     Args:
         content: of the file; lines without anything are passed over, and the text may contain commas.
@@ -92,7 +92,7 @@ class Layout:
     """How a set names its truth files.
 
     Attributes:
-        truth_names: with `{stem}` for the picture's name without suffix; the first that exists is read.
+        truth_names: with `{stem}` for the image's name without suffix; the first that exists is read.
         level: what the truth's regions are, `word` or `line`.
         has_regions: whether the truth says where each text stands, or is the text alone.
     """
@@ -112,7 +112,7 @@ LAYOUTS = {
 
 @dataclass(frozen=True)
 class Case:
-    """A picture and its truth.
+    """An image and its truth.
 
     Attributes:
         picture: the file.
@@ -126,7 +126,7 @@ class Case:
 
     @property
     def name(self) -> str:
-        """The picture's file name, unique in its set."""
+        """The image's file name, unique in its set."""
         return self.picture.name
 
 
@@ -135,7 +135,7 @@ class Dataset:
     """A set to evaluate.
 
     Attributes:
-        cases: pictures with truth, sorted by name.
+        cases: images with truth, sorted by name.
         warnings: on files that were passed over or hold odd bytes.
     """
 
@@ -148,7 +148,7 @@ class Vocabulary:
     """Lists of words beside the truth's own.
 
     Attributes:
-        common: for every picture.
+        common: for every image.
         by_picture: for one, by its name without suffix.
     """
 
@@ -156,10 +156,10 @@ class Vocabulary:
     by_picture: dict[str, tuple[str, ...]] | None = None
 
     def words_for(self, stem: str) -> tuple[str, ...]:
-        """Of one picture: its own words, then those for all.
+        """Of one image: its own words, then those for all.
 
         Raises:
-            VocabularyError: there are lists by picture, but none of this one.
+            VocabularyError: there are lists by image, but none of this one.
         """
         if self.by_picture is None:
             return self.common
@@ -169,18 +169,18 @@ class Vocabulary:
 
 
 def load_dataset(layout: Layout, images: Path, truth: Path) -> Dataset:
-    """Pair the pictures of a folder with their truth.
+    """Pair the images of a folder with their truth.
 
     Args:
         layout: how the truth is named and written.
-        images: folder of pictures, searched at any depth.
+        images: folder of images, searched at any depth.
         truth: folder of truth files, which may be the same.
 
     Raises:
         TruthError: a truth file cannot be read, or is not in the set's layout.
-        EvaluationError: no picture has truth, or two share a name.
+        EvaluationError: no image has truth, or two share a name.
     """
-    pictures = find_pictures([str(images)]).paths
+    pictures = find_images([str(images)]).paths
     _refuse_twins(pictures)
     cases, without, warnings = [], [], []
     for picture in pictures:
@@ -194,14 +194,14 @@ def load_dataset(layout: Layout, images: Path, truth: Path) -> Dataset:
             warnings.append(f"{path} is not UTF-8; bytes that cannot be decoded count as unreadable characters")
     if not cases:
         expected = " or ".join(name.format(stem="NAME") for name in layout.truth_names)
-        raise EvaluationError(f"no picture in {images} has truth in {truth} ({expected}); pictures: {len(pictures)}")
+        raise EvaluationError(f"no image in {images} has truth in {truth} ({expected}); images: {len(pictures)}")
     if without:
         warnings.append(f"left out for want of truth: {_some(without)}")
     return Dataset(tuple(sorted(cases, key=lambda case: case.name)), tuple(warnings))
 
 
 def load_vocabulary(paths: Iterable[Path]) -> Vocabulary:
-    """Words from files, one a line, for every picture; and from folders of `voc_NAME.txt`, for one picture each.
+    """Words from files, one a line, for every image; and from folders of `voc_NAME.txt`, for one image each.
 
     Raises:
         VocabularyError: a file cannot be read, or a folder has none of the files.
@@ -222,7 +222,7 @@ def load_vocabulary(paths: Iterable[Path]) -> Vocabulary:
 def _refuse_twins(pictures: list[Path]) -> None:
     counts = Counter(picture.stem for picture in pictures)
     if twins := [str(picture) for picture in pictures if counts[picture.stem] > 1]:
-        raise EvaluationError(f"pictures share a name, so that their truth does, too: {_some(twins)}")
+        raise EvaluationError(f"images share a name, so that their truth does, too: {_some(twins)}")
 
 
 def _truth_path(layout: Layout, picture: Path, folder: Path) -> Path | None:

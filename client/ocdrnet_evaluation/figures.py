@@ -16,8 +16,8 @@ _DIGITS = 4
 
 
 @dataclass(frozen=True)
-class PictureResult:
-    """What became of one picture.
+class ImageResult:
+    """What became of one image.
 
     Attributes:
         name: unique in this run.
@@ -34,12 +34,12 @@ class PictureResult:
     error: str | None = None
 
 
-def summarize(results: Sequence[PictureResult]) -> dict[str, Any]:
-    """Figures over all pictures: counts are added up first, so that a picture with much text weighs more.
+def summarize(results: Sequence[ImageResult]) -> dict[str, Any]:
+    """Figures over all images: counts are added up first, so that an image with much text weighs more.
 
     Returns:
         JSON-ready; `end_to_end` and the like map to precision, recall and hmean, each 0 to 1 with four digits. What
-        the set's truth does not tell, or no picture allows to tell, is left out or None.
+        the set's truth does not tell, or no image allows to tell, is left out or None.
     """
     scores = [result.score for result in results]
     found: dict[str, Any] = {
@@ -86,7 +86,7 @@ def _characters(scores: Sequence[Score]) -> dict[str, Any]:
     return {"character_error_rate": rate, "edits": wrong, "characters": total}
 
 
-def _seconds(results: Sequence[PictureResult]) -> dict[str, float | None]:
+def _seconds(results: Sequence[ImageResult]) -> dict[str, float | None]:
     times = [result.seconds for result in results if result.seconds is not None]
     if not times:
         return {"median": None, "p95": None}

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ocdrnet_client.errors import InvalidRequestError
-from ocdrnet_client.images import upright_picture
+from ocdrnet_client.images import upright_image
 from ocdrnet_client.results import Point
 from ocdrnet_evaluation import summary
-from ocdrnet_evaluation.figures import PictureResult
+from ocdrnet_evaluation.figures import ImageResult
 from ocdrnet_evaluation.scoring import Mistake, Score
 
 STYLE = """
@@ -40,7 +40,7 @@ dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 .picture img { width: 100%; height: auto; }
 .picture svg { position: absolute; inset: 0; width: 100%; height: 100%; }
 .picture polygon { fill: none; vector-effect: non-scaling-stroke; stroke-width: 2; }
-/* On a picture the colours stay the same whatever the page's scheme is. */
+/* On an image the colours stay the same whatever the page's scheme is. */
 .picture .truth { stroke: #1769e0; } .picture .read { stroke: #ff8c00; stroke-dasharray: 5 3; }
 .picture .ignored { stroke: #9a9a9a; stroke-width: 1; }
 .picture .missed { fill: #ff203044; } .picture .false { fill: #d63be844; } .picture .wrong { fill: #ffd40055; }
@@ -61,18 +61,18 @@ details { margin: .5rem 0; } summary { cursor: pointer; }
 
 LONGEST_SIDE = 1000
 _JPEG_QUALITY = 78
-# The numbers' height as a share of the picture's short side.
+# The numbers' height as a share of the image's short side.
 _NUMBER_SHARE = 0.032
-# A tall picture is shown less wide than the page, so that it fits a screen.
+# A tall image is shown less wide than the page, so that it fits a screen.
 _TALLEST_REM = 56
 
 
-def picture_html(path: Path, score: Score) -> str:
-    """The picture with its outlines and the numbers of its mistakes; a sentence where it cannot be drawn."""
+def image_html(path: Path, score: Score) -> str:
+    """The image with its outlines and the numbers of its mistakes; a sentence where it cannot be drawn."""
     try:
         data, (width, height) = _jpeg(path)
     except InvalidRequestError as error:
-        return f'<p class="soft">The picture cannot be shown: {escape(str(error))}</p>'
+        return f'<p class="soft">The image cannot be shown: {escape(str(error))}</p>'
     shapes = "".join([*_outlines(score), *_numbers(score, min(width, height) * _NUMBER_SHARE)])
     widest = _TALLEST_REM * width / height
     image = f'<img alt="{escape(path.name)}" width="{width}" height="{height}" src="{data}">'
@@ -81,8 +81,8 @@ def picture_html(path: Path, score: Score) -> str:
 
 
 def _jpeg(path: Path) -> tuple[str, tuple[int, int]]:
-    """A data URI of the picture, upright and reduced; and its size in pixels before that, which outlines are in."""
-    upright = upright_picture(path)
+    """A data URI of the image, upright and reduced; and its size in pixels before that, which outlines are in."""
+    upright = upright_image(path)
     size = upright.size
     upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     buffer = io.BytesIO()
@@ -116,7 +116,7 @@ def _numbers(score: Score, height: float) -> Iterator[str]:
             yield f'<text transform="translate({min(xs):.1f} {y:.1f}) scale({height:.1f})">{number}</text>'
 
 
-# More mistakes of one picture than this help nobody, and a wrongly ordered page can have thousands.
+# More mistakes of one image than this help nobody, and a wrongly ordered page can have thousands.
 _MOST_MISTAKES = 100
 _KEY = {
     "truth": "truth",
@@ -128,13 +128,13 @@ _KEY = {
 }
 
 
-def report_html(results: Sequence[PictureResult], figures: Mapping[str, Any], *, worst: int) -> str:
-    """Summary, a bar for each picture, and the worst pictures with their mistakes.
+def report_html(results: Sequence[ImageResult], figures: Mapping[str, Any], *, worst: int) -> str:
+    """Summary, a bar for each image, and the worst images with their mistakes.
 
     Args:
-        results: of all pictures.
+        results: of all images.
         figures: of the set, as `summarize` makes them, with `dataset`, `level` and `concurrency`.
-        worst: how many pictures to show.
+        worst: how many images to show.
     """
     ranked = sorted(results, key=_rank)
     return "\n".join(
@@ -150,8 +150,8 @@ def report_html(results: Sequence[PictureResult], figures: Mapping[str, Any], *,
     )
 
 
-def _rank(result: PictureResult) -> tuple[bool, float, int, str]:
-    """Failed pictures first, then by their mark, of equal ones those with more mistakes."""
+def _rank(result: ImageResult) -> tuple[bool, float, int, str]:
+    """Failed images first, then by their mark, of equal ones those with more mistakes."""
     return result.error is None, result.score.mark, -len(result.score.mistakes), result.name
 
 
@@ -167,10 +167,10 @@ def _summary(figures: Mapping[str, Any]) -> Iterator[str]:
     yield "</dl>"
 
 
-def _chart(ranked: Sequence[PictureResult]) -> Iterator[str]:
+def _chart(ranked: Sequence[ImageResult]) -> Iterator[str]:
     has_regions = any(result.score.detection is not None for result in ranked)
     marked = "end-to-end hmean" if has_regions else "share of characters right"
-    yield "<h2>Picture by picture</h2>"
+    yield "<h2>Image by image</h2>"
     yield f'<p class="soft">A bar for each, worst first: {marked}{", behind it that of detection" * has_regions}.</p>'
     bars = "".join(_bar(place, result) for place, result in enumerate(ranked))
     yield '<div class="chart"><div class="scale soft"><span>1</span><span>0.5</span><span>0</span></div>'
@@ -178,7 +178,7 @@ def _chart(ranked: Sequence[PictureResult]) -> Iterator[str]:
     yield "<details><summary>As a table</summary>" + "\n".join(_table(ranked)) + "</details>"
 
 
-def _bar(place: int, result: PictureResult) -> str:
+def _bar(place: int, result: ImageResult) -> str:
     found = result.score.detection.mark if result.score.detection else 0.0
     bars = _rectangle("detection", place, 0.08, found) + _rectangle("mark", place, 0.25, result.score.mark)
     return f"<g><title>{escape(result.name)}: {result.score.mark:.2f}</title>{bars}</g>"
@@ -189,10 +189,10 @@ def _rectangle(name: str, place: int, margin: float, height: float) -> str:
     return f'<rect class="bar-{name}" {across} y="{1 - height:.4f}" height="{height:.4f}"/>'
 
 
-def _table(ranked: Sequence[PictureResult]) -> Iterator[str]:
+def _table(ranked: Sequence[ImageResult]) -> Iterator[str]:
     names = ("score", "missed", "wrong", "false", "seconds")
     head = "".join(f'<th class="number">{name}</th>' for name in names)
-    yield f'<div class="scroll"><table><tr><th>picture</th>{head}</tr>'
+    yield f'<div class="scroll"><table><tr><th>image</th>{head}</tr>'
     for result in ranked:
         kinds = [mistake.kind for mistake in result.score.mistakes]
         counts = [str(kinds.count(kind)) for kind in ("missed", "wrong", "false")]
@@ -202,9 +202,9 @@ def _table(ranked: Sequence[PictureResult]) -> Iterator[str]:
     yield "</table></div>"
 
 
-def _worst(results: Sequence[PictureResult]) -> Iterator[str]:
+def _worst(results: Sequence[ImageResult]) -> Iterator[str]:
     if not results:
-        yield "<p>No picture has a mistake.</p>"
+        yield "<p>No image has a mistake.</p>"
         return
     yield f"<h2>The {len(results)} worst</h2>"
     yield '<p class="key">' + "".join(f'<span class="{kind}">{name}</span>' for kind, name in _KEY.items()) + "</p>"
@@ -212,7 +212,7 @@ def _worst(results: Sequence[PictureResult]) -> Iterator[str]:
         yield f"<h3>{escape(result.name)} <span class='soft'>{result.score.mark:.3f}</span></h3>"
         if result.error is not None:
             yield f'<p class="soft">Failed: {escape(result.error)}</p>'
-        yield picture_html(result.path, result.score)
+        yield image_html(result.path, result.score)
         yield from _mistakes(result.score.mistakes)
 
 

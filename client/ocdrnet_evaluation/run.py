@@ -18,10 +18,10 @@ from ocdrnet_evaluation.text_distance import STRONG, WEAK, Lexicon
 
 @dataclass(frozen=True)
 class Reading:
-    """What became of one picture: a page and its time, or an error.
+    """What became of one image: a page and its time, or an error.
 
     Attributes:
-        case: the picture and its truth.
+        case: the image and its truth.
         page: what was read.
         seconds: from the opening of the file to the parsed answer, retries included.
         error: why it failed.
@@ -36,7 +36,7 @@ class Reading:
 def read_timed(
     client: Client, cases: Iterable[Case], concurrency: int, parameters: Mapping[str, Any]
 ) -> Iterator[Reading]:
-    """Read every picture, in order, with so many requests at once; one that fails does not end the others."""
+    """Read every image, in order, with so many requests at once; one that fails does not end the others."""
 
     def reading(case: Case) -> Reading:
         started = time.perf_counter()
@@ -52,7 +52,7 @@ def read_timed(
 class Plan:
     """Scores the pages of one set.
 
-    The lexicon `weak` has the texts of the whole set's truth, `strong` those of the picture's truth; to both come
+    The lexicon `weak` has the texts of the whole set's truth, `strong` those of the image's truth; to both come
     the words of the vocabulary. Don't-care texts are in neither.
     """
 
@@ -63,13 +63,13 @@ class Plan:
 
         Args:
             layout: of the set.
-            dataset: its pictures and truth.
+            dataset: its images and truth.
             level: of what was read: `word` or `line`.
             lexicons: of `weak` and `strong`.
             vocabulary: words beside the truth's own.
 
         Raises:
-            VocabularyError: there are vocabularies by picture, but one has none.
+            VocabularyError: there are vocabularies by image, but one has none.
         """
         self.cases = dataset.cases
         self.warnings = dataset.warnings
@@ -80,7 +80,7 @@ class Plan:
         self._strong = {case: _strong(case, vocabulary) for case in self.cases} if STRONG in names else {}
 
     def score(self, case: Case, page: Page | None) -> Score:
-        """Score one picture's page; with None, as if nothing had been read."""
+        """Score one image's page; with None, as if nothing had been read."""
         read: tuple[Region, ...] = () if page is None else read_regions(page, self.level)
         if not self._has_regions:
             return score_page(case.text, read)

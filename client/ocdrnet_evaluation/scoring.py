@@ -43,7 +43,7 @@ class Matching:
 
 
 def match(truth: Sequence[Region], read: Sequence[Region]) -> Matching:
-    """Match the regions of one picture.
+    """Match the regions of one image.
 
     Each region of the truth takes, in the files' order, the first region read that overlaps it enough and is not
     taken, as the competition's own program does; two that both overlap by more than half are rare.
@@ -128,7 +128,7 @@ class Tally:
 
     @property
     def mark(self) -> float:
-        """`hmean`, but 1 where there is nothing to read and nothing was read: what one picture deserves."""
+        """`hmean`, but 1 where there is nothing to read and nothing was read: what one image deserves."""
         return 1.0 if self.truth == self.read == 0 else self.hmean
 
 
@@ -154,7 +154,7 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Score:
-    """What one picture contributes to the figures.
+    """What one image contributes to the figures.
 
     Attributes:
         words: bag of words.
@@ -181,7 +181,7 @@ class Score:
 
     @property
     def mark(self) -> float:
-        """0 to 1, to rank pictures by: end-to-end hmean, or where there is none, characters that need no edit."""
+        """0 to 1, to rank images by: end-to-end hmean, or where there is none, characters that need no edit."""
         if NONE in self.end_to_end:
             return self.end_to_end[NONE].mark
         return max(0.0, 1 - self.edits / max(self.characters, 1))
@@ -190,7 +190,7 @@ class Score:
 def score_regions(
     truth: Sequence[Region], read: Sequence[Region], lexicons: Mapping[str, Lexicon] | None = None
 ) -> Score:
-    """Score a picture whose truth says where each text stands.
+    """Score an image whose truth says where each text stands.
 
     Args:
         truth: all regions, don't-care ones too.
@@ -207,7 +207,7 @@ def score_regions(
         end_to_end[name] = Tally(*sizes, _right(pairs, lexicon))
     return Score(
         words=score_words((region.text for region in wanted), (region.text for region in counted)),
-        # Sets differ in case from what stands in their pictures: SROIE's truth is all capitals.
+        # Sets differ in case from what stands in their images: SROIE's truth is all capitals.
         edits=sum(edits(folded(true.text).lower(), folded(seen.text).lower()) for true, seen in pairs),
         characters=sum(len(folded(true.text)) for true, _ in pairs),
         detection=Tally(*sizes, len(pairs)),
@@ -220,7 +220,7 @@ def score_regions(
 
 
 def score_page(truth: str, read: Sequence[Region]) -> Score:
-    """Score a picture whose truth is its text alone.
+    """Score an image whose truth is its text alone.
 
     Args:
         truth: the text, in reading order.
@@ -237,7 +237,7 @@ def score_page(truth: str, read: Sequence[Region]) -> Score:
 
 
 def score_words(truth: Iterable[str], read: Iterable[str]) -> Tally:
-    """Words of one picture wherever they stand, each as often as it occurs in both (bag of words)."""
+    """Words of one image wherever they stand, each as often as it occurs in both (bag of words)."""
     wanted = Counter(word for text in truth for word in words(text))
     found = Counter(word for text in read for word in words(text))
     return Tally(wanted.total(), found.total(), (wanted & found).total())

@@ -67,7 +67,7 @@ def main(arguments: list[str]) -> int:
 def doctor() -> int:
     """Say what this machine has and lacks; install nothing."""
     found = [*look("serve"), checks.check_ports()]
-    interpreter = wanted_interpreter()
+    interpreter = chosen_interpreter()
     if interpreter is not None:
         found.append(checks.check_interpreter(interpreter))
     else:
@@ -88,7 +88,7 @@ def install(what: str) -> None:
             raise RefusedError(f"{finding.text} {finding.advice}")
         if finding.state == "note":
             say(f"{finding.text}. {finding.advice}")
-    interpreter = wanted_interpreter(allow_no_stub=what == "dev") or repaired_interpreter()
+    interpreter = chosen_interpreter(allow_no_stub=what == "dev") or repaired_interpreter()
     uv = Uv(find_or_bring_uv(interpreter))
     if interpreter is None:
         interpreter = brought_interpreter(uv)
@@ -112,7 +112,7 @@ def look(what: str) -> list[checks.Finding]:
     ]
 
 
-def wanted_interpreter(allow_no_stub: bool = False) -> Interpreter | None:
+def chosen_interpreter(allow_no_stub: bool = False) -> Interpreter | None:
     """The machine's Python that shall serve: `PYTHON` if that is set, else the first that can.
 
     Args:

@@ -46,7 +46,7 @@ _GLANCE = (
         "Crops that the recognizer read, in a second. Crops that are turned and read again count twice.",
     ),
     _stat("Latency", q.latency(), "s", "From arrival to answer inside Triton, the mean.", limit=1),
-    _stat("Failing", q.failing(), "percentunit", "Requests that a step failed. Bad pictures are not among them.", 0.01),
+    _stat("Failing", q.failing(), "percentunit", "Requests that a step failed. Bad images are not among them.", 0.01),
     _stat("Longest queue", f"max({q.slowest_queue()})", "ms", "Of the slowest step.", 50),
     _stat(
         "Ready pods",
@@ -136,7 +136,7 @@ _ERRORS = (
             "answered with a page": q.pages(),
         },
         "reqps",
-        "What lies between are bad pictures and options, given up and failed requests.",
+        "What lies between are bad images and options, given up and failed requests.",
     ),
     Panel(
         "Restarts",
@@ -220,7 +220,7 @@ _GATEWAY = (
         is_stacked=True,
     ),
     Panel(
-        "Gateway: pictures",
+        "Gateway: images",
         {"pictures": f"sum(rate(ocdrnet_gateway_pictures_total{{{q.NAMESPACE}}}[$__rate_interval]))"},
         "ops",
         width=12,

@@ -155,7 +155,7 @@ class LibpythonNotFoundError(RefusalError):
 
 
 class SharedMemoryError(RefusalError):
-    """/dev/shm, in which Triton's steps pass pictures to each other, is missing or too small."""
+    """/dev/shm, in which Triton's steps pass images to each other, is missing or too small."""
 
 
 class TritonNotInstalledError(RefusalError):

@@ -15,7 +15,7 @@ from ocdrnet_gateway.api.nim.routes import router as nim
 from ocdrnet_gateway.core.admission import Admission
 from ocdrnet_gateway.core.body_limit import BodyLimit
 from ocdrnet_gateway.core.connections import log_loop_errors
-from ocdrnet_gateway.core.keys import Caller, Keys
+from ocdrnet_gateway.core.keys import Keys, Principal
 from ocdrnet_gateway.core.memory import MemoryBudget, default_budget
 from ocdrnet_gateway.core.metrics import Metrics, Tracing
 from ocdrnet_gateway.core.middleware import CancelOnDisconnect, HeadAsGet, Observe
@@ -38,7 +38,7 @@ def gateway_lifespan(settings: GatewaySettings, reader: Reader | None, memory: M
 
     It raises a StartError where the keys file cannot be read, or packages for tracing are missing.
     """
-    keys = Keys(settings.keys_file, Caller(ANONYMOUS, settings.rate_per_minute, settings.concurrency))
+    keys = Keys(settings.keys_file, Principal(ANONYMOUS, settings.rate_per_minute, settings.concurrency))
     tracing = Tracing(settings.otel_endpoint)
 
     @asynccontextmanager

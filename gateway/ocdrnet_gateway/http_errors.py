@@ -8,7 +8,7 @@ GatewayError
 ├── MethodNotAllowedError    405
 ├── UploadTimeoutError       408  the body did not arrive in time
 ├── TooLargeError            413  more bytes or pixels than allowed
-├── UnprocessableError       422  not a picture, or a field or option that cannot be used
+├── UnprocessableError       422  not an image, or a field or option that cannot be used
 ├── QuotaError               429  the caller's own limit
 ├── OverloadedError          429  everyone's limit: the queue is full
 ├── InternalError            500  a fault of the gateway
@@ -119,7 +119,7 @@ class TooLargeError(GatewayError):
 
 
 class UnprocessableError(GatewayError):
-    """Not a picture, or a field or option that cannot be used."""
+    """Not an image, or a field or option that cannot be used."""
 
     status = 422
 
@@ -231,7 +231,7 @@ def _answer(error: HTTPException) -> Response:
 
 
 def described(errors: Sequence[Mapping[str, Any]]) -> str:
-    """What is wrong with a request's fields, without their values: one of them is the picture."""
+    """What is wrong with a request's fields, without their values: one of them is the image."""
     named = [": ".join(filter(None, (".".join(map(str, error["loc"])), error["msg"]))) for error in errors[:_MAX_NAMED]]
     more = [f"and {len(errors) - _MAX_NAMED} more"] if len(errors) > _MAX_NAMED else []
     return "; ".join([*named, *more])

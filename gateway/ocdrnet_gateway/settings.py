@@ -17,7 +17,7 @@ from ocdrnet_client.errors import ConfigurationError
 from ocdrnet_gateway.errors import SettingsError
 
 MEBIBYTE = 1024 * 1024
-# Pictures that a request may hold whatever the settings say; each is checked before the next is looked at.
+# Images that a request may hold whatever the settings say; each is checked before the next is looked at.
 MAX_IMAGES = 256
 PREFIX = "OCDRNET_GATEWAY_"
 
@@ -54,7 +54,7 @@ class GatewaySettings(BaseSettings):
     max_upload_bytes: int = Field(default=32 * MEBIBYTE, ge=1024)
     """Bytes that one request's body may have."""
     max_pixels: int = Field(default=100_000_000, ge=1, le=178_000_000)
-    """Pixels, width times height, that one picture may have by its header, before anything is decoded."""
+    """Pixels, width times height, that one image may have by its header, before anything is decoded."""
     max_images: int = Field(default=16, ge=1, le=MAX_IMAGES)
     """Pictures that one NIM request may hold; they are read one after the other."""
     upload_timeout_s: float = Field(default=30.0, gt=0)
@@ -78,7 +78,7 @@ class GatewaySettings(BaseSettings):
     max_waiting: int = Field(default=64, ge=0)
     """Requests that may wait for their turn; the next one is answered 429 at once."""
     deadline_s: float = Field(default=60.0, gt=0)
-    """Seconds from a request's arrival to its answer, waiting included; each further NIM picture has as many."""
+    """Seconds from a request's arrival to its answer, waiting included; each further NIM image has as many."""
     rate_per_minute: float | None = Field(default=None, gt=0)
     """Pictures a minute that one caller may have read, unless its key says otherwise; none: no limit."""
     concurrency: int | None = Field(default=None, ge=1)

@@ -1,7 +1,7 @@
 """What a caller can do wrong.
 
 OcrInputError
-├── ImageError      the bytes are not a readable picture, or the picture is over a limit
+├── ImageError      the bytes are not a readable image, or the image is over a limit
 │   └── ImageTooLargeError   its pixels, or what decoding them takes, are over a limit
 ├── OptionError     an unknown request parameter, or a value outside its range
 └── TensorError     a network asked directly, with an input of a size that it does not take

@@ -10,12 +10,14 @@ import numpy.typing as npt
 import triton_python_backend_utils as pb_utils
 
 
-def ask_model(model: str, inputs: dict[str, npt.NDArray[Any]], output: str) -> npt.NDArray[Any]:
-    """One output of another model, as of `ask_outputs`."""
-    return ask_outputs(model, inputs, [output])[output]
+def call_model(model: str, inputs: dict[str, npt.NDArray[Any]], output: str) -> npt.NDArray[Any]:
+    """One output of another model, as of `call_model_outputs`."""
+    return call_model_outputs(model, inputs, [output])[output]
 
 
-def ask_outputs(model: str, inputs: dict[str, npt.NDArray[Any]], outputs: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
+def call_model_outputs(
+    model: str, inputs: dict[str, npt.NDArray[Any]], outputs: Sequence[str]
+) -> dict[str, npt.NDArray[Any]]:
     """Outputs of another model by name, over Triton's own queue and batcher; any thread may ask.
 
     Args:

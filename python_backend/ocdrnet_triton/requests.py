@@ -23,7 +23,7 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 
-def respond_each(requests: Sequence[Request], answer: Callable[[Request], Arrays]) -> list[Response]:
+def answer_each(requests: Sequence[Request], answer: Callable[[Request], Arrays]) -> list[Response]:
     """Answer requests one by one.
 
     Args:
@@ -34,7 +34,7 @@ def respond_each(requests: Sequence[Request], answer: Callable[[Request], Arrays
         return [_response(_attempt(answer, request)) for request in requests]
 
 
-def respond_all(
+def answer_batch(
     requests: Sequence[Request], take: Callable[[Request], Taken], answer: Callable[[list[Taken]], list[Arrays]]
 ) -> list[Response]:
     """Answer requests together, for a network that batches across them.

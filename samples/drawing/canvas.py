@@ -1,4 +1,4 @@
-"""A picture under construction that remembers every line of text drawn on it."""
+"""An image under construction that remembers every line of text drawn on it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Style:
 
 
 class Canvas:
-    """An RGB picture measured in units of the final pixel and drawn ``scale`` times larger.
+    """An RGB image measured in units of the final pixel and drawn ``scale`` times larger.
 
     Drawing larger and reducing once at the end smooths every edge, Pillow's shapes having no antialiasing.
     """
@@ -90,7 +90,7 @@ class Canvas:
         """Paint another canvas into a quad of this one, in perspective, and take over its lines.
 
         Args:
-            layer: the picture to paint.
+            layer: the image to paint.
             quad: where its corners go, from its top left corner clockwise.
             mask: an ``L`` image of the layer's size that says where it is opaque; all of it by default.
             shadow: how far the layer's soft shadow falls to the lower right, in canvas units.
@@ -112,7 +112,7 @@ class Canvas:
         self.lines += [line.moved(forward) for line in layer.lines]
 
     def finished(self) -> Image.Image:
-        """Return the picture reduced to its final size."""
+        """Return the image reduced to its final size."""
         return self.image.resize((self.width, self.height), Image.Resampling.LANCZOS)
 
     def _draw(self) -> ImageDraw.ImageDraw:

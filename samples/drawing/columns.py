@@ -34,7 +34,7 @@ class Section:
     Attributes:
         columns: how many stand side by side.
         rows: of each column; the last one is left shorter.
-        picture: column and first and last row where a picture stands instead of text, if any.
+        picture: column and first and last row where an image stands instead of text, if any.
     """
 
     columns: int
@@ -49,7 +49,7 @@ PAGES = (
     (Section(2, 20), Section(3, 20)),
     (Section(3, 12), Section(4, 10), Section(2, 14, picture=(0, 3, 6))),
 )
-"""Pages of two, three and four columns, alone and below one another, some with a picture."""
+"""Pages of two, three and four columns, alone and below one another, some with an image."""
 
 
 def draw(*sections: Section) -> Sample:

@@ -50,7 +50,7 @@ def wave(centre: Point, amplitude: float, length: float) -> Curve:
 
 
 def draw() -> list[Sample]:
-    """Draw every shape in three looks; each sign is a picture of its own."""
+    """Draw every shape in three looks; each sign is an image of its own."""
     samples = []
     for shape, signs in _signs().items():
         for number, sign in enumerate(signs, 1):

@@ -1,6 +1,6 @@
 """The fonts that the samples are set in, all under free licences and packaged by Debian.
 
-Needed only to redraw the committed pictures: ``apt-get install fonts-dejavu-core fonts-liberation fonts-lato
+Needed only to redraw the committed images: ``apt-get install fonts-dejavu-core fonts-liberation fonts-lato
 fonts-lobster fonts-bebas-neue fonts-wqy-microhei``. Tests that draw pages of their own do so anywhere: where a font is
 not installed, one that Matplotlib carries stands in.
 """

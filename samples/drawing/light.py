@@ -50,7 +50,7 @@ def soft_shadow(canvas: Canvas, points: list[Point], blur: float, strength: floa
 
 
 def vignette(image: Image.Image, strength: float) -> Image.Image:
-    """Return the picture with its corners darkened by up to ``strength`` (0 to 1)."""
+    """Return the image with its corners darkened by up to ``strength`` (0 to 1)."""
     y, x = np.ogrid[-1 : 1 : image.height * 1j, -1 : 1 : image.width * 1j]
     factor = 1 - strength * np.clip((x * x + y * y) / 2, 0, 1) ** 1.5
     shaped = factor[..., None] if image.mode == "RGB" else factor
@@ -58,7 +58,7 @@ def vignette(image: Image.Image, strength: float) -> Image.Image:
 
 
 def grain(image: Image.Image, sigma: float, seed: int) -> Image.Image:
-    """Return the picture with sensor noise of ``sigma`` grey levels, the same for a seed each time."""
+    """Return the image with sensor noise of ``sigma`` grey levels, the same for a seed each time."""
     noise = np.random.default_rng(seed).normal(0.0, sigma, (image.height, image.width))
     shaped = noise[..., None] if image.mode == "RGB" else noise
     return Image.fromarray(np.clip(np.asarray(image, np.float32) + shaped, 0, 255).astype(np.uint8))

@@ -13,10 +13,10 @@ from samples.drawing.truth import Line
 
 @dataclass(frozen=True)
 class Sample:
-    """A picture with its truth.
+    """An image with its truth.
 
     Attributes:
-        name: the picture's file name.
+        name: the image's file name.
         image: the pixels.
         lines: the text on it, in the order it was drawn.
         options: what Pillow's writer is told.
@@ -28,7 +28,7 @@ class Sample:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def save(self, folder: Path) -> None:
-        """Write the picture and, beside it, its truth."""
+        """Write the image and, beside it, its truth."""
         self.image.save(folder / self.name, optimize=True, **self.options)
         (folder / self.name).with_suffix(".json").write_text(self.truth(), encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""What stands in a picture and where: the content of the JSON file beside each sample."""
+"""What stands in an image and where: the content of the JSON file beside each sample."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -156,7 +156,7 @@ class Hosts:
 
 
 class Load:
-    """A caller that sends pictures all the time, and what became of each; a context manager."""
+    """A caller that sends images all the time, and what became of each; a context manager."""
 
     def __init__(self, hosts, kind, callers=6, ms=40):
         url = f"http://{NAME}:{HTTP_PORT}" if "http" in kind else f"grpc://{NAME}:{GRPC_PORT}"

@@ -1,6 +1,6 @@
-"""Sends pictures until its input ends: KIND, URL, CALLERS, MS. Prints a line of JSON for each when it is answered.
+"""Sends images until its input ends: KIND, URL, CALLERS, MS. Prints a line of JSON for each when it is answered.
 
-Every caller sends the next picture, which takes the server MS, when the last is answered. KIND: grpc or http,
+Every caller sends the next image, which takes the server MS, when the last is answered. KIND: grpc or http,
 and after a dash blocking, awaited, gateway or loadtest.
 """
 

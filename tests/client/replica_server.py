@@ -1,7 +1,7 @@
 """Runs Triton's stand-ins for gRPC and HTTP: IP, JOURNAL. A line of the journal is the moment of a request.
 
-It is not ready while JOURNAL with the suffix `.unready` exists. A picture's bytes begin with the milliseconds that it
-takes; the page is as wide as the picture has bytes.
+It is not ready while JOURNAL with the suffix `.unready` exists. An image's bytes begin with the milliseconds that it
+takes; the page is as wide as the image has bytes.
 """
 
 import sys

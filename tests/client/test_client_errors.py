@@ -92,7 +92,7 @@ def test_every_http_status(connect, model, server):
         assert (f"({status})" in str(error)) == (kind is ServerError)
 
 
-def test_a_bad_picture_says_what_the_model_said_and_nothing_else(connect, server, model):
+def test_a_bad_image_says_what_the_model_said_and_nothing_else(connect, server, model):
     said = "[request id: <id_unknown>] in ensemble 'ocdrnet', in ensemble 'ocdrnet', the image has 0 bytes"
     assert str(refusal_of(connect(), model, server.status("invalid"), said)) == "the image has 0 bytes"
 

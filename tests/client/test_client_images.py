@@ -18,7 +18,7 @@ def pixels(data):
         return np.asarray(picture)
 
 
-def test_arrays_become_lossless_pictures():
+def test_arrays_become_lossless_images():
     assert np.array_equal(pixels(encoded_image(RGB)), RGB)
     assert np.array_equal(pixels(encoded_image(RGB, "BGR")), RGB[..., ::-1])
     for gray in (GRAY, GRAY[..., None]):
@@ -34,7 +34,7 @@ def test_views_of_arrays_are_fine():
     assert np.array_equal(pixels(encoded_image(read_only)), RGB)
 
 
-def test_the_smallest_arrays_are_pictures():
+def test_the_smallest_arrays_are_images():
     assert pixels(encoded_image(RGB[:1, :1])).tolist() == [[[0, 1, 2]]]
     assert pixels(encoded_image(GRAY[:1, :1])).tolist() == [[0]]
 
@@ -67,7 +67,7 @@ def test_an_unknown_order_is_refused():
 
 
 def test_files_and_bytes_are_taken_as_they_are(tmp_path):
-    file = tmp_path / "no picture at all.txt"
+    file = tmp_path / "no image at all.txt"
     file.write_bytes(b"\x00\xffabc")
     assert [encoded_image(image) for image in (file, str(file), b"\x00\xffabc")] == 3 * [b"\x00\xffabc"]
 
@@ -86,7 +86,7 @@ def test_what_can_be_no_name_of_a_file_is_refused(name):
         encoded_image(name)
 
 
-def test_nothing_is_no_picture(tmp_path):
+def test_nothing_is_no_image(tmp_path):
     file = tmp_path / "empty.jpg"
     file.touch()
     for image in (file, b""):
@@ -126,7 +126,7 @@ def test_an_open_file_that_cannot_be_read_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "YCbCr", "HSV", "I", "F", "I;16", "RGBX"])
-def test_a_pillow_picture_of_every_mode_is_sent_as_it_looks(mode):
+def test_a_pillow_image_of_every_mode_is_sent_as_it_looks(mode):
     picture = Image.fromarray(RGB).convert("L").convert("I") if mode == "I;16" else Image.fromarray(RGB)
     picture = picture.convert(mode)
     with Image.open(io.BytesIO(encoded_image(picture))) as sent:
@@ -136,7 +136,7 @@ def test_a_pillow_picture_of_every_mode_is_sent_as_it_looks(mode):
         assert np.array_equal(np.asarray(sent.convert("RGB")), np.asarray(picture.convert("RGB")))
 
 
-def test_a_pillow_picture_is_sent_upright(tmp_path):
+def test_a_pillow_image_is_sent_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     file = tmp_path / "turned.png"
@@ -145,11 +145,11 @@ def test_a_pillow_picture_is_sent_upright(tmp_path):
         assert np.array_equal(pixels(encoded_image(opened)), np.rot90(RGB, -1))
 
 
-def test_a_damaged_pillow_picture_is_refused(tmp_path):
+def test_a_damaged_pillow_image_is_refused(tmp_path):
     file = tmp_path / "cut.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 60, 3), np.uint8)).save(file)
     file.write_bytes(file.read_bytes()[:2000])
-    with Image.open(file) as opened, pytest.raises(InvalidRequestError, match="the Pillow picture cannot be read"):
+    with Image.open(file) as opened, pytest.raises(InvalidRequestError, match="the Pillow image cannot be read"):
         encoded_image(opened)
 
 

@@ -38,7 +38,7 @@ def extent(mask):
     return columns[0], rows[0], columns[-1], rows[-1]
 
 
-def test_the_left_half_is_the_picture_with_boxes_the_right_one_the_text():
+def test_the_left_half_is_the_image_with_boxes_the_right_one_the_text():
     where = box(100, 200, 400, 60)
     overlay = draw_overlay(blank((800, 700)), page_of((800, 700), ("Hello world", where)), fonts=no_fonts())
     assert (overlay.size, overlay.mode) == ((1600, 700), "RGB")
@@ -72,7 +72,7 @@ def test_slanted_text_stays_in_its_slanted_box():
 
 
 @pytest.mark.parametrize("size", [(20, 20), (1, 1), (3, 2000), (2000, 3)])
-def test_small_pictures_are_enlarged_to_be_read(size):
+def test_small_images_are_enlarged_to_be_read(size):
     page = page_of(size, ("a", box(0, 0, size[0], size[1])))
     overlay = draw_overlay(blank(size), page)
     assert 640 <= max(overlay.width / 2, overlay.height) <= 4096
@@ -80,24 +80,24 @@ def test_small_pictures_are_enlarged_to_be_read(size):
     assert overlay.width / 2 / overlay.height == pytest.approx(size[0] / size[1], rel=0.05)
 
 
-def test_small_text_enlarges_the_picture():
+def test_small_text_enlarges_the_image():
     page = page_of((700, 700), ("small", box(10, 10, 30, 8)))
     assert draw_overlay(blank((700, 700)), page).size == (2800, 1400)
 
 
-def test_large_pictures_keep_their_size():
+def test_large_images_keep_their_size():
     page = page_of((6000, 4000), ("small", box(10, 10, 30, 8)), ("Hello", box(5000, 3000, 800, 200)))
     assert draw_overlay(blank((6000, 4000)), page).size == (12000, 4000)
 
 
-def test_an_empty_page_leaves_the_picture_as_it_is():
+def test_an_empty_page_leaves_the_image_as_it_is():
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (640, 700, 3), np.uint8))
     left, right = halves(draw_overlay(picture, Page(700, 640)))
     assert np.array_equal(left, np.asarray(picture))
     assert (right == 255).all()
 
 
-def test_the_callers_picture_is_not_drawn_over():
+def test_the_callers_image_is_not_drawn_over():
     picture = blank((700, 700))
     draw_overlay(picture, page_of((700, 700), ("Hello", box(100, 100, 300, 50))))
     assert picture.getextrema() == ((200, 200),) * 3
@@ -128,12 +128,12 @@ def no_fonts():
     return FontBook(search=lambda text: [])
 
 
-# EXIF 2.32, section 4.6.4: the stored picture is the upright one turned so.
+# EXIF 2.32, section 4.6.4: the stored image is the upright one turned so.
 TURNS = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
 
 
 @pytest.mark.parametrize("orientation", sorted(TURNS))
-def test_a_picture_is_turned_upright_by_its_exif(orientation, tmp_path):
+def test_an_image_is_turned_upright_by_its_exif(orientation, tmp_path):
     upright = blank((700, 650))
     upright.paste((0, 0, 255), (0, 0, 200, 100))
     exif = Image.Exif()
@@ -144,7 +144,7 @@ def test_a_picture_is_turned_upright_by_its_exif(orientation, tmp_path):
     assert np.array_equal(left, np.asarray(upright))
 
 
-def test_every_form_of_a_picture_is_drawn_over(tmp_path):
+def test_every_form_of_an_image_is_drawn_over(tmp_path):
     rgb = np.random.default_rng(0).integers(0, 255, (650, 640, 3), np.uint8)
     file = tmp_path / "picture.png"
     Image.fromarray(rgb).save(file)
@@ -173,7 +173,7 @@ def test_every_mode_is_drawn_over(mode):
         assert overlay.getpixel((5, 5)) == (255, 255, 255)
 
 
-def test_what_is_no_picture_is_named(tmp_path):
+def test_what_is_no_image_is_named(tmp_path):
     file = tmp_path / "bad.jpg"
     file.write_text("no picture")
     with pytest.raises(InvalidRequestError, match=r"cannot draw over bad\.jpg"):

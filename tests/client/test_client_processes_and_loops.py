@@ -111,7 +111,7 @@ def test_an_asynchronous_client_says_that_it_belongs_to_another_loop(server, cal
         ready(client)
 
 
-def test_read_many_says_so_for_each_picture(server):
+def test_read_many_says_so_for_each_image(server):
     async def ask():
         return [outcome async for outcome in client.read_many([b"a", b"b"])]
 

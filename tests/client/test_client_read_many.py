@@ -13,7 +13,7 @@ from ocdrnet_client import AsyncClient, Client, ConfigurationError, InvalidReque
 
 
 def by_length(request):
-    """The page of a picture of n bytes is n wide."""
+    """The page of an image of n bytes is n wide."""
     return tensors_of(Page(len(request.image), 1))
 
 
@@ -41,7 +41,7 @@ def endless(pulled):
 
 
 @pytest.mark.parametrize("concurrency", [1, 3, 4, 50])
-def test_outcomes_come_in_the_order_of_the_pictures(connect, model, concurrency):
+def test_outcomes_come_in_the_order_of_the_images(connect, model, concurrency):
     model.respond = later_ones_first
     pictures = [bytes(count) for count in range(1, 12)]
     outcomes = connect().read_many(iter(pictures), concurrency=concurrency)
@@ -59,7 +59,7 @@ def test_as_many_at_once_as_asked_for(connect, model):
     assert model.most_running == 3
 
 
-def test_no_pictures_no_outcomes(connect, model):
+def test_no_images_no_outcomes(connect, model):
     assert connect().read_many([]) == []
     assert connect().read_many(iter(())) == []
 
@@ -127,7 +127,7 @@ def test_an_endless_generator_with_await(server):
     asyncio.run(run())
 
 
-def test_pictures_may_come_from_an_async_generator(server):
+def test_images_may_come_from_an_async_generator(server):
     server.model.respond = by_length
 
     async def pictures():

@@ -1,4 +1,4 @@
-"""A picture's way to the server and its answer's way back, over real gRPC and HTTP."""
+"""An image's way to the server and its answer's way back, over real gRPC and HTTP."""
 
 import dataclasses
 import time
@@ -46,7 +46,7 @@ def test_a_path_is_read_and_gives_the_page_its_name(connect, model, tmp_path):
     assert [request.image for request in model.requests] == [PICTURE, PICTURE]
 
 
-def test_a_picture_larger_than_grpcs_default_message_passes(connect, model):
+def test_an_image_larger_than_grpcs_default_message_passes(connect, model):
     big = bytes(6_000_000)
     long = dataclasses.replace(EMPTY, lines=(Line("a" * 6_000_000, 0.5, box(0, 0, 600, 20), 0.5),))
     model.respond = lambda request: tensors_of(long)

@@ -140,7 +140,7 @@ def test_no_more_than_some_are_tried(connect, protocol):
 
 @pytest.mark.parametrize("cause", ["invalid", "internal", "missing", "forbidden", "late"])
 def test_no_other_error_is_tried_elsewhere(connect, servers, cause):
-    """A picture that ends a server must not be carried to all."""
+    """An image that ends a server must not be carried to all."""
     for server in servers:
         server.model.fail_first(99, server.status(cause))
     client = connect(url_of(servers))

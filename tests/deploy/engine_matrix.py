@@ -14,7 +14,7 @@ from twin_contracts import RECOGNIZERS
 
 from ocdrnet_deploy.catalog.catalog import catalog
 from ocdrnet_deploy.networks.description_file import description_json
-from ocdrnet_deploy.repository.builder_check import wanted_engine
+from ocdrnet_deploy.repository.builder_check import engine_request
 from ocdrnet_deploy.tensorrt.shapes import ShapeRange
 
 PRECISIONS = ("fp16", "fp32")
@@ -26,16 +26,16 @@ NETWORKS = [(entry.description.kind, entry.name) for entry in catalog()]
 def wanted(kind, name, precision, size, folder):
     """What would be built; the catalog must find twins (`place_twins`)."""
     if size == "published":
-        return wanted_engine(kind, name, precision)
+        return engine_request(kind, name, precision)
     if not name.startswith("oc"):
-        return _least(wanted_engine(kind, name, precision, batch=2))
+        return _least(engine_request(kind, name, precision, batch=2))
     graph, height, width = _small_graph(name)
     path, card = folder / f"{name}.onnx", folder / f"{name}.json"
     onnx.save(graph, path)
     description = next(e.description for e in catalog() if (e.description.kind, e.name) == (kind, name))
     sized = dataclasses.replace(description, card={**description.card, "height": height, "width": width})
     card.write_text(json.dumps(description_json(sized)))
-    return wanted_engine(kind, str(path), precision, card_file=card, batch=2)
+    return engine_request(kind, str(path), precision, card_file=card, batch=2)
 
 
 def _least(engine):

@@ -1,8 +1,8 @@
-"""Sends one picture again and again from several workers until a file appears, and writes down each request's fate.
+"""Sends one image again and again from several workers until a file appears, and writes down each request's fate.
 
 python steady_load.py grpc|http ADDRESS PICTURE STOP_FILE RESULT [WORKERS]
 
-ADDRESS is host:port for grpc, a URL that takes the picture as its body for http. RESULT becomes a JSON list with
+ADDRESS is host:port for grpc, a URL that takes the image as its body for http. RESULT becomes a JSON list with
 `sent` and `ended`, seconds of the monotonic clock, and `error`, empty if the answer came. Nothing is tried twice.
 """
 

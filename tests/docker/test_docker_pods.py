@@ -20,7 +20,7 @@ from dockerfile_reading import stages
 from pod_cluster import Cluster, rendered
 from twin_contracts import DETECTORS, RECOGNIZERS
 from twin_detector import detector_twin
-from twin_picture import draw_picture, png
+from twin_image import draw_image, png
 from twin_recognizer import recognizer_twin
 from twin_text import TEXTS
 
@@ -73,7 +73,7 @@ def on_cpu(built, tmp_path_factory):
 
 
 def read(cluster, path, *, words=()):
-    """A picture's text, by the gateway."""
+    """An image's text, by the gateway."""
     command = [
         "curl",
         "--silent",
@@ -149,7 +149,7 @@ def test_health_check_of_the_image_is_met(on_cpu, which, target):
     assert getattr(on_cpu, which).probe("liveness")
 
 
-def test_a_picture_goes_through_the_gateways_pod_into_tritons(on_cpu):
+def test_an_image_goes_through_the_gateways_pod_into_tritons(on_cpu):
     answer = read(on_cpu, PICTURE)
     assert len(answer["lines"]) >= 28
     assert "HARBOUR" in json.dumps(answer).upper()
@@ -162,7 +162,7 @@ def test_helm_test_passes(on_cpu):
 
 
 def test_bulk_and_load_test_run_in_the_tools_image(on_cpu, built, tmp_path):
-    """The commands of the chart's jobs, with pictures from a folder."""
+    """The commands of the chart's jobs, with images from a folder."""
     built("tools")
     objects = rendered(
         "cpu-demo",
@@ -345,7 +345,7 @@ def on_gpu(built, ngc, tmp_path_factory):
 
 def plates_of(cluster, folder):
     path = folder / "plates.png"
-    path.write_bytes(png(draw_picture(RECOGNIZER)))
+    path.write_bytes(png(draw_image(RECOGNIZER)))
     return [line["text"] for line in read(cluster, path)["lines"]]
 
 
@@ -372,9 +372,9 @@ def test_process_of_the_gpus_triton_has_no_rights(on_gpu):
 
 
 def test_helm_test_of_the_gpus_release_passes(on_gpu):
-    """Its command and image; its picture is one that the stand-ins for NVIDIA's networks can read."""
+    """Its command and image; its image is one that the stand-ins for NVIDIA's networks can read."""
     picture = on_gpu.get("ConfigMap", "demo-ocdrnet-test-picture")
-    picture["binaryData"]["picture.png"] = base64.b64encode(png(draw_picture(RECOGNIZER))).decode()
+    picture["binaryData"]["picture.png"] = base64.b64encode(png(draw_image(RECOGNIZER))).decode()
     pod = on_gpu.start("Pod", "demo-ocdrnet-test-read")
     assert pod.wait() == 0, pod.log()
     assert PLATES[0] in pod.log()

@@ -26,7 +26,7 @@ class Call:
 
 
 class StandInReader:
-    """See `ocdrnet_gateway.core.reader.Reader`; `respond` is awaited for each picture and may raise a GatewayError."""
+    """See `ocdrnet_gateway.core.reader.Reader`; `respond` is awaited for each image and may raise a GatewayError."""
 
     def __init__(self):
         self.calls = []

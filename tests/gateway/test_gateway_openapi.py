@@ -60,12 +60,12 @@ def fuzz(operation, mode, count, key, picture, seen):
     )
     @given(case=operation.as_strategy(generation_mode=mode), is_real=st.booleans())
     def send(case, is_real):
-        # A random string is never a picture; without a real one no answer of 200 would be seen.
+        # A random string is never an image; without a real one no answer of 200 would be seen.
         if is_real and mode is GenerationMode.POSITIVE and operation.path in REAL:
             case.body = REAL[operation.path](picture)
         answer = case.call_and_validate(
             headers={"Authorization": f"Bearer {key}"},
-            # What fits the schema may still be no picture, or an asset that is not there; and what was to be wrong
+            # What fits the schema may still be no image, or an asset that is not there; and what was to be wrong
             # only by its missing key is sent with one.
             excluded_checks=[positive_data_acceptance, negative_data_rejection],
             allow_redirects=False,

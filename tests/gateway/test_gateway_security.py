@@ -70,7 +70,7 @@ def test_the_pixel_limit_is_a_setting_and_exact(start_gateway, http, reader):
 
 
 @pytest.mark.parametrize("content", [b"%!PS-Adobe-3.0 EPSF-3.0\n", b"<svg/>", b"\x00" * 100, b"GIF89a"])
-def test_what_is_no_picture_is_refused_before_the_server(gateway, http, reader, content):
+def test_what_is_no_image_is_refused_before_the_server(gateway, http, reader, content):
     answer = http.post(f"{gateway}/v1/infer", json=nim_body(content))
     assert answer.status_code == 422
     assert reader.calls == []

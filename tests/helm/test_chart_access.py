@@ -208,6 +208,6 @@ def test_bulk_jobs_and_load_tests_have_an_image_of_their_own():
     )
 
 
-def test_the_test_picture_is_the_one_of_the_chart():
+def test_the_test_image_is_the_one_of_the_chart():
     config = the({}, "ConfigMap", "demo-ocdrnet-test-picture")
     assert base64.b64decode(config["binaryData"]["picture.png"]) == (CHART / "files/picture.png").read_bytes()

@@ -78,7 +78,7 @@ def triton_args(values):
 
 @pytest.fixture
 def path_with_ocdrnet(tmp_path):
-    """A PATH whose `ocdrnet` notes its words and answers with a picture's lines."""
+    """A PATH whose `ocdrnet` notes its words and answers with an image's lines."""
     program = tmp_path / "ocdrnet"
     program.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/calls\nprintf "Harbour\\n20 2026 x\\n"\n')
     program.chmod(0o755)

@@ -87,33 +87,33 @@ def test_the_first_python_that_can_serve_is_taken(install, python):
     python("python3.12", [3, 12], None)
     python("python3.11", [3, 11], "")
     python("python3.10", [3, 10], "/lib")
-    assert install.wanted_interpreter().version == (3, 11)
+    assert install.chosen_interpreter().version == (3, 11)
 
 
 def test_none_is_taken_where_none_can_serve(install, python, capsys):
     python("python3", [3, 11], None)
-    assert install.wanted_interpreter() is None
+    assert install.chosen_interpreter() is None
     assert "libpython3.11.so.1.0" in capsys.readouterr().out
 
 
 def test_PYTHON_comes_before_all_others(install, python, monkeypatch):
     python("python3", [3, 11], "/lib")
     monkeypatch.setenv("PYTHON", str(python("mine", [3, 10], "/lib")))
-    assert install.wanted_interpreter().version == (3, 10)
+    assert install.chosen_interpreter().version == (3, 10)
 
 
 @pytest.mark.parametrize(("version", "libpython"), [([3, 13], "/lib"), ([3, 11], None), ([3, 9], "/lib")])
 def test_a_PYTHON_that_cannot_serve_is_refused(install, python, monkeypatch, version, libpython):
     monkeypatch.setenv("PYTHON", str(python("mine", version, libpython)))
     with pytest.raises(install.RefusedError, match="cannot serve"):
-        install.wanted_interpreter()
-    assert install.wanted_interpreter(allow_no_stub=True).version == tuple(version)
+        install.chosen_interpreter()
+    assert install.chosen_interpreter(allow_no_stub=True).version == tuple(version)
 
 
 def test_a_PYTHON_that_does_not_run_is_named(install, programs, monkeypatch):
     monkeypatch.setenv("PYTHON", "/nowhere/python")
     with pytest.raises(install.RefusedError, match=r"PYTHON=/nowhere/python .* 3\.10 to 3\.12"):
-        install.wanted_interpreter()
+        install.chosen_interpreter()
 
 
 def test_uv_brings_a_python_where_it_can(install, python, mirror):

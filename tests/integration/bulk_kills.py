@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 LETTERS = "ABCDEFGHKLMNPRSTUVWXYZ"
-# Small pictures are read at their own size.
+# Small images are read at their own size.
 QUICK = ("--param", "detector_side=32", "--param", "upside_down=off")
 
 
@@ -60,6 +60,6 @@ def results_of(output):
 
 
 def images_of(output):
-    """The picture of every line of the results, in their order."""
+    """The image of every line of the results, in their order."""
     lines = [line for text in results_of(output).values() for line in text.splitlines()]
     return [json.loads(line)["image"] for line in lines]

@@ -1,4 +1,4 @@
-"""Small picture files made on the spot: good ones, and ones that claim or hold what they should not."""
+"""Small image files made on the spot: good ones, and ones that claim or hold what they should not."""
 
 import io
 import struct

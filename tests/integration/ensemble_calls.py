@@ -12,7 +12,7 @@ from tritonclient.utils import InferenceServerException
 MODEL = "ocdrnet"
 TIMEOUT_S = 60
 
-# A proxy of the environment cannot reach this machine's loopback; a picture over the byte limit must reach the server.
+# A proxy of the environment cannot reach this machine's loopback; an image over the byte limit must reach the server.
 CHANNEL = [
     ("grpc.enable_http_proxy", 0),
     ("grpc.max_send_message_length", -1),
@@ -94,7 +94,7 @@ class HttpCall(GrpcCall):
 
 
 class RawHttpCall:
-    """The picture itself as the body and options as headers, as `curl --data-binary` sends them."""
+    """The image itself as the body and options as headers, as `curl --data-binary` sends them."""
 
     invalid = "400"
 

@@ -1,4 +1,4 @@
-"""Damaged picture files: every one follows from its seed number alone."""
+"""Damaged image files: every one follows from its seed number alone."""
 
 import random
 

@@ -86,14 +86,18 @@ class Visit:
         return self.page.locator("#list [role=option] .text").all_inner_texts()
 
     def outlines(self):
-        """Points of every outline that is drawn, in pixels of the picture."""
-        drawn = self.page.eval_on_selector_all("#sheet polygon", "all => all.map((one) => one.getAttribute('points'))")
+        """Points of every outline that is drawn, in pixels of the image."""
+        drawn = self.page.eval_on_selector_all(
+            "#image-overlay polygon", "all => all.map((one) => one.getAttribute('points'))"
+        )
         return [_points(points) for points in drawn]
 
     def active(self):
-        """Indices of what is marked: on the picture, and in the list."""
+        """Indices of what is marked: on the image, and in the list."""
         script = "all => all.flatMap((one, index) => one.classList.contains('active') ? [index] : [])"
-        return tuple(self.page.eval_on_selector_all(part, script) for part in ("#sheet polygon", "#list [role=option]"))
+        return tuple(
+            self.page.eval_on_selector_all(part, script) for part in ("#image-overlay polygon", "#list [role=option]")
+        )
 
     def download(self, button):
         """Bytes and name of what the button gives."""

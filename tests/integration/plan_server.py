@@ -25,7 +25,7 @@ from ocdrnet_ops.cards import read_detector_card, read_recognizer_card
 
 TENSORRT = BuildOptions(engine="tensorrt")
 BOX_TOLERANCE = 1  # pixel
-READY_S = 600  # a plan is warmed with its tuned batch: 16 pictures twice in the profile for throughput
+READY_S = 600  # a plan is warmed with its tuned batch: 16 images twice in the profile for throughput
 # All that is changed in a repository of plans before Triton 2.51 gets it; below, with a recognizer of free width.
 PLAN_CHANGES = [
     "ocdnet: instance_group KIND_GPU is KIND_CPU",

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.program("prometheus")
 
 
 class Overload:
-    """Eight callers, each of whom sends his next picture after his last answer, until it is left."""
+    """Eight callers, each of whom sends his next image after his last answer, until it is left."""
 
     def __init__(self, served):
         self._served, self._over = served, threading.Event()

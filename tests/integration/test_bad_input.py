@@ -78,7 +78,7 @@ def test_what_is_no_text_is_refused(grpc_call, option, value):
     assert_refused(grpc_call, GOOD, [option.name, repr(value), option.allowed], **{option.name: value})
 
 
-# Of the longest side that a map may have only the length is at stake: over the sign's whole picture it takes seconds.
+# Of the longest side that a map may have only the length is at stake: over the sign's whole image it takes seconds.
 STRIP = encode(sign("", (640, 20)), "PNG")
 
 
@@ -149,7 +149,7 @@ def test_metadata_sets_an_option_over_grpc(grpc_call):
     assert len(result.as_numpy("TEXTS")) == 5
 
 
-def test_options_and_picture_as_plain_json(served):
+def test_options_and_image_as_plain_json(served):
     answer, _ = RawHttpCall(served.addresses).post(
         '{"parameters": {"detector_side": 96}, "inputs": [{"name": "IMAGE", "datatype": "UINT8", '
         f'"shape": [{len(GOOD)}], "data": {list(GOOD)}}}]}}',

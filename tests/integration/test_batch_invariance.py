@@ -19,7 +19,7 @@ def card(served):
 
 @pytest.fixture(scope="module")
 def crops(card):
-    """Pixels [h, w, 3] and own width of every line of the samples, each as narrow as if it were its picture's only."""
+    """Pixels [h, w, 3] and own width of every line of the samples, each as narrow as if it were its image's only."""
     boxes = [(pixels_of(SAMPLES / name), box[None]) for name in NAMES for box in truth_boxes(name)]
     single = [crop_lines(pixels, box, card) for pixels, box in boxes]
     return [(crop.pixels[0], int(crop.widths[0, 0])) for crop in single]

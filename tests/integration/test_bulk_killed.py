@@ -1,4 +1,4 @@
-"""`ocdrnet bulk` on a real server, killed at random: each picture once, equal to an undisturbed run."""
+"""`ocdrnet bulk` on a real server, killed at random: each image once, equal to an undisturbed run."""
 
 import os
 import random

@@ -17,7 +17,7 @@ URLS = ("grpc_url", "http_url")
 
 
 def image_sources():
-    """One picture as a path, as bytes and as an array; the array has the pixels that the server decodes itself."""
+    """One image as a path, as bytes and as an array; the array has the pixels that the server decodes itself."""
     bgr = pixels_of(SAMPLES / NAME)
     return {
         "path": (SAMPLES / NAME, {}),
@@ -28,7 +28,7 @@ def image_sources():
 
 
 @pytest.mark.parametrize("url", URLS)
-def test_a_picture_reads_alike_in_every_form(served, read_alone, url):
+def test_an_image_reads_alike_in_every_form(served, read_alone, url):
     with Client(getattr(served.addresses, url)) as client:
         for form, (image, options) in image_sources().items():
             page = client.read(image, **options)
@@ -46,7 +46,7 @@ def test_the_asynchronous_client_reads_the_same(served, read_alone, url):
 
 
 def many(read_alone):
-    """Samples with a file between them that is no picture, and what each must become."""
+    """Samples with a file between them that is no image, and what each must become."""
     sources = [SAMPLES / "receipt.jpg", b"no picture", SAMPLES / "blank.png", SAMPLES / NAME]
     return sources, [read_alone["receipt.jpg"], None, read_alone["blank.png"], read_alone[NAME]]
 

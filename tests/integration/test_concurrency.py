@@ -49,7 +49,7 @@ def statistics(grpc_call, model):
 @pytest.mark.full
 def test_concurrent_answers_equal_those_of_one_client_and_share_executions(client, grpc_call, read_alone):
     before = {model: statistics(grpc_call, model) for model in ("ocdnet", "ocrnet")}
-    # Every client begins with another sample, so that different pictures meet in one batch.
+    # Every client begins with another sample, so that different images meet in one batch.
     names = [SMALL[(turn + shift) % len(SMALL)] for turn in range(ROUNDS * len(SMALL)) for shift in range(CLIENTS)]
     names += ["page.png"] * 2
     pages = all_at_once(client, [(name, {}) for name in names])
@@ -57,7 +57,7 @@ def test_concurrent_answers_equal_those_of_one_client_and_share_executions(clien
         name: found for name, page in zip(names, pages, strict=True) if (found := differences(page, read_alone[name]))
     }
     assert changed == {}
-    # The recognizer is also asked for the doubtful lines, turned, and the detector for the pictures without text.
+    # The recognizer is also asked for the doubtful lines, turned, and the detector for the images without text.
     asked = {"ocdnet": len(names) + names.count("blank.png"), "ocrnet": 2 * len(names)}
     for model, (requests, runs) in before.items():
         now_requests, now_runs = statistics(grpc_call, model)

@@ -1,4 +1,4 @@
-"""Two thousand damaged pictures: each is read or refused as the caller's fault, and the server is as it was."""
+"""Two thousand damaged images: each is read or refused as the caller's fault, and the server is as it was."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +32,7 @@ def run_round(call, numbers, seeds):
 
 
 @pytest.mark.full
-def test_damaged_pictures_are_answered_and_leave_no_trace(served, grpc_call, client, read_alone):
+def test_damaged_images_are_answered_and_leave_no_trace(served, grpc_call, client, read_alone):
     seeds, stubs, lines_before = seed_files(), stub_pids(served.pid), len(served.log)
     outcomes = run_round(grpc_call, range(ROUND), seeds)
     after_one = held_bytes(served.pid)

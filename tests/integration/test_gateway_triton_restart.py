@@ -16,7 +16,7 @@ from ocdrnet_gateway.server import GatewayServer
 from ocdrnet_gateway.settings import load_settings
 
 CALLERS = 4
-PICTURES = ("storefront.jpg", "receipt.jpg")
+IMAGES = ("storefront.jpg", "receipt.jpg")
 # An answer under load takes a second or two here; a hang would last until the deadline of 60 s.
 HANG_S = 30
 
@@ -65,7 +65,7 @@ class Load:
     def _call(self, number):
         with httpx.Client(trust_env=False, timeout=90) as client:
             while not self._over.is_set():
-                name = PICTURES[number % len(PICTURES)]
+                name = IMAGES[number % len(IMAGES)]
                 began = time.monotonic()
                 answer = client.post(f"{self._url}/v1/infer", json=body(name))
                 found = tuple(texts(answer)) if answer.status_code == 200 else ()
@@ -106,7 +106,7 @@ def is_ready(url):
 def test_triton_killed_and_restarted_under_load(gateway, served):
     triton, url = gateway
     assert is_ready(url)
-    expected = {name: tuple(texts(httpx.post(f"{url}/v1/infer", json=body(name), timeout=60))) for name in PICTURES}
+    expected = {name: tuple(texts(httpx.post(f"{url}/v1/infer", json=body(name), timeout=60))) for name in IMAGES}
     assert all(expected.values())
     with Load(url) as load:
         load.wait_for(200, 2 * CALLERS, since=0)

@@ -92,7 +92,7 @@ def make_key(path, *options):
 
 
 def check_zip(path, page, original=PICTURE):
-    """The zip holds what Triton reads in the picture, and the picture."""
+    """The zip holds what Triton reads in the image, and the image."""
     with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
         response, picture = sorted(archive.namelist(), key=lambda name: not name.endswith(".response"))
@@ -118,7 +118,7 @@ def refused(run, status, *words):
     assert not answer.exists()
 
 
-def test_a_picture_is_read(script, start, read_alone):
+def test_an_image_is_read(script, start, read_alone):
     done, answer = script(start())
     assert done.returncode == 0, done.stderr
     check_zip(answer, read_alone["receipt.jpg"])
@@ -133,7 +133,7 @@ def test_with_keys(script, start, read_alone, tmp_path):
 
 
 @pytest.mark.full
-def test_a_slow_picture_is_polled(script, start, read_alone):
+def test_a_slow_image_is_polled(script, start, read_alone):
     done, answer = script(start(seconds=2.5), POLL_SECONDS="1")
     assert done.returncode == 0, done.stderr
     assert "in-progress" in done.stderr
@@ -162,7 +162,7 @@ def test_413_for_too_many_pixels(script, start):
 
 
 @pytest.mark.full
-def test_422_for_no_picture(script, start):
+def test_422_for_no_image(script, start):
     refused(script(start(), picture=SAMPLES / "receipt.json"), 422, "cannot be read")
 
 
@@ -171,7 +171,7 @@ def test_429_over_the_quota(script, start, tmp_path):
     key = make_key(tmp_path / "keys.json", "--rate", "1")
     url = start(keys_file=tmp_path / "keys.json")
     assert script(url, API_KEY=key)[0].returncode == 0
-    refused(script(url, API_KEY=key), 429, "1 pictures a minute")
+    refused(script(url, API_KEY=key), 429, "1 images a minute")
 
 
 @pytest.mark.full

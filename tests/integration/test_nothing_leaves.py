@@ -14,7 +14,7 @@ from ocdrnet_deploy.repository.build import build_repository
 
 needs_strace = pytest.mark.program("strace")
 
-# A server is started, reads a picture, and is stopped: all of it in one process tree.
+# A server is started, reads an image, and is stopped: all of it in one process tree.
 SERVE_AND_READ = """
 import sys
 from pathlib import Path

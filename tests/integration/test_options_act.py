@@ -40,7 +40,7 @@ def large_scan():
     return np.tile(cv2.resize(cv2.imread(str(RECEIPT)), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), (1, 15, 1))
 
 
-# For each option: a picture, two settings, and what must hold of the two answers.
+# For each option: an image, two settings, and what must hold of the two answers.
 CASES = {
     "binarize_threshold": (RECEIPT, 0.2, 0.8, lambda low, high: areas(low) > areas(high)),
     "box_threshold": (faint_page, 0.1, 0.97, lambda low, high: len(low.lines) > len(high.lines)),

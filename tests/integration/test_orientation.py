@@ -24,7 +24,7 @@ def turned(pixels, degrees):
 
 
 def turned_back(box, degrees, size):
-    """A box of the turned picture in the upright one of `size`."""
+    """A box of the turned image in the upright one of `size`."""
     width, height = size
     places = {
         90: lambda x, y: (width - y, x),

@@ -52,7 +52,7 @@ def visiting(chromium, gateway):
         assert hosts == {visited.url.removeprefix("http://")}
 
 
-def test_a_dropped_picture_shows_boxes_and_texts_where_they_stand(visiting):
+def test_a_dropped_image_shows_boxes_and_texts_where_they_stand(visiting):
     on = visiting()
     on.drop(("storefront.jpg", sample("storefront.jpg")))
     on.until_read()
@@ -69,44 +69,44 @@ def test_a_dropped_picture_shows_boxes_and_texts_where_they_stand(visiting):
     print(f"{len(matched)} of {len(truth)} lines")
     assert len(matched) >= 29
     assert len(read) <= len(truth) + 2
-    assert on.page.locator("#desk-title").inner_text() == "storefront.jpg"
+    assert on.page.locator("#result-view-title").inner_text() == "storefront.jpg"
     assert on.page.locator("#facts").inner_text() == "1280 × 720 pixels"
 
 
-def test_boxes_lie_over_their_place_in_the_picture(visiting):
+def test_boxes_lie_over_their_place_in_the_image(visiting):
     on = visiting().sample("Turned text")
-    image, drawing = (on.page.locator(f"#sheet {tag}").bounding_box() for tag in ("img", "svg"))
+    image, drawing = (on.page.locator(f"#image-overlay {tag}").bounding_box() for tag in ("img", "svg"))
     assert image == pytest.approx(drawing)
     assert image["width"] / image["height"] == pytest.approx(920 / 600, rel=0.01)
 
 
-def test_a_pasted_picture_is_read(visiting):
+def test_a_pasted_image_is_read(visiting):
     on = visiting()
     on.paste("rotated.jpg", sample("rotated.jpg"))
     on.until_read()
     assert "Handle with care" in on.texts()
 
 
-def test_several_pictures_are_a_list(visiting):
+def test_several_images_are_a_list(visiting):
     on = visiting()
     on.drop(("rotated.jpg", sample("rotated.jpg")), ("blank.png", sample("blank.png")), ("notes.txt", b"no picture"))
-    entries = on.page.locator("#tray button")
+    entries = on.page.locator("#queue button")
     entries.nth(1).filter(has_text="0 lines").wait_for()
     assert entries.locator(".name").all_inner_texts() == ["rotated.jpg", "blank.png"]
     assert "Handle with care" in on.texts()
     entries.nth(1).click()
-    assert on.page.locator("#count").inner_text() == "No text was found in this picture."
+    assert on.page.locator("#count").inner_text() == "No text was found in this image."
     assert (on.texts(), on.outlines()) == ([], [])
     assert [entry.get_attribute("aria-current") for entry in entries.all()] == ["false", "true"]
 
 
-def test_the_camera_takes_a_picture(visiting):
+def test_the_camera_takes_an_image(visiting):
     on = visiting()
     on.page.get_by_role("button", name="Use the camera").click()
     on.until("document.getElementById('camera-video').videoWidth > 0")
-    on.page.get_by_role("button", name="Take the picture").click()
+    on.page.get_by_role("button", name="Take the photo").click()
     on.until_read()
-    assert on.page.locator("#desk-title").inner_text() == "camera.jpg"
+    assert on.page.locator("#result-view-title").inner_text() == "camera.jpg"
     assert on.page.evaluate("document.getElementById('camera-video').srcObject") is None
 
 
@@ -114,14 +114,14 @@ def test_pointing_at_either_side_marks_both(visiting):
     on = visiting().sample("Turned text")
     on.page.get_by_role("option").nth(3).hover()
     assert on.active() == ([3], [3])
-    on.page.locator("#sheet polygon").nth(1).hover()
+    on.page.locator("#image-overlay polygon").nth(1).hover()
     assert on.active() == ([1], [1])
     assert on.page.locator(".tag").inner_text().startswith(on.texts()[1])
-    on.page.locator("#desk-title").hover()
+    on.page.locator("#result-view-title").hover()
     assert on.active() == ([], [])
     on.page.get_by_role("option").nth(2).focus()
     assert on.active() == ([2], [2])
-    on.page.locator("#sheet polygon").nth(4).click()
+    on.page.locator("#image-overlay polygon").nth(4).click()
     assert on.page.evaluate("document.activeElement.innerText").startswith(on.texts()[4])
 
 
@@ -175,14 +175,14 @@ def test_text_that_is_downloaded_and_copied_is_what_is_shown(visiting, client, l
     assert len(rows) > 1
 
 
-def test_the_downloaded_picture_has_the_boxes_that_are_shown_and_no_others(visiting):
+def test_the_downloaded_image_has_the_boxes_that_are_shown_and_no_others(visiting):
     on = visiting()
     on.drop(("languages.png", sample("languages.png")))
     on.until_read()
     every = on.outlines()
     on.set_confidence(100)
     shown = on.outlines()
-    data, name = on.download("Picture")
+    data, name = on.download("Image")
     drawn, plain = (np.asarray(Image.open(io.BytesIO(file)).convert("RGB")) for file in (data, sample("languages.png")))
     changed = np.abs(drawn.astype(int) - plain).max(axis=2) > 40
     assert (name, drawn.shape) == ("languages-overlay.png", plain.shape)
@@ -193,15 +193,15 @@ def test_the_downloaded_picture_has_the_boxes_that_are_shown_and_no_others(visit
         assert changed[max(0, y - 2) : y + 3, x].any() == (outline in shown)
 
 
-def test_a_picture_the_browser_cannot_show_is_read_all_the_same(visiting):
+def test_an_image_the_browser_cannot_show_is_read_all_the_same(visiting):
     buffer = io.BytesIO()
     Image.open(io.BytesIO(sample("rotated.jpg"))).save(buffer, format="TIFF", compression="jpeg")
     on = visiting()
     on.drop(("scan.tiff", buffer.getvalue()))
     on.until_read()
     assert len(on.outlines()) == 8
-    assert on.page.locator("#sheet .no-preview").inner_text() == "This browser has no preview of scan.tiff."
-    assert Image.open(io.BytesIO(on.download("Picture")[0])).size == (920, 600)
+    assert on.page.locator("#image-overlay .no-preview").inner_text() == "This browser has no preview of scan.tiff."
+    assert Image.open(io.BytesIO(on.download("Image")[0])).size == (920, 600)
 
 
 def test_options_go_with_the_request_and_are_the_servers_own(visiting):
@@ -278,14 +278,14 @@ def test_a_keyboard_is_enough(visiting):
     assert on.page.evaluate("navigator.clipboard.readText()").splitlines() == on.texts()
 
 
-def test_a_file_that_is_no_picture_is_refused_in_words(visiting):
+def test_a_file_that_is_no_image_is_refused_in_words(visiting):
     on = visiting(allowed=[REFUSED])
     on.drop(("broken.jpg", b"nonsense"))
     problem = on.page.locator("#problem")
     problem.wait_for()
     assert problem.locator("h3").inner_text() == "The server cannot read this"
     assert "send a JPEG, PNG, WebP, TIFF, BMP, GIF, HEIC or AVIF file" in problem.locator(".said").inner_text()
-    assert problem.get_by_role("button").inner_text() == "Choose another picture"
+    assert problem.get_by_role("button").inner_text() == "Choose another image"
 
 
 def test_a_server_that_is_gone_is_told_and_tried_again(visiting):

@@ -16,7 +16,7 @@ from plan_server import GROUPED_CHANGES, PLAN_CHANGES, TENSORRT, differences, re
 from sample_truth import SAMPLES, SMALL
 from test_twins import BOX_TOLERANCE as PLATE_TOLERANCE
 from twin_contracts import DETECTORS, RECOGNIZERS
-from twin_picture import draw_picture, plate_boxes, png
+from twin_image import draw_image, plate_boxes, png
 from twin_text import TEXTS
 
 from ocdrnet_client import InvalidRequestError
@@ -56,8 +56,8 @@ def tall_page():
     return page
 
 
-# What is read -> the picture, its options, and how many lines there are at the least and at the most.
-PICTURES = {
+# What is read -> the image, its options, and how many lines there are at the least and at the most.
+IMAGES = {
     "a photo": (SAMPLES / "storefront.jpg", {}, (28, 34)),
     "a receipt": (SAMPLES / "receipt.jpg", {}, (28, 34)),
     "many scripts": (SAMPLES / "languages.png", {}, (16, 20)),
@@ -83,9 +83,9 @@ def assert_same(both, picture, options, lines):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", IMAGES)
 def test_plans_read_what_the_cpu_engine_reads(both, name):
-    assert_same(both, *PICTURES[name])
+    assert_same(both, *IMAGES[name])
 
 
 @pytest.mark.full
@@ -123,7 +123,7 @@ def test_more_lines_than_the_candidate_cap(machine):
 
 
 @pytest.mark.full
-def test_eight_callers_with_other_pictures_and_options(both):
+def test_eight_callers_with_other_images_and_options(both):
     """Plans batch what is of one size, across callers; nobody gets what is another's."""
     jobs = [(SAMPLES / name, {}) for name in SMALL]
     jobs += [(SAMPLES / name, {"detector_side": 480, "merge": "word"}) for name in SMALL[:2]]
@@ -152,10 +152,10 @@ def twin_parameters():
 
 
 @pytest.mark.parametrize(("detector", "recognizer"), list(twin_parameters()))
-def test_twins_read_their_pictures(machine, detector, recognizer):
+def test_twins_read_their_images(machine, detector, recognizer):
     """Three at once, and one without text, as plans and on the CPU."""
     plans = machine.build(detector.name, recognizer.name)
-    picture, blank = png(draw_picture(recognizer)), encode(sign(""), "PNG")
+    picture, blank = png(draw_image(recognizer)), encode(sign(""), "PNG")
     with machine.served_by_cpu(plans) as server, server.client(timeout=TIMEOUT_S) as client:
         expected = client.read(picture)
     with machine.served(plans, PLAN_CHANGES) as server, server.client(timeout=TIMEOUT_S) as client:

@@ -142,7 +142,7 @@ def test_plan_of_another_machine_does_not_load(machine, monkeypatch, variable, v
 @pytest.mark.full
 @pytest.mark.parametrize("spoiled", [False, True])
 def test_more_tiles_than_the_plan_takes_are_refused(machine, monkeypatch, spoiled):
-    """The step that cuts them is told the plan's batch; told more, pictures fail that are read otherwise."""
+    """The step that cuts them is told the plan's batch; told more, images fail that are read otherwise."""
 
     if spoiled:
         monkeypatch.setattr(assemble, "limit_tiles", lambda config, tiles: limit_tiles(config, 32 * tiles))

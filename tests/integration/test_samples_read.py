@@ -52,5 +52,5 @@ def test_words_are_their_line(read_alone, name):
         assert without_spaces("".join(word.text for word in line.words)) == without_spaces(line.text)
 
 
-def test_a_blank_picture_has_no_lines(read_alone):
+def test_a_blank_image_has_no_lines(read_alone):
     assert read_alone["blank.png"].lines == ()

@@ -31,6 +31,7 @@ MOVED = {
     "ocdrnet_ops.decode": "ocdrnet_ops.image.decode",
     "ocdrnet_gateway.hosted.rendering": "ocdrnet_gateway.api.hosted.rendering",
     "ocdrnet_gateway.picture_check": "ocdrnet_gateway.core.reading",
+    "check_picture": "check_image",
 }
 # Before a script that signals a process which may have ended.
 GOES_ON = """
@@ -174,7 +175,7 @@ def test_client_after_fork_of_a_real_server(cases, served):
     assert "parent again 4" in said
 
 
-def test_drawn_picture_differs(cases, served, tmp_path):
+def test_drawn_image_differs(cases, served, tmp_path):
     """The script prints whatever differs."""
     said, code = run(
         [sys.executable, "render_all.py", cases / "drawn_picture_differs"], cases / "drawn_picture_differs"
@@ -252,7 +253,7 @@ def test_jpeg_without_end_marker(cases, client, name):
 
 
 def test_nim_batch_deadline(cases, served, tmp_path):
-    """The deadline is such that sixteen pages take longer than one picture may."""
+    """The deadline is such that sixteen pages take longer than one image may."""
     script = cases / "nim_batch_deadline" / "nim_batch.py"
     with gateway(served.addresses.grpc_url, tmp_path, DEADLINE_S=20) as (_, url):
         script.write_text(script.read_text().replace("http://127.0.0.1:29000", url))
@@ -285,7 +286,7 @@ def test_path_with_space(served, tmp_path):
         assert client.read(SAMPLES / "storefront.jpg").lines
 
 
-def test_pictures_silently_empty(cases, client):
+def test_images_silently_empty(cases, client):
     found = {path.name: lines_of(client, path) for path in (cases / "pictures_silently_empty").glob("*.[!R]*")}
     assert len(found) == 8
     assert {name: lines for name, lines in found.items() if lines != TEXT} == {}

@@ -1,6 +1,6 @@
 """A step that stands still or dies: nobody gets what belongs to another, and the server comes back.
 
-A small model stands for a step; it answers as every step does, by `respond_each`.
+A small model stands for a step; it answers as every step does, by `answer_each`.
 """
 
 import os
@@ -151,13 +151,13 @@ def test_a_server_that_dies_before_it_is_ready_again_is_started_once_more(step, 
     def die(url, timeout_s):
         if len(lost) == 1:
             step.signal(signal.SIGKILL)
-            assert step.server.wait_end(10), "nobody watched while the first picture was read"
+            assert step.server.wait_end(10), "nobody watched while the first image was read"
 
     def check():
         if ready:
             raise Enough
 
-    monkeypatch.setattr("ocdrnet_deploy.server.triton.read_first_picture", die)
+    monkeypatch.setattr("ocdrnet_deploy.server.triton.send_warm_up_request", die)
     lost, ready = [], []
     os.kill(step.pid, signal.SIGKILL)
     with pytest.raises(Enough):

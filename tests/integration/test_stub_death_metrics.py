@@ -1,4 +1,4 @@
-"""What the alerts on failures stand on: how a real Triton counts a bad picture, a caller who left, and a dead stub."""
+"""What the alerts on failures stand on: how a real Triton counts a bad image, a caller who left, and a dead stub."""
 
 import os
 import re
@@ -63,10 +63,10 @@ def step_failures(counts):
     return {key: count for key, count in counts.items() if count and key[0] != "ocdrnet" and key[1] != "success"}
 
 
-def test_a_bad_picture_fails_no_step(server):
+def test_a_bad_image_fails_no_step(server):
     before = counted(server)
     with Client(server.addresses.grpc_url) as client, pytest.raises(InvalidRequestError):
-        client.read(b"not a picture")
+        client.read(b"not an image")
     read = before["image_preprocess", "success"] + 1
     after = counted_when(server, ("image_preprocess", "success", read))
     assert step_failures(after) == {}

@@ -1,4 +1,4 @@
-"""Small text in a large picture is found in tiles, in bounded memory."""
+"""Small text in a large image is found in tiles, in bounded memory."""
 
 import io
 import re
@@ -97,7 +97,7 @@ def test_large_headline_and_small_print_are_each_read_once(patient):
 
 
 @pytest.mark.full
-def test_small_picture_is_read_the_same_with_tiling_off_and_auto(client, page_and_lines):
+def test_small_image_is_read_the_same_with_tiling_off_and_auto(client, page_and_lines):
     page = Image.open(io.BytesIO(page_and_lines[0])).crop((0, 0, 1400, 900))
     answers = [client.read(jpeg(page), tiling=tiling) for tiling in ("auto", "off")]
     assert texts(answers[0]) == texts(answers[1])

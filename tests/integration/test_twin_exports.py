@@ -5,7 +5,7 @@ import pytest
 from ocdrnet_command import run_ocdrnet
 from twin_contracts import DETECTORS, RECOGNIZERS
 from twin_detector import detector_twin
-from twin_picture import draw_picture, png
+from twin_image import draw_image, png
 from twin_recognizer import recognizer_twin
 from twin_text import TEXTS
 
@@ -41,5 +41,5 @@ def test_own_exports_are_served_with_the_cards_proposed(inspected, serve_built):
     options = ("--detector", detector, "--detector-card", detector_card)
     options += ("--recognizer", recognizer, "--recognizer-card", recognizer_card)
     with serve_built(*options) as server, server.client() as client:
-        page = client.read(png(draw_picture(RECOGNIZER)))
+        page = client.read(png(draw_image(RECOGNIZER)))
     assert tuple(line.text for line in page.lines) == TEXTS[RECOGNIZER.decoder]

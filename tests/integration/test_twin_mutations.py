@@ -1,9 +1,9 @@
-"""One thing set wrong between picture and text, and the twins read something else."""
+"""One thing set wrong between image and text, and the twins read something else."""
 
 import pytest
 from twin_contracts import DETECTORS, RECOGNIZERS
+from twin_image import draw_image, png
 from twin_mutations import DEFORMABLE, MUTATIONS, in_fp16
-from twin_picture import draw_picture, png
 from twin_pipeline import TwinPipeline
 from twin_text import TEXTS
 
@@ -16,7 +16,7 @@ CASES = [(name, decoder) for name, (_, decoders) in MUTATIONS.items() for decode
 
 @pytest.fixture(scope="module")
 def pictures():
-    return {decoder: png(draw_picture(version)) for decoder, version in BY_DECODER.items()}
+    return {decoder: png(draw_image(version)) for decoder, version in BY_DECODER.items()}
 
 
 @pytest.fixture(scope="module")

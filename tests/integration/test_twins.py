@@ -10,7 +10,7 @@ from encoded_images import encode, sign
 from ocdrnet_command import run_ocdrnet
 from twin_contracts import DETECTORS, RECOGNIZERS
 from twin_detector import detector_twin
-from twin_picture import draw_picture, plate_boxes, png
+from twin_image import draw_image, plate_boxes, png
 from twin_recognizer import recognizer_twin
 from twin_text import TEXTS
 
@@ -79,7 +79,7 @@ def assert_engine_and_batch_fit(detector, repository):
 
 
 def assert_reads_all(client, recognizer):
-    picture = png(draw_picture(recognizer))
+    picture = png(draw_image(recognizer))
     with ThreadPoolExecutor(3) as together:  # a detector of batch 1 takes them one by one
         pages = list(together.map(client.read, [picture] * 3))
     for page in pages:

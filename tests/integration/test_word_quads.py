@@ -19,7 +19,7 @@ LINES = (
 
 
 def label(degrees):
-    """A sheet of four lines, turned clockwise about the picture's middle, with the places of their words.
+    """A sheet of four lines, turned clockwise about the image's middle, with the places of their words.
 
     A word's place is as wide as its own ink and as high as its line's, with ascenders and descenders.
     """

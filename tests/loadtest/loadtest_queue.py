@@ -6,7 +6,7 @@ from random import Random
 from ocdrnet_loadtest.pictures import Picture
 from ocdrnet_loadtest.sending.base import Reply
 
-PICTURES = tuple(Picture(f"{index}.jpg", 64, 64, b"x" * (index + 1)) for index in range(3))
+IMAGES = tuple(Picture(f"{index}.jpg", 64, 64, b"x" * (index + 1)) for index in range(3))
 
 
 class SingleServer:

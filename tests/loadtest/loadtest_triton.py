@@ -1,4 +1,4 @@
-"""A stand-in for Triton on loopback: gRPC, HTTP with a bare picture, and a metrics page that counts."""
+"""A stand-in for Triton on loopback: gRPC, HTTP with a bare image, and a metrics page that counts."""
 
 import json
 import threading
@@ -11,7 +11,7 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 
 class StandIn:
-    """Answers each picture with `boxes` lines, or refuses it; remembers what it was sent."""
+    """Answers each image with `boxes` lines, or refuses it; remembers what it was sent."""
 
     def __init__(self):
         self.boxes = 3

@@ -65,12 +65,12 @@ def test_triton_is_counted_and_strangers_are_noticed(model, tmp_path):
         arguments = ["--url", url, "--metrics", f"{metrics}/metrics", "--rate", 40, "--json", tmp_path / "a.json"]
         run(*arguments)
         step = LoadTestResult.load(tmp_path / "a.json").steps[0]
-        # A stranger for each request of this run: the stand-in remembers each picture twice.
+        # A stranger for each request of this run: the stand-in remembers each image twice.
         model.saw = lambda image, options: model.seen.extend([(image, options)] * 2)
         disturbed = run(*arguments)
     assert (step.models["ocdrnet"].requests, step.foreign_requests) == (22, 0)
     assert step.models["ocdrnet"].queue_s == pytest.approx(0.022)
-    assert "others sent 22 pictures" in disturbed.stdout
+    assert "others sent 22 images" in disturbed.stdout
 
 
 @pytest.mark.full

@@ -1,4 +1,4 @@
-"""Counters, objectives, memory and pictures: what is worked out from what was seen."""
+"""Counters, objectives, memory and images: what is worked out from what was seen."""
 
 import pytest
 from PIL import Image
@@ -7,7 +7,7 @@ from ocdrnet_loadtest import quantities
 from ocdrnet_loadtest.errors import PicturesError, SettingError
 from ocdrnet_loadtest.objectives import Slo
 from ocdrnet_loadtest.observing import model_steps, parse_counters, pending
-from ocdrnet_loadtest.pictures import DrawingSpec, Picture, drawn_pictures, load_pictures
+from ocdrnet_loadtest.pictures import DrawingSpec, Picture, drawn_images, load_images
 from ocdrnet_loadtest.soak import memory_slopes
 from ocdrnet_loadtest.step_result import Batch, MemorySample
 
@@ -128,18 +128,18 @@ def test_too_few_samples_have_no_slope():
 
 def test_drawings_repeat_with_their_seed_and_have_their_size():
     specs = [DrawingSpec.parse("480x320:3"), DrawingSpec.parse("200x100:0")]
-    pictures = drawn_pictures(specs, 1)
+    pictures = drawn_images(specs, 1)
     assert [(picture.width, picture.height) for picture in pictures] == [(480, 320)] * 3 + [(200, 100)] * 3
-    assert pictures == drawn_pictures(specs, 1)
-    assert pictures != drawn_pictures(specs, 2)
+    assert pictures == drawn_images(specs, 1)
+    assert pictures != drawn_images(specs, 2)
     assert len({picture.content for picture in pictures[:3]}) == 3
 
 
-def test_pictures_of_a_folder(tmp_path):
+def test_images_of_a_folder(tmp_path):
     Image.new("RGB", (40, 30)).save(tmp_path / "b.png")
     Image.new("RGB", (50, 60)).save(tmp_path / "a.jpg")
     (tmp_path / "notes.txt").write_text("no picture")
-    pictures = load_pictures([str(tmp_path)])
+    pictures = load_images([str(tmp_path)])
     assert [(picture.name, picture.width, picture.height) for picture in pictures] == [
         ("a.jpg", 50, 60),
         ("b.png", 40, 30),
@@ -147,12 +147,12 @@ def test_pictures_of_a_folder(tmp_path):
     assert pictures[1].content == (tmp_path / "b.png").read_bytes()
 
 
-def test_pictures_that_are_none(tmp_path):
+def test_images_that_are_none(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"no picture")
     with pytest.raises(PicturesError, match=r"a\.jpg cannot be sent"):
-        load_pictures([str(tmp_path)])
-    with pytest.raises(PicturesError, match="no picture in"):
-        load_pictures([str(tmp_path / "*.png")])
+        load_images([str(tmp_path)])
+    with pytest.raises(PicturesError, match="no image in"):
+        load_images([str(tmp_path / "*.png")])
 
 
 @pytest.mark.parametrize(("size", "name"), [((500, 500), "0.125 to 0.25 MP"), ((1280, 720), "0.5 to 1 MP")])

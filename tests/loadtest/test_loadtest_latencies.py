@@ -1,7 +1,7 @@
 from math import comb
 
 import pytest
-from loadtest_queue import PICTURES
+from loadtest_queue import IMAGES
 
 from ocdrnet_loadtest.latencies import latency_of, lateness_of, p99_interval, quantile, windows_of
 from ocdrnet_loadtest.sending.base import Reply
@@ -9,7 +9,7 @@ from ocdrnet_loadtest.watch import Shot
 
 
 def shot(latency, due=0.0, late=0.0, boxes=1):
-    return Shot(PICTURES[0], due, due + late, due + latency, Reply("OK" if boxes is not None else "500", boxes))
+    return Shot(IMAGES[0], due, due + late, due + latency, Reply("OK" if boxes is not None else "500", boxes))
 
 
 def test_quantiles_are_nearest_ranks():

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 from loadtest_clock import run_jumping
-from loadtest_queue import PICTURES, SingleServer
+from loadtest_queue import IMAGES, SingleServer
 
 from ocdrnet_loadtest.errors import SettingError
 from ocdrnet_loadtest.measuring import Bench, send_by_schedule
@@ -18,7 +18,7 @@ LOOSE = Limits(1000)
 
 def shots_of(server, offsets, limits=LOOSE, **watching):
     async def sent():
-        pictures = [PICTURES[0]] * len(offsets)
+        pictures = [IMAGES[0]] * len(offsets)
         return await send_by_schedule(server(), pictures, offsets, Watch(len(offsets), limits, **watching))
 
     return run_jumping(sent())
@@ -91,7 +91,7 @@ def test_latency_counts_from_when_a_late_request_was_due():
 
 def test_a_busy_generator_calls_itself_the_bottleneck():
     async def step(sender, rate):
-        return await Bench(sender, PICTURES, StepSettings("constant", 100), Observer("ocdrnet")).step(rate)
+        return await Bench(sender, IMAGES, StepSettings("constant", 100), Observer("ocdrnet")).step(rate)
 
     assert run_jumping(step(BusyGenerator(), 50)).lateness.is_bottleneck
     assert not run_jumping(step(BusyGenerator(), 5)).lateness.is_bottleneck
@@ -117,7 +117,7 @@ def test_an_answer_in_time_is_not_slow_and_one_without_a_page_is_a_failure():
 
     async def watched():
         watch = Watch(4, Limits(0.6), may_end_early=True)
-        await send_by_schedule(failing(), [PICTURES[0]] * 4, [0, 1, 2, 3], watch)
+        await send_by_schedule(failing(), [IMAGES[0]] * 4, [0, 1, 2, 3], watch)
         return watch
 
     watch = run_jumping(watched())
@@ -127,7 +127,7 @@ def test_an_answer_in_time_is_not_slow_and_one_without_a_page_is_a_failure():
 def step_of(server, rate, **settings):
     async def measured():
         settings.setdefault("requests", 200)
-        bench = Bench(server(), PICTURES, StepSettings("constant", **settings), Observer("ocdrnet"))
+        bench = Bench(server(), IMAGES, StepSettings("constant", **settings), Observer("ocdrnet"))
         return await bench.step(rate), bench
 
     return run_jumping(measured())

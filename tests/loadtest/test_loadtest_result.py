@@ -10,7 +10,7 @@ from ocdrnet_loadtest.result import (
     LoadTestResult,
     Machine,
     Mix,
-    MixPicture,
+    MixImage,
     Objective,
     ServedModel,
     Target,
@@ -54,7 +54,7 @@ RESULT = LoadTestResult(
     started="2026-01-01T00:00:00+00:00",
     target=Target("grpc://a:1", "grpc", "ocdrnet", {"limit": 3}, 60, "triton 2", {"ocrnet": ServedModel(2, 8, 0.001)}),
     machine=Machine("a CPU", 2, True, {"python": "3"}),
-    mix=Mix("drawn", 1, (MixPicture("a.jpg", 640, 480, 1000, 5, 3.5),)),
+    mix=Mix("drawn", 1, (MixImage("a.jpg", 640, 480, 1000, 5, 3.5),)),
     steps=(STEP,),
     knee=Knee(0.5, 0.001, 2.5, None, 2.0, 9.5, "server", "sure"),
     soak=Soak(100, 2.0, 0.8, 10, (MemorySample(0.5, 3, {"ocrnet": 5}),), {"ocrnet": MemorySlope(1.5, 5, 6, True)}, 2.5),
@@ -110,7 +110,7 @@ def test_is_met_needs_all_objectives():
 
 
 @pytest.mark.parametrize(
-    "kind", [LoadTestResult, Target, ServedModel, Machine, Mix, MixPicture, Knee, Soak, MemorySlope, Objective]
+    "kind", [LoadTestResult, Target, ServedModel, Machine, Mix, MixImage, Knee, Soak, MemorySlope, Objective]
 )
 def test_the_page_has_every_key_of_a_result(kind):
     assert [field.name for field in fields(kind) if f"`{field.name}`" not in PAGE] == []

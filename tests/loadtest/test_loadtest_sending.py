@@ -3,7 +3,7 @@ import socket
 
 import grpc
 import pytest
-from loadtest_queue import PICTURES
+from loadtest_queue import IMAGES
 from loadtest_triton import SERVED, StandIn
 
 from ocdrnet_client.address import Address
@@ -21,7 +21,7 @@ def reply_of(api, url, **settings):
     async def sent():
         sender = open_sender(api, SendSettings(Address.parse(url), **settings))
         try:
-            return await sender.send(PICTURES[1])
+            return await sender.send(IMAGES[1])
         finally:
             await sender.close()
 
@@ -36,11 +36,11 @@ def test_an_answer_is_counted_by_its_boxes(model, api, status):
 
 
 @pytest.mark.parametrize("api", ["grpc", "http"])
-def test_the_bare_picture_and_its_options_arrive(model, api):
+def test_the_bare_image_and_its_options_arrive(model, api):
     with SERVED[api](model) as url:
         reply_of(api, url, options={"min_text_score": 0.5, "max_candidates": 7})
     ((image, options),) = model.seen
-    assert image == PICTURES[1].content
+    assert image == IMAGES[1].content
     grpc_options = {"min_text_score": 0.5, "max_candidates": 7}
     http_options = {"ocdrnet-min-text-score": "0.5", "ocdrnet-max-candidates": "7"}
     assert options == (grpc_options if api == "grpc" else http_options)

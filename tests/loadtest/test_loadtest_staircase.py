@@ -1,6 +1,6 @@
 import pytest
 from loadtest_clock import run_jumping
-from loadtest_queue import PICTURES, SingleServer, knee_of_md1
+from loadtest_queue import IMAGES, SingleServer, knee_of_md1
 
 from ocdrnet_loadtest.errors import SettingError
 from ocdrnet_loadtest.measuring import Bench
@@ -16,7 +16,7 @@ SERVICE = 0.05
 def climbed(server, limits, start, arrivals="poisson", requests=4000, **settings):
     async def climb():
         made = server()
-        bench = Bench(made, PICTURES, StepSettings(arrivals, requests, limits=limits), Observer("ocdrnet"))
+        bench = Bench(made, IMAGES, StepSettings(arrivals, requests, limits=limits), Observer("ocdrnet"))
         staircase = Staircase(StaircaseSettings(**settings), start)
 
         async def measure(rate):

@@ -35,7 +35,7 @@ def names(selector):
     return set(re.search('"(.+)"', selector)[1].split("|"))
 
 
-def test_reading_routes_are_all_that_take_pictures():
+def test_reading_routes_are_all_that_take_images():
     pattern = re.compile(re.search('"(.+)"', READING)[1])
     app = FastAPI()
     for router in (hosted, nim, page):

@@ -1,4 +1,4 @@
-"""Picture files made for tests: a known asymmetric picture, and files that no encoder would write."""
+"""Picture files made for tests: a known asymmetric image, and files that no encoder would write."""
 
 import io
 import struct
@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 QUADRANTS = np.kron(np.array([[10, 90], [170, 250]], np.uint8), np.ones((16, 24), np.uint8))
 RGB = np.dstack([QUADRANTS, 255 - QUADRANTS, QUADRANTS // 2])
 
-# EXIF 2.32, section 4.6.4: which picture is stored when the upright one is `upright`.
+# EXIF 2.32, section 4.6.4: which image is stored when the upright one is `upright`.
 STORED = {
     1: lambda upright: upright,
     2: lambda upright: upright[:, ::-1],
@@ -25,7 +25,7 @@ STORED = {
 
 
 def encode(picture, kind, **options):
-    """The file of a picture (an array in RGB order, or a Pillow image)."""
+    """The file of an image (an array in RGB order, or a Pillow image)."""
     if not isinstance(picture, Image.Image):
         picture = Image.fromarray(np.ascontiguousarray(picture))
     stream = io.BytesIO()
@@ -96,7 +96,7 @@ def tiff(entries, data=b"", order="<"):
 
 
 def with_text(low, high, size=(160, 60), dtype=np.uint8):
-    """A picture of a word: `low` on `high`, with all values between them at the edges of its letters."""
+    """An image of a word: `low` on `high`, with all values between them at the edges of its letters."""
     canvas = Image.new("L", size, 255)
     ImageDraw.Draw(canvas).text((size[0] / 2, size[1] / 2), "Room 47", 0, ImageFont.load_default(36), anchor="mm")
     return np.rint(np.asarray(canvas, np.float64) / 255 * (high - low) + low).astype(dtype)

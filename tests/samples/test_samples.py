@@ -1,4 +1,4 @@
-"""The committed pictures, their truth files and the program that draws both."""
+"""The committed images, their truth files and the program that draws both."""
 
 import json
 import subprocess
@@ -24,17 +24,17 @@ def boxes(name, folder=FOLDER):
     return np.array(quads, float).reshape(-1, 4, 2)
 
 
-def test_every_picture_has_a_truth_file_and_the_other_way_round():
+def test_every_image_has_a_truth_file_and_the_other_way_round():
     assert sorted(path.name for path in FOLDER.iterdir() if path.suffix in {".png", ".jpg"}) == NAMES
     assert {path.stem for path in FOLDER.glob("*.json")} == {Path(name).stem for name in NAMES}
 
 
-def test_the_pictures_stay_small():
+def test_the_images_stay_small():
     assert sum((FOLDER / name).stat().st_size for name in NAMES) < 900_000
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_truth_names_its_picture_and_size(name):
+def test_truth_names_its_image_and_size(name):
     with Image.open(FOLDER / name) as image:
         stated = truth(name)
         assert (stated["image"], stated["width"], stated["height"]) == (name, *image.size)
@@ -49,7 +49,7 @@ def test_a_line_is_its_words(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_boxes_lie_inside_the_picture(name):
+def test_boxes_lie_inside_the_image(name):
     stated, quads = truth(name), boxes(name)
     assert (quads >= 0).all()
     assert (quads <= [stated["width"], stated["height"]]).all()
@@ -107,6 +107,6 @@ def test_redrawing_gives_the_same_truth(tmp_path):
         np.testing.assert_allclose(boxes(name, tmp_path), boxes(name), atol=2.0)
 
 
-def test_readme_lists_every_picture():
+def test_readme_lists_every_image():
     text = (FOLDER / "README.md").read_text(encoding="utf-8")
     assert [name for name in NAMES if f"`{name}`" not in text] == []

@@ -1,4 +1,4 @@
-"""The twins by themselves: the outside of NVIDIA's files, and no setting of this project between picture and text."""
+"""The twins by themselves: the outside of NVIDIA's files, and no setting of this project between image and text."""
 
 import cv2
 import numpy as np
@@ -8,8 +8,8 @@ import pytest
 from onnx import TensorProto
 from twin_contracts import DETECTORS, RECOGNIZERS, STEPS
 from twin_detector import MARKER, TAO_MEAN, detector_twin
+from twin_image import RIPPLE, draw_image, plate_boxes
 from twin_levels import colour_of_gray, gray_level
-from twin_picture import RIPPLE, draw_picture, plate_boxes
 from twin_recognizer import EXTRA_OUTPUT, UNUSED_DOMAIN, recognizer_twin
 from twin_text import TEXTS, ids_of_steps
 
@@ -92,7 +92,7 @@ def test_outside_of_a_recognizer(version):
 
 @by_name(RUN_AS_THEY_ARE)
 def test_detector_marks_the_cores_alone(version):
-    image = draw_picture(RECOGNIZERS[0])
+    image = draw_image(RECOGNIZERS[0])
     found = run(detector_twin(version), tao_planes(image))["pred"][0, 0]
     cores = (np.abs(image - MARKER.astype(int)) <= RIPPLE).all(-1).astype(np.uint8)
     cores = cv2.resize(cores, (1280, 736), interpolation=cv2.INTER_NEAREST)
@@ -103,7 +103,7 @@ def test_detector_marks_the_cores_alone(version):
 
 
 def test_only_version_2_0_refuses_two_images():
-    image = np.concatenate([tao_planes(draw_picture(RECOGNIZERS[0]))] * 2)
+    image = np.concatenate([tao_planes(draw_image(RECOGNIZERS[0]))] * 2)
     for version in RUN_AS_THEY_ARE:
         if version.batch == 1:
             with pytest.raises(ort.capi.onnxruntime_pybind11_state.InvalidArgument):
@@ -114,7 +114,7 @@ def test_only_version_2_0_refuses_two_images():
 
 @by_name(RECOGNIZERS)
 def test_recognizer_reads_every_step_of_every_plate(version):
-    cut_out = [tao_gray(plate, version.size) for plate in plates(draw_picture(version))]
+    cut_out = [tao_gray(plate, version.size) for plate in plates(draw_image(version))]
     found = run(recognizer_twin(version), np.concatenate(cut_out))
     expected = [ids_of_steps(text, version) for text in TEXTS[version.decoder]]
     np.testing.assert_array_equal(found["output_id"], expected)

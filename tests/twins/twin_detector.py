@@ -64,7 +64,7 @@ def _shifted_by_deformation(graph, plane):
     """Moves the map to the right: one of nine taps has a weight, and its offset says from where it reads.
 
     The mask is 0.5 and the weight 2: leaving out the mask, exchanging dy and dx or the order of the taps shows. The
-    offsets and the mask are computed from the picture, as in the real networks, and come from one convolution.
+    offsets and the mask are computed from the image, as in the real networks, and come from one convolution.
     """
     dy, dx = _offsets_that_read_from(0, -SHIFT_PER_NODE)
     bias = np.concatenate([np.stack([dy, dx], -1).ravel(), np.zeros(9)])

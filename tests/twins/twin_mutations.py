@@ -1,4 +1,4 @@
-"""What can be set wrong between picture and text: one thing at a time, everything else as the catalog has it.
+"""What can be set wrong between image and text: one thing at a time, everything else as the catalog has it.
 
 Each takes the pipeline and pytest's monkeypatch and returns the pipeline with its one fault.
 """

@@ -1,4 +1,4 @@
-"""The pipeline from an encoded picture to texts in this process: the steps' own functions, ONNX Runtime between."""
+"""The pipeline from an encoded image to texts in this process: the steps' own functions, ONNX Runtime between."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from ocdrnet_deploy.catalog.catalog import find_network
 from ocdrnet_deploy.catalog.description import NetworkDescription
 from ocdrnet_deploy.graphs.adapt import adapt_detector, adapt_recognizer
 from ocdrnet_deploy.graphs.deform_conv import rewrite_deform_conv
-from ocdrnet_ops.answer.lines import Candidates, Reading, SecondReading, decode_lines
+from ocdrnet_ops.answer.lines import Candidates, FlippedReading, RecognizerOutput, decode_lines
 from ocdrnet_ops.cards import DetectorCard, RecognizerCard
 from ocdrnet_ops.detection.dbnet import dbnet_settings, detect_boxes
 from ocdrnet_ops.geometry.crop import crop_lines
@@ -52,7 +52,7 @@ class TwinPipeline:
         return replace(self, **{kind: replace(description, card={**description.card, **fields})})
 
     def read(self, encoded):
-        """Texts of a picture file, in reading order."""
+        """Texts of an image file, in reading order."""
         card = DetectorCard(*PROVENANCE, **self.detector.card)
         image = decode_image(encoded, ImageLimits()).pixels
         size = image.shape[1::-1]
@@ -60,7 +60,7 @@ class TwinPipeline:
         model = adapt_detector(rewrite_deform_conv(self.detector_model), self.detector)
         self.edit_detector(model)
         found = _run(model, seen.tiles)["pred"]
-        boxes = detect_boxes(found[0, 0], seen.placements[0], size, dbnet_settings(card, {})).boxes
+        boxes = detect_boxes(found[0, 0], seen.map_transforms[0], size, dbnet_settings(card, {})).boxes
         return self._recognized(image, boxes)
 
     def _recognized(self, image, boxes):
@@ -73,8 +73,8 @@ class TwinPipeline:
         ids = _as_int32(found["output_id"])
         probabilities, size = found["output_prob"], image.shape[1::-1]
         candidates = Candidates(boxes, np.ones(len(boxes), np.float32), crops.widths[:, 0])
-        nothing_turned = SecondReading(ids[:1], probabilities[:1], np.zeros(0, np.int32))
-        first = Reading(ids, probabilities)
+        nothing_turned = FlippedReading(ids[:1], probabilities[:1], np.zeros(0, np.int32))
+        first = RecognizerOutput(ids, probabilities)
         return decode_lines(candidates, first, nothing_turned, size, card, card.min_text_score).texts
 
 

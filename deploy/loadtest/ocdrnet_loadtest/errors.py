@@ -2,7 +2,7 @@
 
 LoadTestError                       a mistake of the user's, or no server (exit code 2)
 ├── SettingError                      a rate, a duration or an objective that cannot be used
-├── PicturesError                     no picture to send, or one that cannot be read
+├── PicturesError                     no image to send, or one that cannot be read
 ├── ResultFileError                   a file that is not a result of this command, or cannot be written
 └── NoServerError                     nothing usable answers at the url
 """
@@ -17,7 +17,7 @@ class SettingError(LoadTestError):
 
 
 class PicturesError(LoadTestError):
-    """There is no picture to send, or one cannot be read."""
+    """There is no image to send, or one cannot be read."""
 
 
 class ResultFileError(LoadTestError):
@@ -25,4 +25,4 @@ class ResultFileError(LoadTestError):
 
 
 class NoServerError(LoadTestError):
-    """Nothing that reads pictures answers at the url."""
+    """Nothing that reads images answers at the url."""

@@ -28,7 +28,7 @@ from ocdrnet_client.protocol import INPUT, MODEL
 from ocdrnet_client.replicas import has_replicas, look_up
 from ocdrnet_client.transports.grpc import round_robin_channel
 from ocdrnet_loadtest.errors import LoadTestError, SettingError
-from ocdrnet_loadtest.pictures import DEFAULT_SPECS, DrawingSpec, Picture, drawn_pictures, load_pictures
+from ocdrnet_loadtest.pictures import DEFAULT_SPECS, DrawingSpec, Picture, drawn_images, load_images
 from ocdrnet_loadtest.sending.base import NO_CONNECTION, NOT_OCR, TIMED_OUT, Reply, SendSettings
 from ocdrnet_loadtest.sending.grpc_sender import count_boxes
 from ocdrnet_loadtest.sending.http_sender import count_triton_boxes, counted, triton_headers, triton_path
@@ -45,19 +45,19 @@ def add_options(parser: Any) -> None:  # noqa: ANN401 (locust is untyped)
     parser.add_argument("--ocr-model", env_var="OCDRNET_MODEL", default=MODEL, help="The ensemble's name.")
     parser.add_argument("--think", type=float, default=0.0, help="Seconds a user rests after an answer.")
     parser.add_argument("--answer-timeout", type=float, default=60.0, help="Seconds to wait for an answer.")
-    parser.add_argument("--seed", type=int, default=1, help="Of the drawing and of the order of pictures.")
+    parser.add_argument("--seed", type=int, default=1, help="Of the drawing and of the order of images.")
     parser.add_argument("--shots-file", default="", include_in_web_ui=False, help="Write every request to this file.")
 
 
-def pictures_of(options: Namespace) -> tuple[Picture, ...]:
+def images_of(options: Namespace) -> tuple[Picture, ...]:
     """What users send.
 
     Raises:
-        LoadTestError: no picture, or one that cannot be drawn or read.
+        LoadTestError: no image, or one that cannot be drawn or read.
     """
     if options.pictures:
-        return load_pictures([options.pictures])
-    return drawn_pictures([DrawingSpec.parse(text) for text in options.draw.split()], options.seed)
+        return load_images([options.pictures])
+    return drawn_images([DrawingSpec.parse(text) for text in options.draw.split()], options.seed)
 
 
 def send_settings_of(options: Namespace, host: str) -> SendSettings:
@@ -87,10 +87,10 @@ class _Reader(User):  # type: ignore[misc]  # locust is untyped
     request_type = ""
 
     def on_start(self) -> None:
-        """Prepare the pictures; a mistake in the options ends the user, with a line in the log."""
+        """Prepare the images; a mistake in the options ends the user, with a line in the log."""
         options = self.environment.parsed_options
         try:
-            self._pictures: tuple[Picture, ...] = pictures_of(options)
+            self._images: tuple[Picture, ...] = images_of(options)
             self._settings: SendSettings = send_settings_of(options, self.host)
             self._random = Random(f"{options.seed}/{id(self)}")
             self._connect()
@@ -99,14 +99,14 @@ class _Reader(User):  # type: ignore[misc]  # locust is untyped
             raise StopUser from error
 
     def wait_time(self) -> float:
-        """Seconds of rest between two pictures."""
+        """Seconds of rest between two images."""
         return float(self.environment.parsed_options.think)
 
     @task  # type: ignore[untyped-decorator]
     def read(self) -> None:
-        """Send one picture and tell locust how it went."""
-        index = self._random.randrange(len(self._pictures))
-        picture = self._pictures[index]
+        """Send one image and tell locust how it went."""
+        index = self._random.randrange(len(self._images))
+        picture = self._images[index]
         wall, begin = time.time(), time.perf_counter()
         reply = self._send(picture)
         seconds = time.perf_counter() - begin
@@ -144,7 +144,7 @@ class GrpcUser(_Reader):
         # Or else all users of a process would share one connection, and a cluster would see one caller.
         arguments = [*options, ("grpc.use_local_subchannel_pool", 1)]
         self._client: Any = InferenceServerClient(target, ssl=address.is_secure, channel_args=arguments)
-        self._inputs = {picture.name: _input(picture) for picture in self._pictures}
+        self._inputs = {picture.name: _input(picture) for picture in self._images}
 
     def _send(self, picture: Picture) -> Reply:
         settings = self._settings
@@ -163,7 +163,7 @@ class GrpcUser(_Reader):
 
 
 class HttpUser(_Reader):
-    """Reads over HTTP, the picture as the body, on a connection of its own."""
+    """Reads over HTTP, the image as the body, on a connection of its own."""
 
     host = "http://127.0.0.1:8000"
     request_type = "HTTP"

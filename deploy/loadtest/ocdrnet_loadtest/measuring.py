@@ -14,7 +14,7 @@ from random import Random
 from ocdrnet_loadtest.latencies import Plan, build_step
 from ocdrnet_loadtest.observing import Observer
 from ocdrnet_loadtest.pictures import Picture
-from ocdrnet_loadtest.result import MixPicture
+from ocdrnet_loadtest.result import MixImage
 from ocdrnet_loadtest.sending.base import Sender, SendSettings
 from ocdrnet_loadtest.settings import CLOSED, StepSettings, schedule
 from ocdrnet_loadtest.step_result import Step
@@ -27,7 +27,7 @@ _LEAD = 0.05  # seconds before the first request, so that it is not late because
 async def send_by_schedule(
     sender: Sender, pictures: Sequence[Picture], offsets: Sequence[float], watch: Watch
 ) -> list[Shot]:
-    """Send each picture at its time, and wait for all answers.
+    """Send each image at its time, and wait for all answers.
 
     Args:
         sender: of this loop.
@@ -61,7 +61,7 @@ async def _shoot(sender: Sender, picture: Picture, due: float, watch: Watch) -> 
 
 
 class Bench:
-    """A sender, the pictures to send, and the server under observation."""
+    """A sender, the images to send, and the server under observation."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class Bench:
             on_change: called after each answer of a step.
         """
         self._sender = sender
-        self._pictures = pictures
+        self._images = pictures
         self._settings = settings
         self.observer = observer
         self._on_change = on_change
@@ -96,7 +96,7 @@ class Bench:
         settling = settings.settling_count(rate)
         offsets = schedule(settings.arrivals, rate, settling, self._random)
         offsets += [settling / rate + at for at in schedule(settings.arrivals, rate, count, self._random)]
-        pictures = self._random.choices(self._pictures, k=len(offsets))
+        pictures = self._random.choices(self._images, k=len(offsets))
         watch = Watch(len(offsets), settings.limits, may_end_early=is_judged, on_change=self._on_change)
         before = await self.observer.view()
         shots = await send_by_schedule(self._sender, pictures, offsets, watch)
@@ -109,7 +109,7 @@ class Bench:
     async def closed_step(self, users: Users, send: SendSettings) -> Step:
         """Locust's users, each of whom waits for the answer; their first requests, all at once, do not count."""
         before = await self.observer.view()
-        shots = await shots_of_users(users, self._pictures, send, self._settings.seed)
+        shots = await shots_of_users(users, self._images, send, self._settings.seed)
         around = self.observer.surroundings(before, await self.observer.view(), len(shots))
         self._remember(shots)
         settling = min(users.count, len(shots) - 1)
@@ -117,10 +117,10 @@ class Bench:
         plan = Plan(CLOSED, None, users.count, settling, seconds, self._settings.limits)
         return build_step(shots, plan, len(shots), around)
 
-    def mix(self) -> tuple[MixPicture, ...]:
+    def mix(self) -> tuple[MixImage, ...]:
         """What was sent in all steps so far, and what the server found in it."""
         return tuple(
-            MixPicture(
+            MixImage(
                 picture.name,
                 picture.width,
                 picture.height,
@@ -128,7 +128,7 @@ class Bench:
                 self._sent[picture.name],
                 _mean(self._boxes[picture.name]),
             )
-            for picture in self._pictures
+            for picture in self._images
         )
 
     def _remember(self, shots: Sequence[Shot]) -> None:

@@ -282,7 +282,7 @@ class Observer:
         """Say what there is to watch; each may be missing.
 
         Args:
-            model: the ensemble's name, which counts the pictures.
+            model: the ensemble's name, which counts the images.
             metrics_url: of Triton's metrics page.
             processes: of a server on this machine.
             questions: to ask for batches of `models`.
@@ -302,7 +302,7 @@ class Observer:
         return View(asyncio.get_running_loop().time(), _own_cpu(), server_cpu, seen, batches)
 
     def surroundings(self, before: View, after: View, sent: int) -> Surroundings:
-        """What happened between two views, in which this program sent `sent` pictures."""
+        """What happened between two views, in which this program sent `sent` images."""
         server_cpu = None
         if before.server_cpu is not None and after.server_cpu is not None:
             server_cpu = growth(before.server_cpu, after.server_cpu)

@@ -1,6 +1,6 @@
 """The images that are sent: from folders, or drawn.
 
-Draws pictures to send where the user has none: lines of made-up words, the same for the same seed.
+Draws images to send where the user has none: lines of made-up words, the same for the same seed.
 
 They are for load, not for accuracy: their size and their number of lines decide what a server has to do.
 """
@@ -16,7 +16,7 @@ from random import Random
 
 from PIL import Image, ImageDraw, ImageFont
 
-from ocdrnet_client.image_files import find_pictures, picture_names
+from ocdrnet_client.image_files import find_images, image_names
 from ocdrnet_loadtest.errors import PicturesError, SettingError
 
 # A sign, a photo, a receipt: small and quick, so that a first run on a laptop ends soon.
@@ -60,8 +60,8 @@ class DrawingSpec:
         return spec
 
 
-def drawn_pictures(specs: Sequence[DrawingSpec], seed: int) -> tuple[Picture, ...]:
-    """Several JPEG pictures for each spec."""
+def drawn_images(specs: Sequence[DrawingSpec], seed: int) -> tuple[Picture, ...]:
+    """Several JPEG images for each spec."""
     random = Random(seed)
     return tuple(_drawn(spec, variant, random) for spec in specs for variant in range(_VARIANTS))
 
@@ -99,7 +99,7 @@ def _paper(random: Random) -> tuple[int, int, int]:
 
 @dataclass(frozen=True)
 class Picture:
-    """One encoded picture, in memory, so that no disk is measured.
+    """One encoded image, in memory, so that no disk is measured.
 
     Attributes:
         name: of the file, or of the drawing.
@@ -123,17 +123,17 @@ class Picture:
         return f"{upper / 2:g} to {upper:g} MP"
 
 
-def load_pictures(paths: Sequence[str]) -> tuple[Picture, ...]:
+def load_images(paths: Sequence[str]) -> tuple[Picture, ...]:
     """Pictures of files, folders (at any depth) and glob patterns.
 
     Raises:
         PicturesError: there is none, or one cannot be read.
     """
-    found = find_pictures(paths)
+    found = find_images(paths)
     files, empty = found.paths, found.empty
     if empty or not files:
-        raise PicturesError(f"no picture in {', '.join(empty or paths)}")
-    return tuple(_loaded(file, name) for file, name in zip(files, picture_names(files), strict=True))
+        raise PicturesError(f"no image in {', '.join(empty or paths)}")
+    return tuple(_loaded(file, name) for file, name in zip(files, image_names(files), strict=True))
 
 
 def _loaded(file: Path, name: str) -> Picture:

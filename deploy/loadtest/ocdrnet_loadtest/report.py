@@ -102,7 +102,7 @@ def models_table(step: Step, order: Sequence[str]) -> str:
 
 
 def mix_table(result: LoadTestResult) -> str:
-    """Every picture that was sent; of many only the first."""
+    """Every image that was sent; of many only the first."""
     most = 50
     pictures = result.mix.pictures
     rows = [

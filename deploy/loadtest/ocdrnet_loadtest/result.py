@@ -114,8 +114,8 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class MixPicture:
-    """One picture of the mix.
+class MixImage:
+    """One image of the mix.
 
     Attributes:
         name: of the file, or of the drawing.
@@ -139,14 +139,14 @@ class Mix:
     """What was sent.
 
     Attributes:
-        source: `drawn`, or the folder that the pictures came from.
+        source: `drawn`, or the folder that the images came from.
         seed: of the drawing, the order and the arrivals.
         pictures: each is sent with the same probability.
     """
 
     source: str
     seed: int
-    pictures: tuple[MixPicture, ...]
+    pictures: tuple[MixImage, ...]
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ class Target:
 
     Attributes:
         url: of the server.
-        api: `grpc`, `http` (Triton's, the picture as body) or `nim` (the gateway's `/v1/infer`).
+        api: `grpc`, `http` (Triton's, the image as body) or `nim` (the gateway's `/v1/infer`).
         model: the ensemble's name.
         options: sent with every request.
         timeout_s: after which an answer counts as an error.

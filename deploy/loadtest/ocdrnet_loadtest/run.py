@@ -118,7 +118,7 @@ def _rate(step: Step | None) -> float:
 
 
 async def warm_up(sender: Sender, pictures: Sequence[Picture], requests: int, url: str) -> float:
-    """Send pictures one at a time.
+    """Send images one at a time.
 
     Args:
         sender: of this loop.
@@ -127,7 +127,7 @@ async def warm_up(sender: Sender, pictures: Sequence[Picture], requests: int, ur
         url: for the message.
 
     Returns:
-        Seconds of one picture alone, the mean of the second half.
+        Seconds of one image alone, the mean of the second half.
 
     Raises:
         NoServerError: one of them is not answered.
@@ -179,7 +179,7 @@ def _bottlenecks(steps: Sequence[Step]) -> Iterator[str]:
 def _foreign(steps: Sequence[Step]) -> Iterator[str]:
     foreign, sent = sum(step.foreign_requests for step in steps), sum(step.sent for step in steps)
     if foreign > _FOREIGN_SHARE * sent:
-        yield f"others sent {foreign} pictures to the server during the steps, beside the {sent} of this run"
+        yield f"others sent {foreign} images to the server during the steps, beside the {sent} of this run"
 
 
 def _few(steps: Sequence[Step]) -> Iterator[str]:
@@ -191,7 +191,7 @@ def _unseen(steps: Sequence[Step], metrics_url: str | None) -> Iterator[str]:
     if metrics_url and any(step.models is None for step in steps):
         yield f"no Triton metrics at {metrics_url}: queue and compute times are missing; name the page with --metrics"
     elif metrics_url and any(step.sent and not step.models for step in steps):
-        yield f"the metrics at {metrics_url} are of another server: they did not count this run's pictures"
+        yield f"the metrics at {metrics_url} are of another server: they did not count this run's images"
 
 
 def _at(step: Step) -> str:
@@ -238,7 +238,7 @@ class LoadTest:
         settings = self._settings
         started = datetime.now().astimezone().isoformat(timespec="seconds")
         alone = await warm_up(self._sender, settings.pictures, settings.warm_up, str(settings.send.address))
-        self._progress.say(f"warm: one picture alone takes {shown_duration(alone)}")
+        self._progress.say(f"warm: one image alone takes {shown_duration(alone)}")
         target = await described_target(settings, self._questions)
         bench = self._bench(target)
         if settings.users is not None:

@@ -48,7 +48,7 @@ class StepSettings:
         settling: share of a step's requests sent before those that count, 0 to 1.
         limits: for goodput, and for a staircase's verdict.
         drain_s: the longest wait after a step for the server's queues to empty.
-        seed: of the gaps and of the order of pictures.
+        seed: of the gaps and of the order of images.
     """
 
     arrivals: str = POISSON

@@ -131,7 +131,7 @@ class Batch:
     """Executions of one batch size, from Triton's statistics (`batch_stats`).
 
     Attributes:
-        size: rows: pictures, tiles or crops.
+        size: rows: images, tiles or crops.
         executions: of this size.
         compute_s: of all these executions together: input, inference and output. Divided by `executions` it is the
             service time of one batch.
@@ -194,7 +194,7 @@ class Step:
         passed: both limits were met; None where there were none.
         server_cpu_s: CPU time of each local server process, by name; None where the server is elsewhere.
         models: by name, None where Triton's metrics could not be read.
-        foreign_requests: pictures that others sent meanwhile, by Triton's counters.
+        foreign_requests: images that others sent meanwhile, by Triton's counters.
         arrivals: `poisson`, `constant` or `closed`.
         windows: the step in up to 60 stretches of time.
     """

@@ -152,7 +152,7 @@ async def shots_of_users(users: Users, pictures: Sequence[Picture], settings: Se
 
 
 def _place(pictures: Sequence[Picture], folder: Path) -> None:
-    """Files that sort in the pictures' order; what is in them decides how they are read, not the suffix."""
+    """Files that sort in the images' order; what is in them decides how they are read, not the suffix."""
     folder.mkdir()
     for index, picture in enumerate(pictures):
         Path(folder, f"{index:06}.jpg").write_bytes(picture.content)

@@ -21,10 +21,10 @@ from ocdrnet_deploy.repository.builder_check import (
     LEAVES_OPEN,
     PROVES,
     BuildCheck,
-    WantedEngine,
+    EngineRequest,
     check_build,
+    engine_request,
     find_builder,
-    wanted_engine,
 )
 from ocdrnet_deploy.tensorrt.command import PlanPrecision
 from ocdrnet_deploy.tensorrt.shapes import Shape
@@ -79,7 +79,7 @@ def inspect_engine(question: EngineQuestion, *, as_json: bool) -> None:
     reports = []
     accepted = True
     for kind in _kinds(question):
-        wanted = wanted_engine(
+        wanted = engine_request(
             kind, question.network, question.precision, card_file=question.card_file, batch=question.batch
         )
         checks = [check_build(wanted, each) for each in question.capabilities or DEFAULT_CAPABILITIES]
@@ -108,7 +108,7 @@ def _kinds(question: EngineQuestion) -> list[Kind]:
     return kinds or [find_by_name(question.network).description.kind]
 
 
-def _as_json(wanted: WantedEngine, checks: Sequence[BuildCheck]) -> dict[str, Any]:
+def _as_json(wanted: EngineRequest, checks: Sequence[BuildCheck]) -> dict[str, Any]:
     return {
         "network": wanted.network,
         "precision": wanted.precision,
@@ -121,7 +121,7 @@ def _as_json(wanted: WantedEngine, checks: Sequence[BuildCheck]) -> dict[str, An
     }
 
 
-def _lines(wanted: WantedEngine, checks: Sequence[BuildCheck]) -> Iterator[str]:
+def _lines(wanted: EngineRequest, checks: Sequence[BuildCheck]) -> Iterator[str]:
     shapes = wanted.shapes
     yield f"{wanted.network}, {wanted.precision}, by {checks[0].builder}"
     yield f"{'profile':<9} {_shape(shapes.least)} to {_shape(shapes.most)}, tuned for {_shape(shapes.tuned)}"

@@ -41,7 +41,7 @@ _WHERE = {"cpu": "the CPU", "cuda": "a GPU without TensorRT", "tensorrt": "Tenso
     type=click.Choice(PROFILES),
     default=PROFILES[0],
     show_default=True,
-    help="What the server is for: short waits, many pictures, or a machine of 4 GiB.",
+    help="What the server is for: short waits, many images, or a machine of 4 GiB.",
 )
 @click.option(
     "--output",
@@ -91,7 +91,7 @@ _WHERE = {"cpu": "the CPU", "cuda": "a GPU without TensorRT", "tensorrt": "Tenso
 @click.option(
     "--calibration",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Folder of pictures for int8, like those that will be read.  [default: the checkout's samples]",
+    help="Folder of images for int8, like those that will be read.  [default: the checkout's samples]",
 )
 @click.option(
     "--charset",

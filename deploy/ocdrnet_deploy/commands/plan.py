@@ -36,7 +36,7 @@ _SIZE = re.compile(r"([1-9][0-9]{1,4})x([1-9][0-9]{1,4})")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PlanOptions:
     """The options, as the command's help describes them; times in seconds."""
 
     measured: Path | None
@@ -84,7 +84,7 @@ def _preferred(_context: click.Context, _option: click.Parameter, texts: tuple[s
 @click.option("--measured", type=click.Path(path_type=Path), help="JSON that `ocdrnet loadtest --json` wrote.")
 @click.option("--rate", callback=_parsed_by(rate), metavar="RATE", help="Pictures a second, over all replicas.")
 @click.option("--p99", callback=_parsed_by(duration), metavar="TIME", help="Limit of the 99th percentile of latency.")
-@click.option("--boxes", type=click.FloatRange(0), help="Lines of a picture. [default: as measured]")
+@click.option("--boxes", type=click.FloatRange(0), help="Lines of an image. [default: as measured]")
 @click.option("--cores", type=click.FloatRange(1), help="Of each replica. [default: as measured, or as a GPU needs]")
 @click.option("--gpu", metavar="NAME", help="Networks on this GPU: T4, L4, A100, H100, ... Python steps as measured.")
 @click.option("--network", type=click.Choice(list(NETWORKS)), default="resnet18", show_default=True, help="On the GPU.")
@@ -114,7 +114,7 @@ def plan(*, knee: bool, within: float | None, as_json: bool, preferred: dict[str
 
     Exit code: 0 done, 1 the prediction is further off than --within, 2 wrong usage or an unusable file.
     """
-    wanted = Wanted(preferred=preferred, **options)
+    wanted = PlanOptions(preferred=preferred, **options)
     try:
         measured = _measured(wanted)
         for warning in measured.warnings:
@@ -129,7 +129,7 @@ def plan(*, knee: bool, within: float | None, as_json: bool, preferred: dict[str
         sys.exit(error.exit_code)
 
 
-def _measured(wanted: Wanted) -> Measurement:
+def _measured(wanted: PlanOptions) -> Measurement:
     if wanted.measured is None:
         raise click.UsageError(f"a plan needs --measured, the result of a load test; {HOW_TO_MEASURE}")
     measured = load_measurement(wanted.measured)
@@ -139,7 +139,7 @@ def _measured(wanted: Wanted) -> Measurement:
     return measured
 
 
-def _check(within: float | None, wanted: Wanted) -> None:
+def _check(within: float | None, wanted: PlanOptions) -> None:
     if within is not None:
         raise click.UsageError("--within goes with --knee")
     for name, value in (("--rate", wanted.rate), ("--p99", wanted.p99)):
@@ -149,7 +149,7 @@ def _check(within: float | None, wanted: Wanted) -> None:
         raise click.UsageError("--pictures-per-s and --crops-per-s are a GPU's; name it with --gpu")
 
 
-def _compare(wanted: Wanted, measured: Measurement, as_json: bool) -> float:
+def _compare(wanted: PlanOptions, measured: Measurement, as_json: bool) -> float:
     if wanted.gpu or wanted.boxes is not None or wanted.cores or wanted.rate:
         raise click.UsageError("--knee predicts what was measured; it goes with no --rate, --boxes, --cores or --gpu")
     found = compare_knees(measured, calibrated_pipeline(measured, wanted.preferred), wanted.p99, wanted.seed)
@@ -157,7 +157,7 @@ def _compare(wanted: Wanted, measured: Measurement, as_json: bool) -> float:
     return found.error
 
 
-def _plan(wanted: Wanted, measured: Measurement, as_json: bool) -> None:
+def _plan(wanted: PlanOptions, measured: Measurement, as_json: bool) -> None:
     assert wanted.rate is not None
     assert wanted.p99 is not None
     boxes = measured.boxes if wanted.boxes is None else wanted.boxes
@@ -170,18 +170,18 @@ def _plan(wanted: Wanted, measured: Measurement, as_json: bool) -> None:
     click.echo("\n" + "\n".join(sources))
 
 
-def _replica(wanted: Wanted, measured: Measurement, boxes: float) -> tuple[Pipeline, list[str]]:
+def _replica(wanted: PlanOptions, measured: Measurement, boxes: float) -> tuple[Pipeline, list[str]]:
     """The server to plan with, and where its figures come from."""
     if wanted.gpu:  # how CPU time falls with load was seen with the networks on the cores
         measured = replace(measured, cpu_use=())
     pipeline = without_generator(measured, calibrated_pipeline(measured, wanted.preferred))
     sources = [
-        f"service times: measured at {measured.low.rate:.3g} pictures/s of {measured.boxes:.3g} lines on "
+        f"service times: measured at {measured.low.rate:.3g} images/s of {measured.boxes:.3g} lines on "
         f"{measured.cores} cores of {measured.cpu}"
     ]
     if pipeline.easing:
         sources.append(
-            f"CPU time of a picture: {pipeline.easing:.0%} less on fully used cores than on idle ones, by a line "
+            f"CPU time of an image: {pipeline.easing:.0%} less on fully used cores than on idle ones, by a line "
             f"through {len(measured.cpu_use)} rates"
         )
     if wanted.boxes is not None:

@@ -32,7 +32,7 @@ from ocdrnet_deploy.graphs.signature import OLDEST_OPSET, TensorSignature, image
 from ocdrnet_deploy.graphs.spatial_transformer import keep_spatial_transformer
 
 
-def cut_classes(
+def prune_classes(
     model: onnx.ModelProto, description: NetworkDescription, kept: npt.NDArray[np.bool_]
 ) -> tuple[onnx.ModelProto, NetworkDescription]:
     """Drop the classes of characters that are not kept; the others keep their order, and the blank its place.

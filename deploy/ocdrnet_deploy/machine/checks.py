@@ -75,7 +75,7 @@ CONTAINER = "Use the container instead (deploy/docker), and give the client its 
 # The tag of nvidia-pytriton 0.7.0's wheel is manylinux_2_35.
 _OLDEST_GLIBC = (2, 35)
 # Measured: a server of the default repository takes 22 MiB when it is ready, 31 after a photo of 1280 x 720, 142 after
-# the sample pictures.
+# the sample images.
 _LEAST_SHARED_MIB, _GOOD_SHARED_MIB = 64, 256
 _DEFAULT_PORTS = (8000, 8001, 8002)
 _MIB = 2**20
@@ -173,10 +173,10 @@ def check_disk(needs_mib: dict[Path, int]) -> Finding:
 
 
 def check_shared_memory(folder: Path = SHARED_MEMORY) -> Finding:
-    """Whether Triton's steps can pass pictures to each other: they do so in /dev/shm."""
+    """Whether Triton's steps can pass images to each other: they do so in /dev/shm."""
     advice = f"Give it more: mount -o remount,size=1G {folder}, or --shm-size 1g for a container."
     if not folder.is_dir() or not can_be_written(folder):
-        text = f"{folder} is missing or cannot be written; Triton's steps pass pictures to each other there."
+        text = f"{folder} is missing or cannot be written; Triton's steps pass images to each other there."
         return Finding("shared memory", "no", text, f"Mount it: mount -t tmpfs tmpfs {folder}.")
     free_mib = shutil.disk_usage(str(folder)).free // _MIB
     if free_mib < _LEAST_SHARED_MIB:

@@ -10,7 +10,7 @@ import onnx
 
 from ocdrnet_deploy.catalog.description import NetworkDescription
 from ocdrnet_deploy.errors import NetworkError
-from ocdrnet_deploy.graphs.adapt import adapt_detector, adapt_recognizer, cut_classes
+from ocdrnet_deploy.graphs.adapt import adapt_detector, adapt_recognizer, prune_classes
 from ocdrnet_deploy.graphs.deform_conv import check_runtime, needs_deform_conv, rewrite_deform_conv
 from ocdrnet_deploy.graphs.openvino_rewrites import join_residual_gates, upsample_last
 from ocdrnet_deploy.graphs.signature import custom_operators
@@ -171,7 +171,7 @@ def _cut(found: FoundNetwork, card: RecognizerCard, charset: str) -> tuple[Found
         raise NetworkError(f"--{error}") from None
     if kept.all():
         return found, card
-    model, description = cut_classes(found.model, found.description, kept)
+    model, description = prune_classes(found.model, found.description, kept)
     characters = tuple(character for character, is_kept in zip(card.characters, kept, strict=True) if is_kept)
     return replace(found, model=model, description=description), replace(card, characters=characters)
 

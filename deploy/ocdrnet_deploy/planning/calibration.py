@@ -2,7 +2,7 @@
 
 Measured times hold some waiting for cores already: even at low load two requests overlap now and then. Core seconds do
 not. So the times of a station alone on the machine are found by simulating the low rate and scaling them until its
-instances are busy as long as measured. How a picture's size tells on the detector follows from the spread of latencies.
+instances are busy as long as measured. How an image's size tells on the detector follows from the spread of latencies.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def calibrated_pipeline(measured: Measurement, preferred: Mapping[str, int] | No
 
 
 def _exponents(measured: Measurement) -> tuple[float, ...]:
-    """Those to try: one where sizes, or the latencies of the pictures, cannot be told apart."""
+    """Those to try: one where sizes, or the latencies of the images, cannot be told apart."""
     has_sizes = len({picture.pixels for picture in measured.pictures}) > 1
     return _SIZE_EXPONENTS if has_sizes and len(measured.low.quantiles) == 101 else (0.0,)
 

@@ -34,4 +34,4 @@ class NoPublishedSpeedError(PlanningError):
 
 
 class NoCapacityError(PlanningError):
-    """The limit cannot be met at any rate; the text says what one picture alone takes."""
+    """The limit cannot be met at any rate; the text says what one image alone takes."""

@@ -51,7 +51,7 @@ PUBLISHED = (RESNET_18, FAN_TINY, FAN_TINY_PRUNED)
 NETWORKS = {"resnet18": RESNET_18, "fan-tiny": FAN_TINY, "fan-tiny-pruned": FAN_TINY_PRUNED}
 DEFAULT_INPUT = (736, 1280)  # what NVIDIA's OCDNet exports have baked in
 
-# Floating point operations of a 640 x 640 picture and of a 32 x 100 crop, in 10^9, counted on the graphs of OCDNet
+# Floating point operations of a 640 x 640 image and of a 32 x 100 crop, in 10^9, counted on the graphs of OCDNet
 # ResNet-18 and OCRNet ResNet-50 (CTC).
 _DETECTOR_GFLOP = 51.0
 _RECOGNIZER_GFLOP = 10.6
@@ -98,7 +98,7 @@ def gpu_speed(
     """
     name = _known_name(gpu)
     detector, detector_source = (
-        (pictures_per_s, f"detector: measured by you, {pictures_per_s:g} pictures/s")
+        (pictures_per_s, f"detector: measured by you, {pictures_per_s:g} images/s")
         if pictures_per_s
         else _published(name, NETWORKS[network], size)
     )
@@ -118,7 +118,7 @@ def _published(gpu: str, network: Published, size: tuple[int, int]) -> tuple[flo
     speed, kind = _at_640(gpu, network)
     height, width = size
     scaled = speed * SIDE**2 / (height * width)
-    source = f"detector: {kind}, {network.network}, batch {network.batch}: {speed:g} pictures/s ({SOURCE})"
+    source = f"detector: {kind}, {network.network}, batch {network.batch}: {speed:g} images/s ({SOURCE})"
     if (height, width) != (SIDE, SIDE):
         source += f", by pixels {scaled:.3g} at {height} x {width}"
     return scaled, source

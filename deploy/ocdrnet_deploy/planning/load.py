@@ -30,7 +30,7 @@ class Load:
     is_poisson: bool = True
 
     def run(self, pipeline: Pipeline, rate: float) -> list[Simulated]:
-        """Requests arrive `rate` times a second, with pictures of every kind equally often.
+        """Requests arrive `rate` times a second, with images of every kind equally often.
 
         A Poisson run has exactly its rate, as a step of `ocdrnet loadtest` has: given their number, the arrivals of a
         Poisson process are uniform and independent (Ross, Stochastic Processes, theorem 2.3.1). Each seed's gaps are

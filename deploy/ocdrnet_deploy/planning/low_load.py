@@ -1,6 +1,6 @@
 """A server as a pipeline of stations: service times at low load, and how CPU time scales with load.
 
-How a picture's CPU time falls as a server's cores get busier.
+How an image's CPU time falls as a server's cores get busier.
 
 Threads that find nothing to do spin for a while before they sleep, woken ones find cold caches, and small batches pay
 their fixed cost alone. On two cores a photo was seen to take 156 ms of a core at 43 % use, 137 ms at 84 %.
@@ -21,7 +21,7 @@ _MOST = 0.5  # 0.28 is the most that was seen; far more is a sign of too few req
 
 
 def easing(uses: Sequence[CpuUse], cores: float) -> float:
-    """Share of a picture's CPU time that it loses between idle and fully used cores, by a line through all steps.
+    """Share of an image's CPU time that it loses between idle and fully used cores, by a line through all steps.
 
     Args:
         uses: of steps at several rates.
@@ -60,13 +60,13 @@ class ServiceTimes:
 def service_times(counts: ModelCounts, cpu_s: float, visits: int, pictures: int) -> ServiceTimes:
     """Times that add up to what was measured.
 
-    A model that an ensemble asks twice gets, at the second time, a row with nothing to do for most pictures: the
+    A model that an ensemble asks twice gets, at the second time, a row with nothing to do for most images: the
     crops to be read again, turned. Those rows cost their batch's overhead alone.
 
     Args:
         counts: of the model at low load.
         cpu_s: core seconds of its process meanwhile.
-        visits: how often the ensemble asks it for one picture.
+        visits: how often the ensemble asks it for one image.
         pictures: that were answered.
     """
     rows = max(counts.inferences - (visits - 1) * pictures, 1)
@@ -107,11 +107,11 @@ FRONT = "server and network"
 def measured_pipeline(
     measured: Measurement, size_exponent: float = 0.0, preferred: Mapping[str, int] | None = None
 ) -> Pipeline:
-    """Stations with the mean times of the measurement; its pictures are the kinds.
+    """Stations with the mean times of the measurement; its images are the kinds.
 
     Args:
         measured: by a load test.
-        size_exponent: 0..1; the detector's time of a picture grows with its pixels to this power.
+        size_exponent: 0..1; the detector's time of an image grows with its pixels to this power.
         preferred: rows at which a model's batcher stops to collect, by name, where the file does not say.
     """
     names = tuple(dict.fromkeys(measured.visits))
@@ -128,9 +128,9 @@ def measured_pipeline(
 
 
 def python_work(measured: Measurement) -> float:
-    """Core seconds of a picture outside the two networks: all Python steps and the server's own process."""
+    """Core seconds of an image outside the two networks: all Python steps and the server's own process."""
     spent = sum(seconds for name, seconds in measured.low.cpu_s.items() if name not in NETWORKS)
-    return spent / _pictures(measured)
+    return spent / _images(measured)
 
 
 def without_generator(measured: Measurement, pipeline: Pipeline) -> Pipeline:
@@ -141,14 +141,14 @@ def without_generator(measured: Measurement, pipeline: Pipeline) -> Pipeline:
     return replace(pipeline, visits=(replace(front, tasks=tasks), *pipeline.visits[1:]))
 
 
-def _pictures(measured: Measurement) -> int:
+def _images(measured: Measurement) -> int:
     return measured.low.models[measured.ensemble].requests
 
 
 def _times(measured: Measurement, name: str) -> ServiceTimes:
     counts = measured.low.models[name]
     cpu = measured.low.cpu_s.get(name, 0.0)
-    return service_times(counts, cpu, measured.visits.count(name), _pictures(measured))
+    return service_times(counts, cpu, measured.visits.count(name), _images(measured))
 
 
 def _station(measured: Measurement, name: str, times: ServiceTimes, preferred: Mapping[str, int]) -> Station:
@@ -177,7 +177,7 @@ def _front_station() -> Station:
 
 def _front_task(measured: Measurement) -> Task:
     """What is left of the latency when the steps' queues and computing are taken off, and of the CPU time."""
-    low, pictures = measured.low, _pictures(measured)
+    low, pictures = measured.low, _images(measured)
     steps = dict.fromkeys(measured.visits)
     in_steps = sum(low.models[name].queue_s + low.models[name].request_s for name in steps) / pictures
     other = sum(seconds for name, seconds in low.cpu_s.items() if name not in steps) / pictures
@@ -185,11 +185,11 @@ def _front_task(measured: Measurement) -> Task:
 
 
 def _rows(measured: Measurement, name: str, is_again: bool) -> tuple[float, ...]:
-    """Rows of each picture: crops follow its lines; all else is the same for every picture."""
+    """Rows of each image: crops follow its lines; all else is the same for every image."""
     if is_again:
         return tuple(1.0 for _ in measured.pictures)
     repeats = measured.visits.count(name) - 1
-    mean = measured.low.models[name].inferences / _pictures(measured) - repeats
+    mean = measured.low.models[name].inferences / _images(measured) - repeats
     if name != RECOGNIZER:
         return tuple(mean for _ in measured.pictures)
     # No line makes one blank crop; lines that were read and then dropped for their score are rows, too.
@@ -198,7 +198,7 @@ def _rows(measured: Measurement, name: str, is_again: bool) -> tuple[float, ...]
 
 
 def _sizes(pictures: Sequence[Picture], name: str, exponent: float) -> tuple[float, ...]:
-    """Relative time of each picture, 1 in the mean."""
+    """Relative time of each image, 1 in the mean."""
     if name != DETECTOR:
         return tuple(1.0 for _ in pictures)
     sizes = [picture.pixels**exponent for picture in pictures]

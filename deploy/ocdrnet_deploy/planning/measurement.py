@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture of the mix; all are sent with the same probability.
+    """One image of the mix; all are sent with the same probability.
 
     Attributes:
         pixels: width times height.
@@ -103,12 +103,12 @@ class Step:
 
 @dataclass(frozen=True)
 class CpuUse:
-    """What the pictures of one rate took of the machine's cores.
+    """What the images of one rate took of the machine's cores.
 
     Attributes:
         pictures: answered, settling ones too.
         core_s: of the server's processes, and of a generator that shared their machine.
-        seconds: that the pictures were sent in.
+        seconds: that the images were sent in.
     """
 
     pictures: int
@@ -169,5 +169,5 @@ class Measurement:
 
     @property
     def boxes(self) -> float:
-        """Lines of a picture, the mean."""
+        """Lines of an image, the mean."""
         return sum(picture.boxes for picture in self.pictures) / len(self.pictures)

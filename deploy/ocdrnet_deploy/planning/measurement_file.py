@@ -190,7 +190,7 @@ def parse_measurement(data: object) -> Measurement:
         models={name: _model(served.sub(name)) for name in dict.fromkeys(visits)},
         cores=_cores(machine),
         cpu=machine.text("cpu"),
-        pictures=_pictures(root.sub("mix")),
+        pictures=_images(root.sub("mix")),
         low=low,
         cpu_use=tuple(use for use in uses if use.pictures),
         knee=knee,
@@ -222,15 +222,15 @@ def _cores(machine: Fields) -> int:
     return cores
 
 
-def _pictures(mix: Fields) -> tuple[Picture, ...]:
+def _images(mix: Fields) -> tuple[Picture, ...]:
     """Those that were sent: one that never went out has no boxes."""
-    found = tuple(_picture(picture) for picture in mix.each("pictures") if picture.count("sent"))
+    found = tuple(_image(picture) for picture in mix.each("pictures") if picture.count("sent"))
     if not found:
         raise MeasurementError(f"{mix.place('pictures')} has none that was sent")
     return found
 
 
-def _picture(picture: Fields) -> Picture:
+def _image(picture: Fields) -> Picture:
     return Picture(picture.count("width") * picture.count("height"), picture.number("boxes"))
 
 

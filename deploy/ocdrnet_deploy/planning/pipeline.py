@@ -64,7 +64,7 @@ class Visit:
 
     Attributes:
         station: index.
-        tasks: of each kind of picture; kinds come equally often.
+        tasks: of each kind of image; kinds come equally often.
     """
 
     station: int
@@ -77,7 +77,7 @@ class Pipeline:
 
     Attributes:
         stations: its models.
-        visits: in the order of the ensemble; all have tasks for the same kinds of picture.
+        visits: in the order of the ensemble; all have tasks for the same kinds of image.
         capacities: of what stations share, by index: cores; 1 for a GPU.
         easing: share of the work that goes between idle and fully used cores; the tasks' work is that of idle ones.
     """
@@ -89,17 +89,17 @@ class Pipeline:
 
     @property
     def kinds(self) -> int:
-        """Kinds of picture."""
+        """Kinds of image."""
         return len(self.visits[0].tasks)
 
     def station_load(self, index: int) -> float:
-        """Seconds of one instance that a picture takes of a station when nothing is batched, the mean."""
+        """Seconds of one instance that an image takes of a station when nothing is batched, the mean."""
         station = self.stations[index]
         alone = [station.job([task])[0] for visit in self.visits if visit.station == index for task in visit.tasks]
         return sum(alone) / self.kinds
 
     def resource_load(self, index: int) -> float:
-        """Core seconds that a picture takes of a shared resource, the mean."""
+        """Core seconds that an image takes of a shared resource, the mean."""
         works = [
             task.work for visit in self.visits if self.stations[visit.station].resource == index for task in visit.tasks
         ]
@@ -111,7 +111,7 @@ class Pipeline:
         return min((capacity / load for capacity, load in loads if load), default=math.inf)
 
     def at(self, rate: float) -> Pipeline:
-        """With the work that a picture takes at `rate` pictures a second, and no easing any more.
+        """With the work that an image takes at `rate` images a second, and no easing any more.
 
         Work w at a use u of the cores is idle * (1 - easing * u), and u = rate * w / cores.
         """

@@ -138,12 +138,12 @@ class ReplicaPlan:
     """What a load needs.
 
     Attributes:
-        rate: pictures a second, in all.
+        rate: images a second, in all.
         p99_limit_s: asked for.
-        boxes: lines of a picture.
+        boxes: lines of an image.
         replicas: needed.
         cores: of each replica.
-        knee_rate: pictures a second that one replica takes within the limit.
+        knee_rate: images a second that one replica takes within the limit.
         replica_rate: that each of them gets.
         p50_s: predicted latency at that rate.
         p95_s: likewise.
@@ -185,7 +185,7 @@ class KneeComparison:
         measured_failed_rate: the lowest above it that did not.
         error: of the prediction, as a share of the measured rate; below 0 where it is too low.
         low_rate: of the step of least load.
-        easing: share of a picture's CPU time that goes between idle and fully used cores.
+        easing: share of an image's CPU time that goes between idle and fully used cores.
     """
 
     p99_limit_s: float
@@ -201,7 +201,7 @@ def plan_replicas(pipeline: Pipeline, rate: float, p99_s: float, boxes: float, l
     """Replicas for a load that is spread over them at random, each with its share.
 
     Raises:
-        NoCapacityError: one picture alone takes longer than the limit.
+        NoCapacityError: one image alone takes longer than the limit.
     """
     knee = knee_of(pipeline, p99_s, load)
     # A knee that is met exactly must not become one replica more by rounding.
@@ -244,7 +244,7 @@ def compare_knees(measured: Measurement, pipeline: Pipeline, p99_s: float | None
 
     Raises:
         MeasurementError: there is no knee, or it was found with another limit.
-        NoCapacityError: one picture alone takes longer than the limit.
+        NoCapacityError: one image alone takes longer than the limit.
     """
     knee = measured.knee
     if knee is None:
@@ -281,9 +281,9 @@ def plan_text(plan: ReplicaPlan) -> str:
     """The figures, then a table of the steps."""
     figures = [
         ("replicas", f"{plan.replicas}"),
-        ("load", f"{plan.rate:g} pictures/s of {plan.boxes:.3g} lines, p99 within {shown_seconds(plan.p99_limit_s)}"),
-        ("one replica takes", f"{plan.knee_rate:.3g} pictures/s within that limit, on {plan.cores:g} cores"),
-        ("each gets", f"{plan.replica_rate:.3g} pictures/s"),
+        ("load", f"{plan.rate:g} images/s of {plan.boxes:.3g} lines, p99 within {shown_seconds(plan.p99_limit_s)}"),
+        ("one replica takes", f"{plan.knee_rate:.3g} images/s within that limit, on {plan.cores:g} cores"),
+        ("each gets", f"{plan.replica_rate:.3g} images/s"),
         ("latency", _latency(plan)),
         ("cores used", f"{plan.core_share:.0%} of {plan.cores:g}"),
     ]
@@ -304,9 +304,9 @@ def comparison_text(found: KneeComparison) -> str:
         [
             (
                 "predicted knee",
-                f"{found.predicted_rate:.3g} pictures/s, from the step at {found.low_rate:.3g}/s{_eased(found)}",
+                f"{found.predicted_rate:.3g} images/s, from the step at {found.low_rate:.3g}/s{_eased(found)}",
             ),
-            ("measured knee", f"{found.measured_rate:.3g} pictures/s{failed}"),
+            ("measured knee", f"{found.measured_rate:.3g} images/s{failed}"),
             ("error", f"{found.error:+.1%} of the measured knee, p99 within {shown_seconds(found.p99_limit_s)}"),
         ]
     )

@@ -179,7 +179,7 @@ def simulate(pipeline: Pipeline, arrivals: Floats, kinds: Sequence[int], settlin
     Args:
         pipeline: the server.
         arrivals: float64 [requests], seconds, rising.
-        kinds: [requests], which kind of picture each is.
+        kinds: [requests], which kind of image each is.
         settling: the first requests, which load the server but do not count.
     """
     return _Run(pipeline, arrivals, kinds).result(settling)

@@ -17,22 +17,22 @@ _GROWING = ("dbnet_postprocess", "text_crop", "text_turn", "text_decode")
 
 
 def with_boxes(pipeline: Pipeline, measured: float, wanted: float) -> Pipeline:
-    """For pictures of other numbers of lines than were measured.
+    """For images of other numbers of lines than were measured.
 
-    The recognizer's work follows its crops. What a Python step does for a picture and what for a line cannot be told
+    The recognizer's work follows its crops. What a Python step does for an image and what for a line cannot be told
     apart from one mix: with more lines all of it grows, with fewer it stays, so that the plan errs to the safe side.
 
     Args:
         pipeline: of the measured mix.
-        measured: lines of its pictures, the mean.
-        wanted: lines of the pictures to plan for.
+        measured: lines of its images, the mean.
+        wanted: lines of the images to plan for.
 
     Raises:
         MeasurementError: the measured mix had no line to go by.
     """
     if not measured:
         raise MeasurementError(
-            "mix.pictures have no line of text, from which --boxes could follow; measure another mix"
+            "mix.pictures has no line of text, from which --boxes could follow; measure another mix"
         )
     factor = wanted / measured
     seen, visits = set[int](), []
@@ -95,7 +95,7 @@ def _gpu_station(station: Station, profile: TensorRtProfile) -> Station:
 
 
 def _with_instances(pipeline: Pipeline, rate: float) -> Pipeline:
-    """Python steps get as many instances as `rate` pictures a second need."""
+    """Python steps get as many instances as `rate` images a second need."""
     stations = list(pipeline.stations)
     for index, station in enumerate(stations):
         if station.resource == CPU:

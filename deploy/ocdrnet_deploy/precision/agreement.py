@@ -30,7 +30,7 @@ _LONGEST = 12  # characters
 
 
 def drawn_tile(card: DetectorCard) -> npt.NDArray[np.uint8]:
-    """A picture of 1280 x 720 with a few lines, as the detector is fed it: uint8 [1, h, w, 3] BGR."""
+    """An image of 1280 x 720 with a few lines, as the detector is fed it: uint8 [1, h, w, 3] BGR."""
     picture = cv2.imdecode(np.frombuffer(warm_up_image(), np.uint8), cv2.IMREAD_COLOR)
     return detector_input(np.asarray(picture, np.uint8), card).tiles[:1]
 

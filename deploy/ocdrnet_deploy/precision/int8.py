@@ -54,7 +54,7 @@ def calibration_images(folder: Path | None) -> list[Images]:
     paths = sorted(path for path in where.glob("*") if path.suffix.lower() in _SUFFIXES) if where.is_dir() else []
     images = [image for path in paths[:_MAX_IMAGES] if (image := cv2.imread(str(path))) is not None]
     if not images:
-        raise BuildError(f"{where} has no image to calibrate INT8 on. Name a folder of pictures: --calibration DIR")
+        raise BuildError(f"{where} has no image to calibrate INT8 on. Name a folder of images: --calibration DIR")
     return [image.astype(np.uint8, copy=False) for image in images]
 
 
@@ -74,7 +74,7 @@ def network_inputs(
     for image, placed in zip(images, scaled, strict=True):
         size = (image.shape[1], image.shape[0])
         probability = detect(placed.tiles)[0, 0]
-        found = detect_boxes(probability, placed.placements[0], size, dbnet_settings(detector, {}))
+        found = detect_boxes(probability, placed.map_transforms[0], size, dbnet_settings(detector, {}))
         if not len(found.boxes):
             continue  # there would be one blank crop
         cut = crop_lines(image, found.boxes, recognizer)

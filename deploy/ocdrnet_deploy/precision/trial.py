@@ -54,7 +54,7 @@ class Trial:
         runtime: `openvino` or `onnxruntime`.
         precision: `f32` where bfloat16 was not exact enough; the runtime's own choice when empty.
         load_s: seconds to compile it.
-        run_s: seconds of the first run: a picture of the detector, 24 crops of the recognizer.
+        run_s: seconds of the first run: an image of the detector, 24 crops of the recognizer.
         memory: bytes of a process with it and nothing else, at most.
         compared: of `Agreement`, as are the next three.
         kind: what was compared.
@@ -86,7 +86,7 @@ class Trial:
 
     def __str__(self) -> str:
         precision = " in FP32" if self.precision else ""
-        what = "picture" if self.kind == "pixels" else "24 crops"
+        what = "image" if self.kind == "pixels" else "24 crops"
         return (
             f"{_NAMES[self.runtime]}{precision}: {self.agreement}; {self.run_s:.2g} s for the first {what}, "
             f"{self.memory / 2**30:.1f} GiB"

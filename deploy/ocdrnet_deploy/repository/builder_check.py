@@ -74,7 +74,7 @@ class Tensor:
 
 
 @dataclass(frozen=True)
-class WantedEngine:
+class EngineRequest:
     """An engine as `models build --engine tensorrt` would have it built.
 
     Attributes:
@@ -145,14 +145,14 @@ def find_builder() -> None:
         )
 
 
-def wanted_engine(
+def engine_request(
     kind: Kind,
     name_or_path: str,
     precision: PlanPrecision = "fp16",
     *,
     card_file: Path | None = None,
     batch: int | None = None,
-) -> WantedEngine:
+) -> EngineRequest:
     """The engine that `models build --engine tensorrt` would ask for.
 
     Args:
@@ -172,7 +172,7 @@ def wanted_engine(
         recognizer = prepare_recognizer(name_or_path, card_file=card_file, engine="tensorrt")
         plan = recognizer_plan(recognizer, batch or DetectorCard.max_candidates, precision)
     config = read_config(model_repository() / ("ocdnet" if kind == "detector" else "ocrnet") / "config.pbtxt")
-    return WantedEngine(
+    return EngineRequest(
         plan.request.network,
         graph_for(plan.request.model, precision, _STRONGLY_TYPED),
         precision,
@@ -182,11 +182,11 @@ def wanted_engine(
     )
 
 
-def check_build(wanted: WantedEngine, compute_capability: str) -> BuildCheck:
+def check_build(wanted: EngineRequest, compute_capability: str) -> BuildCheck:
     """Parse and build in a process of its own; it takes seconds to a minute, and shows that it goes on.
 
     Args:
-        wanted: of `wanted_engine`.
+        wanted: of `engine_request`.
         compute_capability: of `COMPUTE_CAPABILITIES`.
 
     Raises:
@@ -233,7 +233,7 @@ def _triton_type(tensor: TensorFacts) -> str:
     return _TRITON_TYPES.get(tensor["dtype"], tensor["dtype"])
 
 
-def _differences(wanted: WantedEngine, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[str]:
+def _differences(wanted: EngineRequest, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[str]:
     """Inputs and outputs that Triton would refuse beside their config; their order does not matter."""
     return [
         f"{what} {name} is {found.get(name, 'missing')}; config.pbtxt says {said.get(name, 'nothing of it')}"
@@ -256,7 +256,7 @@ def _fits(found: Tensor | None, said: Tensor | None) -> bool:
     return all(a == b or -1 in (a, b) for a, b in zip(found.dims, said.dims, strict=True))
 
 
-def _corner_differences(wanted: WantedEngine, built: Built) -> list[str]:
+def _corner_differences(wanted: EngineRequest, built: Built) -> list[str]:
     """Outputs that are not as config.pbtxt says for the profile's least, tuned and most input.
 
     The first dimension must be the input's batch: Triton cuts it into the answers of the requests.

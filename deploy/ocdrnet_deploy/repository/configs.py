@@ -87,7 +87,7 @@ def drop_crop_widths(ensemble: ModelConfig) -> None:
 def limit_in_flight(ensemble: ModelConfig, most: int) -> None:
     """Let at most so many requests be in a step at once, waiting or at work; 0 sets no limit.
 
-    A fast step would otherwise pile up pictures before a slow one. The limit is a last resort, above what callers send:
+    A fast step would otherwise pile up images before a slow one. The limit is a last resort, above what callers send:
     Triton lets whoever is over it wait with the thread that brought the request, for up to 300 s
     (`StepInflightRequestLimiter::Acquire` in core's `ensemble_scheduler.cc`), and such a thread may be one that the
     step ahead needs: `dbnet_postprocess` asks the detector, and the recognizer is two steps of the ensemble.

@@ -17,7 +17,7 @@ STEP_SHARES: Mapping[str, float] = MappingProxyType(
     {"image_preprocess": 0.45, "text_decode": 0.22, "dbnet_postprocess": 0.14, "text_crop": 0.13, "text_turn": 0.06}
 )
 MOST_PROCESSES = 64  # of a step: each takes 70 MB, and a region of shared memory
-BUSY = 0.7  # of a process's time at the most, or pictures queue for it
+BUSY = 0.7  # of a process's time at the most, or images queue for it
 
 
 def processes_for(cores: float) -> dict[str, int]:
@@ -55,9 +55,9 @@ CUDA_PROVIDER = "CUDAExecutionProvider"
 # all cores are theirs but for the 30 % that Triton itself needs to hand their tensors on. By `benchmarks.stages`.
 STEPS_BESIDE_NETWORKS = 0.1
 STEPS_BESIDE_A_GPU = 0.7
-# Of the ensemble's requests: a picture of 12 megapixels with the detector's input and map and 200 crops is 36 + 16 + 12
+# Of the ensemble's requests: an image of 12 megapixels with the detector's input and map and 200 crops is 36 + 16 + 12
 # MB. Half of the memory is theirs, the other half the networks' and the steps' own.
-_PICTURE_BYTES = 64 << 20
+_IMAGE_BYTES = 64 << 20
 _LEAST_IN_FLIGHT = (
     32  # twice the threads that Triton has for the answers of steps, and some: below, they block each other
 )
@@ -168,7 +168,7 @@ def cpu_profile(kind: Profile, recognizer_batch: int, cores: int | None = None) 
             recognizer_graphs=min(40, 80 // cores),
             recognizer_columns=1024,
             detector_batch=max(8, 2 * streams),
-            # It waits for the detector where a picture may lie on its side: another goes on with those behind.
+            # It waits for the detector where an image may lie on its side: another goes on with those behind.
             step_processes=steps | {"dbnet_postprocess": max(2, steps["dbnet_postprocess"])},
         )
     if kind == "small":
@@ -214,12 +214,12 @@ def tensorrt_profile(kind: Profile, recognizer_batch: int, cores: int | None = N
 
 
 def most_in_flight(memory: int) -> int:
-    """Requests that may be in one step of the ensemble at once, so that their pictures fit into the memory.
+    """Requests that may be in one step of the ensemble at once, so that their images fit into the memory.
 
     Args:
         memory: bytes that the server may use.
     """
-    return max(_LEAST_IN_FLIGHT, memory // 2 // _PICTURE_BYTES)
+    return max(_LEAST_IN_FLIGHT, memory // 2 // _IMAGE_BYTES)
 
 
 def _beside_a_gpu(cores: int | None) -> dict[str, int]:

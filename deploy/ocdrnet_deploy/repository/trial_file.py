@@ -14,7 +14,7 @@ TRIAL_FILE = "trial.json"
 _MODELS = ("ocdnet", "ocrnet")
 _LEAST_WAIT_S = 120.0
 # Compiling and the first run, as measured: twice, for both networks start at once and the charset's graph may follow;
-# and the picture that the server reads before it is ready.
+# and the image that the server reads before it is ready.
 _TIMES = 4.0
 _LEAST_ANSWER_S = 30.0
 
@@ -31,7 +31,7 @@ def ready_wait_s(repository: Path) -> float:
 
 
 def picture_wait_s(repository: Path) -> float:
-    """Seconds that a picture may take: 30, or more for a slow detector."""
+    """Seconds that an image may take: 30, or more for a slow detector."""
     return max(_LEAST_ANSWER_S, *(_TIMES * float(trial.get("run_s", 0)) for trial in _trials(repository)), 0.0)
 
 

@@ -18,7 +18,7 @@ def warn_of_shared_memory() -> None:
     """Says where /dev/shm is enough to start with, but not for large photos."""
     finding = check_shared_memory()
     if finding.state == "note":
-        click.echo(f"Warning: {finding.text}, and each picture that finds no room fails. {finding.advice}", err=True)
+        click.echo(f"Warning: {finding.text}, and each image that finds no room fails. {finding.advice}", err=True)
 
 
 class Console:

@@ -47,8 +47,8 @@ _WARM_UP_S = 30.0
 _HEADERS = {"Content-Type": "application/octet-stream", "Inference-Header-Content-Length": "0"}
 
 
-def read_first_picture(http_url: str, timeout_s: float = _WARM_UP_S) -> None:
-    """Has the server read a drawn picture of 1280 x 720; whether it can is not this function's business.
+def send_warm_up_request(http_url: str, timeout_s: float = _WARM_UP_S) -> None:
+    """Has the server read a drawn image of 1280 x 720; whether it can is not this function's business.
 
     Args:
         http_url: The server's HTTP endpoint, such as http://127.0.0.1:8000.

@@ -1,6 +1,6 @@
 """Watches the processes of Triton's Python steps from outside: one that died, or stands still, ends the server.
 
-Triton 2.51 goes on without a step that died, says that it is ready, and answers every picture with an error. And a
+Triton 2.51 goes on without a step that died, says that it is ready, and answers every image with an error. And a
 step that stood still for a second answers the next caller with what belongs to another (ocdrnet_triton.stall_guard ends
 it from inside; from outside it is ended before Triton has given it up).
 """

@@ -24,7 +24,7 @@ from ocdrnet_deploy.server.invocation import REPOSITORY_HEADER, LogLevel
 from ocdrnet_deploy.server.launch import Launch, prepare_launch
 from ocdrnet_deploy.server.log import Log, died, not_ready
 from ocdrnet_deploy.server.process import GroupProcess
-from ocdrnet_deploy.server.readiness import MODEL, ask, is_model_ready, read_first_picture
+from ocdrnet_deploy.server.readiness import MODEL, ask, is_model_ready, send_warm_up_request
 from ocdrnet_deploy.server.stub_watch import StubWatch
 
 _DRAIN_POLL_S = 0.05
@@ -32,7 +32,7 @@ _TIMEOUT_S = 2.0  # of a question; a Triton that takes longer is not worth waiti
 
 
 def drain(http_url: str, repository_key: str, timeout_s: float) -> bool:
-    """Stop accepting pictures, and wait for the answers of those that were accepted.
+    """Stop accepting images, and wait for the answers of those that were accepted.
 
     Args:
         http_url: The server's HTTP endpoint, such as http://127.0.0.1:8000.
@@ -140,7 +140,7 @@ class TritonServer:
         self._process.start()
 
     def wait_ready(self, timeout_s: float | None = None, on_wait: Callable[[float], None] | None = None) -> float:
-        """Waits until the model `ocdrnet` is ready, and has read a picture, so that the next is read at full speed.
+        """Waits until the model `ocdrnet` is ready, and has read an image, so that the next is read at full speed.
 
         Args:
             timeout_s: The longest wait; by default the one given to the constructor.
@@ -151,7 +151,7 @@ class TritonServer:
 
         Raises:
             TritonDiedError: Triton ended, as it does when a model fails to load.
-            StepLostError: A step died or stood still while the picture was read.
+            StepLostError: A step died or stood still while the image was read.
             StartTimeoutError: The time is over; Triton still runs.
         """
         limit = self._ready_timeout_s if timeout_s is None else timeout_s
@@ -162,9 +162,9 @@ class TritonServer:
             if on_wait is not None:
                 on_wait(waited)
             self._process.ended.wait(_POLL_S)
-        # Before the picture: a step that is lost while it is read would not be missed afterwards.
+        # Before the image: a step that is lost while it is read would not be missed afterwards.
         self._watch_steps()
-        read_first_picture(self.addresses.http_url, self.picture_timeout_s)
+        send_warm_up_request(self.addresses.http_url, self.picture_timeout_s)
         self.check_running()
         return time.monotonic() - begin
 

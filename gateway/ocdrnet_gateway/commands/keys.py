@@ -89,7 +89,7 @@ def revoke(key_id: str, path: Path) -> None:
 
 def _line(entry: KeyEntry) -> str:
     until = f"until {_day(entry.expires)}" if entry.expires else "no end"
-    rate = f"{entry.rate_per_minute:g} pictures a minute" if entry.rate_per_minute else "the gateway's rate"
+    rate = f"{entry.rate_per_minute:g} images a minute" if entry.rate_per_minute else "the gateway's rate"
     at_once = f"{entry.concurrency} at once" if entry.concurrency else "the gateway's concurrency"
     return f"{entry.id}  {entry.name}  made {_day(entry.created)}, {until}, {rate}, {at_once}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 # The beginnings of files, and what to say of each after "it is".
-_PICTURES = {
+_IMAGES = {
     b"\xff\xd8\xff": "a JPEG",
     b"\x89PNG\r\n\x1a\n": "a PNG",
     b"GIF8": "a GIF",
@@ -16,18 +16,18 @@ _PICTURES = {
     b"MM\0+": "a BigTIFF",
 }
 _OTHERS = (
-    (re.compile(rb"\s*%PDF-"), "a PDF; make pictures of its pages first (pdftoppm -r 200 -png)"),
+    (re.compile(rb"\s*%PDF-"), "a PDF; make images of its pages first (pdftoppm -r 200 -png)"),
     (re.compile(rb"\x1f\x8b"), "compressed by gzip; send it uncompressed"),
     (re.compile(rb"\x28\xb5\x2f\xfd"), "compressed by zstd; send it uncompressed"),
-    (re.compile(rb"PK\x03\x04"), "a zip archive; send the pictures in it one by one"),
+    (re.compile(rb"PK\x03\x04"), "a zip archive; send the images in it one by one"),
     (re.compile(rb"\x89PNG\n?\x1a"), "a PNG without its line breaks, as `curl -d` takes them out; use --data-binary"),
-    (re.compile(rb"\xef\xbf\xbd"), "a picture that was treated as text, which destroys it; send its bytes"),
-    (re.compile(rb"%!PS"), "PostScript; make a picture of it first"),
+    (re.compile(rb"\xef\xbf\xbd"), "an image that was treated as text, which destroys it; send its bytes"),
+    (re.compile(rb"%!PS"), "PostScript; make an image of it first"),
     (re.compile(rb"\xff\x0a|\0\0\0\x0cJXL "), "a JPEG XL; convert it to JPEG or PNG"),
     (re.compile(rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51"), "a JPEG 2000; convert it to JPEG or PNG"),
     (
         re.compile(rb"(\xef\xbb\xbf)?\s*<(\?xml|svg|!DOCTYPE svg)", re.IGNORECASE),
-        "SVG or XML; make a picture of it first",
+        "SVG or XML; make an image of it first",
     ),
     (re.compile(rb"(\xef\xbb\xbf)?\s*<(!DOCTYPE )?html", re.IGNORECASE), "an HTML page, perhaps the error of a server"),
     (
@@ -57,8 +57,8 @@ _BRANDS = {
 _SEEN = 512
 
 
-def other_than_picture(data: bytes, content_type: str = "", content_encoding: str = "") -> str | None:
-    """What a body is that was to be a picture, as the rest of a sentence after "it is"; None: nothing that is known.
+def other_than_image(data: bytes, content_type: str = "", content_encoding: str = "") -> str | None:
+    """What a body is that was to be an image, as the rest of a sentence after "it is"; None: nothing that is known.
 
     Args:
         data: the body.
@@ -76,11 +76,9 @@ def other_than_picture(data: bytes, content_type: str = "", content_encoding: st
     if boxed is not None:
         brand = boxed[1].decode("latin-1").lower()
         return (
-            f"a {_BRANDS[brand]} whose header is damaged"
-            if brand in _BRANDS
-            else "a video; send one frame as a picture"
+            f"a {_BRANDS[brand]} whose header is damaged" if brand in _BRANDS else "a video; send one frame as an image"
         )
-    picture = _picture(start)
+    picture = _image(start)
     if picture is not None:
         return f"{picture} whose header is damaged"
     return next((said for pattern, said in _OTHERS if pattern.match(start)), None)
@@ -100,16 +98,14 @@ def other_than_json(data: bytes, content_type: str = "", content_encoding: str =
     elif start.lstrip()[:1] in (b"{", b"["):
         return None
     else:
-        said = _picture(start) or (other_than_picture(start) or "").partition(";")[0]
-    return (
-        f"the body is {said}; this path takes JSON, and POST /v1/read the picture's file as the body" if said else None
-    )
+        said = _image(start) or (other_than_image(start) or "").partition(";")[0]
+    return f"the body is {said}; this path takes JSON, and POST /v1/read the image's file as the body" if said else None
 
 
-def _picture(start: bytes) -> str | None:
+def _image(start: bytes) -> str | None:
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         return "a WebP"
-    return next((name for magic, name in _PICTURES.items() if start.startswith(magic)), None)
+    return next((name for magic, name in _IMAGES.items() if start.startswith(magic)), None)
 
 
 def _is_multipart(start: bytes, content_type: str) -> bool:

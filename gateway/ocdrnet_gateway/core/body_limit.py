@@ -23,7 +23,7 @@ _LINGER_S = 5.0
 _SILENCE_S = 1.0
 # What a body of one byte takes until it is understood: itself, its JSON string, and the decoded base64.
 _WHILE_READ = 3
-# What a picture of one byte takes from then on: itself, and its copy on the way to Triton.
+# What an image of one byte takes from then on: itself, and its copy on the way to Triton.
 _WHILE_KEPT = 2
 _HOLD = "hold"
 
@@ -103,8 +103,8 @@ async def read_body(request: Request, max_bytes: int | None = None) -> bytes:
     return bytes(body)
 
 
-def keep_pictures(request: Request, size: int) -> None:
-    """Say that pictures of so many bytes are what is left of the request's body, or what it led to in the store.
+def keep_images(request: Request, size: int) -> None:
+    """Say that images of so many bytes are what is left of the request's body, or what it led to in the store.
 
     Raises:
         TooLargeError: they are more than bodies may take.

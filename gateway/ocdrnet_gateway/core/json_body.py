@@ -31,7 +31,7 @@ _SPACES = b" \t\r\n\f\v"
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
-def picture_of(url: str) -> bytes:
+def image_of(url: str) -> bytes:
     """The bytes in a data URL.
 
     Args:
@@ -43,19 +43,19 @@ def picture_of(url: str) -> bytes:
     head = _HEAD.match(url)
     if head is None:
         raise UnprocessableError(
-            f"the picture's URL begins with {url[:_SHOWN]!r}; only data:image/...;base64, URLs are taken, nothing is"
+            f"the image's URL begins with {url[:_SHOWN]!r}; only data:image/...;base64, URLs are taken, nothing is"
             " fetched from other servers"
         )
     if not head[0].lower().removesuffix(",").rstrip().endswith(";base64"):
         raise UnprocessableError(
-            f"the picture's URL begins with {head[0][:_SHOWN]!r}; it must say ;base64, before the picture's base64"
+            f"the image's URL begins with {head[0][:_SHOWN]!r}; it must say ;base64, before the image's base64"
         )
     try:
         data = _decoded(url[head.end() :].encode("ascii"))
     except (binascii.Error, ValueError) as error:
-        raise UnprocessableError(f"the picture's base64 cannot be read: {_reason(error)}") from None
+        raise UnprocessableError(f"the image's base64 cannot be read: {_reason(error)}") from None
     if not data:
-        raise UnprocessableError("the picture is empty (0 bytes)")
+        raise UnprocessableError("the image is empty (0 bytes)")
     return data
 
 
@@ -70,7 +70,7 @@ def _reason(error: ValueError) -> str:
     return "it has a character beyond ASCII" if isinstance(error, UnicodeError) else str(error)
 
 
-# A request of 256 pictures has some 2,000; base64 has none of these signs.
+# A request of 256 images has some 2,000; base64 has none of these signs.
 _MAX_VALUES = 20_000
 _SIGNS = b",:[{"
 # Above this, parsing would hold up every other request for a noticeable time.

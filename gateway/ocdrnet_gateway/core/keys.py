@@ -27,12 +27,12 @@ from ocdrnet_gateway.http_errors import UnauthorizedError
 
 
 @dataclass(frozen=True)
-class Caller:
+class Principal:
     """One caller, however many keys it holds.
 
     Attributes:
         name: that its keys were made for; where no keys are needed, everyone has one.
-        rate_per_minute: pictures it may have read a minute; None: no limit.
+        rate_per_minute: images it may have read a minute; None: no limit.
         concurrency: requests it may have under way; None: no limit.
         owner: who may see and delete what this caller made, as a hash; empty: who has the name.
         payer: whose share of the store this caller uses, as a hash; empty: that of the name.
@@ -44,7 +44,7 @@ class Caller:
     owner: str = ""
     payer: str = ""
 
-    def from_address(self, host: str, token: str) -> Caller:
+    def from_address(self, host: str, token: str) -> Principal:
         """The same caller, without a key, told from others by where it calls from and by the token that it sends."""
         return replace(self, owner=_hashed(_network(host), token), payer=_hashed(_network(host)))
 
@@ -171,7 +171,7 @@ def save_keys(path: Path, entries: list[KeyEntry]) -> None:
 class Keys:
     """Checks the `Authorization` header; reads the file again when it has changed, so that no restart is needed."""
 
-    def __init__(self, path: Path | None, defaults: Caller) -> None:
+    def __init__(self, path: Path | None, defaults: Principal) -> None:
         """Read the file.
 
         Args:
@@ -194,7 +194,7 @@ class Keys:
         """Callers need a key."""
         return self._path is not None
 
-    def caller(self, authorization: str | None) -> Caller:
+    def caller(self, authorization: str | None) -> Principal:
         """Who calls.
 
         Args:
@@ -208,7 +208,7 @@ class Keys:
         self._reload(self._path)
         entry = self._entry(authorization)
         rate = entry.rate_per_minute or self._defaults.rate_per_minute
-        return Caller(entry.name, rate, entry.concurrency or self._defaults.concurrency)
+        return Principal(entry.name, rate, entry.concurrency or self._defaults.concurrency)
 
     def _entry(self, authorization: str | None) -> KeyEntry:
         scheme, _, token = (authorization or "").partition(" ")

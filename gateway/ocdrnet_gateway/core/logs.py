@@ -1,4 +1,4 @@
-"""The log: one JSON object a line on stderr, with the request's id. No picture, no text read, no key ever goes in."""
+"""The log: one JSON object a line on stderr, with the request's id. No image, no text read, no key ever goes in."""
 
 from __future__ import annotations
 
@@ -58,5 +58,5 @@ def configure_logs(level: str) -> None:
         logger.setLevel(level.upper())
         logger.propagate = False
     logging.getLogger("uvicorn.access").disabled = True
-    # Of a picture's odd metadata; its size is checked by `reading`.
+    # Of an image's odd metadata; its size is checked by `reading`.
     warnings.filterwarnings("ignore", module="PIL")

@@ -1,6 +1,6 @@
 """How much memory the gateway may hold for its callers, and who holds it.
 
-The limit is the container's. What a picture costs is known before it is taken: a body by its bytes, a drawing by the
+The limit is the container's. What an image costs is known before it is taken: a body by its bytes, a drawing by the
 pixels that its header claims.
 """
 
@@ -106,8 +106,8 @@ class MemoryBudget:
         """
         if size > self.drawings_limit:
             raise TooLargeError(
-                f"to draw on this picture takes {size:,} bytes of the gateway's memory, and it has"
-                f" {self.drawings_limit:,} for that; send a smaller picture, or ask POST /v1/read, which draws nothing"
+                f"to draw on this image takes {size:,} bytes of the gateway's memory, and it has"
+                f" {self.drawings_limit:,} for that; send a smaller image, or ask POST /v1/read, which draws nothing"
             )
 
     async def wait_for_drawing(self, size: int, timeout_s: float) -> None:
@@ -162,7 +162,7 @@ def return_freed_memory() -> None:
     """Have the C library give large blocks back when they are freed, as far as it is glibc.
 
     Otherwise it learns from the first large block to keep those of up to 32 MiB (mallopt(3), M_MMAP_THRESHOLD), and
-    keeps them for each thread: Pillow's pictures are made of blocks of 16 MiB, and after three drawings of 100 million
+    keeps them for each thread: Pillow's images are made of blocks of 16 MiB, and after three drawings of 100 million
     pixels a gateway held 2.6 GiB that nobody used.
     """
     library = ctypes.CDLL(None)

@@ -28,7 +28,7 @@ class Metrics:
         self._duration = Histogram(
             "ocdrnet_gateway_request_seconds", "Arrival to answer.", ["route"], buckets=_SECONDS, registry=registry
         )
-        self._pictures = Counter("ocdrnet_gateway_pictures", "Pictures read.", registry=registry)
+        self._images = Counter("ocdrnet_gateway_pictures", "Images read.", registry=registry)
         self._waited = Histogram(
             "ocdrnet_gateway_queue_seconds", "Wait for a place before Triton.", buckets=_SECONDS, registry=registry
         )
@@ -49,7 +49,7 @@ class Metrics:
 
     def note_reading(self, pictures: int, waited_s: float, read_s: float) -> None:
         """Count what was read."""
-        self._pictures.inc(pictures)
+        self._images.inc(pictures)
         self._waited.observe(waited_s)
         self._read.observe(read_s)
 
@@ -62,7 +62,7 @@ _PACKAGES = "opentelemetry-sdk opentelemetry-exporter-otlp-proto-http"
 
 
 class Tracing:
-    """One gateway's spans: a request, and in it the reading of its pictures. They hold no picture, text or key."""
+    """One gateway's spans: a request, and in it the reading of its images. They hold no image, text or key."""
 
     def __init__(self, endpoint: str | None) -> None:
         """Make the exporter; it connects by itself, in a thread of its own.

@@ -1,4 +1,4 @@
-"""What each caller may use: pictures a minute and requests at once."""
+"""What each caller may use: images a minute and requests at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from ocdrnet_gateway.core.keys import Caller
+from ocdrnet_gateway.core.keys import Principal
 from ocdrnet_gateway.http_errors import QuotaError
 
 _MINUTE_S = 60.0
@@ -16,7 +16,7 @@ _MINUTE_S = 60.0
 
 @dataclass
 class _Use:
-    """What one caller uses now: a token bucket that holds a minute's pictures, and its requests under way."""
+    """What one caller uses now: a token bucket that holds a minute's images, and its requests under way."""
 
     tokens: float
     filled_at: float
@@ -36,7 +36,7 @@ class Charge:
     read: int = 0
 
     def note_read(self) -> None:
-        """One more picture was read, or it was the picture that was at fault."""
+        """One more image was read, or it was the image that was at fault."""
         self.read += 1
 
 
@@ -47,8 +47,8 @@ class Quotas:
         self._uses: dict[str, _Use] = {}
 
     @asynccontextmanager
-    async def use(self, caller: Caller, pictures: int) -> AsyncIterator[Charge]:
-        """Charge the caller for one request; pictures that the server refused or failed on are given back.
+    async def use(self, caller: Principal, pictures: int) -> AsyncIterator[Charge]:
+        """Charge the caller for one request; images that the server refused or failed on are given back.
 
         Args:
             caller: with its limits.
@@ -75,13 +75,13 @@ class Quotas:
 
 def _spend(use: _Use, rate: float, pictures: int) -> None:
     now = time.monotonic()
-    # A rate below one a minute still lets one picture through, at its time.
+    # A rate below one a minute still lets one image through, at its time.
     room = max(rate, 1.0)
     use.tokens = min(room, use.tokens + (now - use.filled_at) * rate / _MINUTE_S)
     use.filled_at = now
     if pictures > room:
-        raise QuotaError(f"this key may have {rate:g} pictures a minute read; send at most {int(room)} in one request")
+        raise QuotaError(f"this key may have {rate:g} images a minute read; send at most {int(room)} in one request")
     if pictures > use.tokens:
         wait_s = math.ceil((pictures - use.tokens) * _MINUTE_S / rate)
-        raise QuotaError(f"this key may have {rate:g} pictures a minute read; wait {wait_s} s", wait_s)
+        raise QuotaError(f"this key may have {rate:g} images a minute read; wait {wait_s} s", wait_s)
     use.tokens -= pictures

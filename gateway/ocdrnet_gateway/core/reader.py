@@ -31,13 +31,13 @@ _READY_TIMEOUT_S = 0.8
 
 
 class Reader(Protocol):
-    """What reads pictures; a test can pass its own."""
+    """What reads images; a test can pass its own."""
 
     async def read(self, image: bytes, options: Mapping[str, object], *, request_id: str, deadline_s: float) -> Page:
-        """All text in one picture.
+        """All text in one image.
 
         Args:
-            image: an encoded picture.
+            image: an encoded image.
             options: see `docs/options.md`.
             request_id: for the server's log.
             deadline_s: seconds left for the answer; passed on to the server.
@@ -47,7 +47,7 @@ class Reader(Protocol):
         """
 
     async def is_ready(self) -> bool:
-        """Whether a picture would be read now; answers within a second."""
+        """Whether an image would be read now; answers within a second."""
 
     async def close(self) -> None:
         """Break off what is under way."""
@@ -96,7 +96,7 @@ def _problem(error: OcdrnetError) -> GatewayError:
         return UnprocessableError(str(error))
     _LOG.warning("reading failed", extra={"error": type(error).__name__})
     if isinstance(error, RequestTimeoutError):
-        return DeadlineError("the server did not answer in time; try again later, or send a smaller picture")
+        return DeadlineError("the server did not answer in time; try again later, or send a smaller image")
     if isinstance(error, (ServerError, UnexpectedResponseError)):
         return ReaderFailedError("the server failed on this request; its log has the details under the request's id")
-    return UnavailableError("the server that reads pictures is away or still loading; try again in a moment", 2)
+    return UnavailableError("the server that reads images is away or still loading; try again in a moment", 2)

@@ -1,4 +1,4 @@
-"""Whether a picture would be read now. Triton's word is not enough: it stays ready when a step's process is dead."""
+"""Whether an image would be read now. Triton's word is not enough: it stays ready when a step's process is dead."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ REQUEST_ID = "readiness"
 _ANSWER_S = 0.8
 # A reading that succeeded so lately need not be repeated. Probes come every few seconds.
 _FRESH_S = 2.0
-# How long a success counts while a trial still waits its turn, as it does behind a queue of large pictures.
+# How long a success counts while a trial still waits its turn, as it does behind a queue of large images.
 _BUSY_S = 60.0
-# A trial that takes longer has failed; a small picture takes some 0.1 s on a CPU.
+# A trial that takes longer has failed; a small image takes some 0.1 s on a CPU.
 _TRIAL_S = 20.0
 # Behind one address there may be several servers, of which one may be ill.
 _TRIALS = 2
 
 
 class Readiness:
-    """Knows by the readings of callers, and where there are none lately by reading a small picture of its own."""
+    """Knows by the readings of callers, and where there are none lately by reading a small image of its own."""
 
     def __init__(self, reader: Reader) -> None:
         """It belongs to one event loop.
@@ -37,14 +37,14 @@ class Readiness:
             reader: whose readiness it is.
         """
         self._reader = reader
-        self._picture = small_picture()
+        self._image = small_image()
         self._read_at: float | None = None
         self._trial: asyncio.Task[None] | None = None
 
     def note(self, error: GatewayError | None) -> None:
-        """A caller's picture was read (None), or what it was told instead.
+        """A caller's image was read (None), or what it was told instead.
 
-        A refusal says nothing, for the picture was bad; nor does a deadline, for the queue may have been long.
+        A refusal says nothing, for the image was bad; nor does a deadline, for the queue may have been long.
         """
         if error is None:
             self._read_at = time.monotonic()
@@ -52,7 +52,7 @@ class Readiness:
             self._read_at = None
 
     async def is_ready(self) -> bool:
-        """Whether a picture was read just now, or would be; answers within a second."""
+        """Whether an image was read just now, or would be; answers within a second."""
         try:
             return await asyncio.wait_for(self._is_ready(), _ANSWER_S)
         except asyncio.TimeoutError:
@@ -89,7 +89,7 @@ class Readiness:
     async def _tried(self) -> GatewayError | None:
         try:
             await asyncio.wait_for(
-                self._reader.read(self._picture, {}, request_id=REQUEST_ID, deadline_s=_TRIAL_S), _TRIAL_S
+                self._reader.read(self._image, {}, request_id=REQUEST_ID, deadline_s=_TRIAL_S), _TRIAL_S
             )
         except asyncio.TimeoutError:
             return DeadlineError("the trial did not end")
@@ -101,7 +101,7 @@ class Readiness:
         return None
 
 
-def small_picture() -> bytes:
+def small_image() -> bytes:
     """A PNG of 96 x 32 pixels with one word, so that every step has something to do."""
     picture = Image.new("L", (96, 32), 255)
     ImageDraw.Draw(picture).text((8, 4), "ready", font=ImageFont.load_default(22), fill=0)

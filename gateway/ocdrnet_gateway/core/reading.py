@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ocdrnet_client import Page
-from ocdrnet_gateway.core.body_kinds import other_than_picture
-from ocdrnet_gateway.core.keys import Caller
+from ocdrnet_gateway.core.body_kinds import other_than_image
+from ocdrnet_gateway.core.keys import Principal
 from ocdrnet_gateway.core.quotas import Charge
 from ocdrnet_gateway.core.services import Services
 from ocdrnet_gateway.http_errors import GatewayError, TooLargeError, UnprocessableError, current_request_id
@@ -21,8 +21,8 @@ _ALLOWANCE = 4
 
 
 @dataclass(frozen=True)
-class PictureSize:
-    """A picture's size by its header.
+class ImageSize:
+    """An image's size by its header.
 
     Attributes:
         width: pixels, before it is turned upright.
@@ -40,17 +40,17 @@ class PictureSize:
         return self.width * self.height
 
 
-def check_picture(image: bytes, max_pixels: int, content_type: str = "", content_encoding: str = "") -> PictureSize:
+def check_image(image: bytes, max_pixels: int, content_type: str = "", content_encoding: str = "") -> ImageSize:
     """What the header says.
 
     Args:
-        image: an encoded picture.
+        image: an encoded image.
         max_pixels: that it may have.
-        content_type: of the request whose body the picture is, for a better error.
+        content_type: of the request whose body the image is, for a better error.
         content_encoding: likewise.
 
     Raises:
-        UnprocessableError: it is no picture, or is damaged in what was looked at.
+        UnprocessableError: it is no image, or is damaged in what was looked at.
         TooLargeError: it has more pixels than allowed, or would take more memory or work to decode than they may.
     """
     try:
@@ -58,10 +58,10 @@ def check_picture(image: bytes, max_pixels: int, content_type: str = "", content
     except ImageTooLargeError as error:
         raise TooLargeError(str(error)) from None
     except ImageError as error:
-        kind = other_than_picture(image, content_type, content_encoding)
+        kind = other_than_image(image, content_type, content_encoding)
         said = f"it is {kind}" if kind else str(error)
-        raise UnprocessableError(f"the picture ({len(image):,} bytes) cannot be read: {said}") from error
-    return PictureSize(file.width, file.height, file.decoding_bytes + file.decoding_bytes // _ALLOWANCE)
+        raise UnprocessableError(f"the image ({len(image):,} bytes) cannot be read: {said}") from error
+    return ImageSize(file.width, file.height, file.decoding_bytes + file.decoding_bytes // _ALLOWANCE)
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Reading:
     """What was read, and how long it took.
 
     Attributes:
-        pages: one for each picture, in order.
+        pages: one for each image, in order.
         waited_s: seconds in the queue.
         read_s: seconds with Triton.
     """
@@ -80,22 +80,22 @@ class Reading:
 
     @property
     def page(self) -> Page:
-        """The page of the only picture."""
+        """The page of the only image."""
         (page,) = self.pages
         return page
 
 
 class PictureFailedError(Exception):
-    """One picture of a request could not be read.
+    """One image of a request could not be read.
 
     Attributes:
-        index: of the picture in the request.
+        index: of the image in the request.
         cause: what its caller should hear.
         pages: what was read before it.
     """
 
     def __init__(self, index: int, cause: GatewayError, pages: Sequence[Page]) -> None:
-        super().__init__(f"picture {index}: {cause.detail}")
+        super().__init__(f"image {index}: {cause.detail}")
         self.index = index
         self.cause = cause
         self.pages = tuple(pages)
@@ -103,25 +103,25 @@ class PictureFailedError(Exception):
 
 async def read_pictures(
     services: Services,
-    caller: Caller,
+    caller: Principal,
     images: Sequence[bytes],
     options: Sequence[Mapping[str, object]],
     *,
     request_id: str | None = None,
     deadline_s: float | None = None,
 ) -> Reading:
-    """Read the pictures of one request, one after the other, from one place in the queue.
+    """Read the images of one request, one after the other, from one place in the queue.
 
     Args:
         services: of the application.
         caller: whose limits count.
-        images: encoded pictures, one or more.
-        options: of each picture, as `docs/options.md` names them; what is left out has the server's default.
+        images: encoded images, one or more.
+        options: of each image, as `docs/options.md` names them; what is left out has the server's default.
         request_id: for Triton's log; the current request's own by default.
-        deadline_s: seconds for each picture, the setting by default; those of the first include the wait.
+        deadline_s: seconds for each image, the setting by default; those of the first include the wait.
 
     Raises:
-        PictureFailedError: a picture or option is at fault, or the server did not read it, or not in time.
+        PictureFailedError: an image or option is at fault, or the server did not read it, or not in time.
         GatewayError: a limit is reached.
     """
     deadline_s = deadline_s or services.settings.deadline_s
@@ -129,7 +129,7 @@ async def read_pictures(
     services.admission.check()
     for index, image in enumerate(images):
         try:
-            await asyncio.to_thread(check_picture, image, services.settings.max_pixels)
+            await asyncio.to_thread(check_image, image, services.settings.max_pixels)
         except GatewayError as error:
             raise PictureFailedError(index, error, ()) from None
     async with (
@@ -145,19 +145,19 @@ async def read_pictures(
     return Reading(tuple(pages), waited_s, read_s)
 
 
-async def read_picture(
+async def read_image(
     services: Services,
-    caller: Caller,
+    caller: Principal,
     image: bytes,
     options: Mapping[str, object],
     *,
     request_id: str | None = None,
     deadline_s: float | None = None,
 ) -> Reading:
-    """`read_pictures` for one picture.
+    """`read_pictures` for one image.
 
     Raises:
-        GatewayError: the picture or an option is at fault, a limit is reached, or the server did not answer in time.
+        GatewayError: the image or an option is at fault, a limit is reached, or the server did not answer in time.
     """
     try:
         return await read_pictures(services, caller, [image], [options], request_id=request_id, deadline_s=deadline_s)
@@ -173,7 +173,7 @@ async def _read(
     name: str,
     deadlines_s: tuple[float, float],
 ) -> list[Page]:
-    """Read one after the other; the first picture has the first deadline, each other one the second."""
+    """Read one after the other; the first image has the first deadline, each other one the second."""
     pages: list[Page] = []
     for index, (image, chosen) in enumerate(zip(images, options, strict=True)):
         try:
@@ -181,7 +181,7 @@ async def _read(
         except GatewayError as error:
             services.readiness.note(error)
             if isinstance(error, UnprocessableError):
-                charge.note_read()  # the server did its work; the picture was at fault
+                charge.note_read()  # the server did its work; the image was at fault
             raise PictureFailedError(index, error, pages) from None
         services.readiness.note(None)
         charge.note_read()

@@ -9,7 +9,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from ocdrnet_gateway.core.admission import Admission
-from ocdrnet_gateway.core.keys import Caller, Keys
+from ocdrnet_gateway.core.keys import Keys, Principal
 from ocdrnet_gateway.core.memory import MemoryBudget
 from ocdrnet_gateway.core.metrics import Metrics, Tracing
 from ocdrnet_gateway.core.quotas import Quotas
@@ -25,14 +25,14 @@ class Services:
 
     Attributes:
         settings: as read at the start.
-        reader: reads pictures by Triton; handlers go through `ocdrnet_gateway.core.reading` instead.
+        reader: reads images by Triton; handlers go through `ocdrnet_gateway.core.reading` instead.
         store: assets and results.
-        keys: who may call; handlers ask for a `CallerDep` instead.
+        keys: who may call; handlers ask for a `PrincipalDep` instead.
         quotas: what each caller may use.
         admission: the bounded queue before Triton.
         metrics: counters for Prometheus.
         tracing: spans for OpenTelemetry.
-        readiness: whether a picture would be read now.
+        readiness: whether an image would be read now.
         memory: what bodies and drawings may take together.
     """
 
@@ -58,7 +58,9 @@ def services_of(request: Request) -> Services:
 _BEARER = HTTPBearer(auto_error=False, description="a key of `ocdrnet keys`, where the gateway needs one")
 
 
-async def _caller_of(request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]) -> Caller:
+async def _caller_of(
+    request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
+) -> Principal:
     keys, authorization = services_of(request).keys, request.headers.get("authorization")
     caller = keys.caller(authorization)
     if not keys.are_required:
@@ -69,4 +71,4 @@ async def _caller_of(request: Request, _: Annotated[HTTPAuthorizationCredentials
 
 ServicesDep = Annotated[Services, Depends(services_of)]
 # Refuses the request with 401 where a key is required and missing or wrong.
-CallerDep = Annotated[Caller, Depends(_caller_of)]
+PrincipalDep = Annotated[Principal, Depends(_caller_of)]

@@ -16,7 +16,7 @@ class Label:
         content_type: of its bytes.
         expires: seconds since 1970 from which on it is gone.
         description: the owner's own words.
-        owner: who may see and delete it, where its space does not tell; see `Caller.owner`.
+        owner: who may see and delete it, where its space does not tell; see `Principal.owner`.
         payer: whose share of the store it uses, likewise.
     """
 

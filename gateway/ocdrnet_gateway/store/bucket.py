@@ -63,7 +63,7 @@ class BucketBackend:
             with answer["Body"] as body:
                 size = int(answer["ContentLength"])
                 if max_bytes is not None and size > max_bytes:
-                    raise TooLargeError(f"the picture has {size:,} bytes; the limit is {max_bytes:,}")
+                    raise TooLargeError(f"the image has {size:,} bytes; the limit is {max_bytes:,}")
                 return bytes(body.read())
 
     def exists(self, name: str) -> bool:

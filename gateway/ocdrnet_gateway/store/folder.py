@@ -66,7 +66,7 @@ class FolderBackend:
             with open(self._folder / name, "rb") as file:
                 size = os.fstat(file.fileno()).st_size
                 if max_bytes is not None and size > max_bytes:
-                    raise TooLargeError(f"the picture has {size:,} bytes; the limit is {max_bytes:,}")
+                    raise TooLargeError(f"the image has {size:,} bytes; the limit is {max_bytes:,}")
                 return file.read()
         except FileNotFoundError:
             return None

@@ -24,7 +24,7 @@ _POLICY = {
     "default-src": "'none'",
     "script-src": "'self'",
     "style-src": "'self'",
-    "img-src": "'self' blob:",  # blob: is the picture that the person handed over
+    "img-src": "'self' blob:",  # blob: is the image that the person handed over
     "connect-src": "'self'",
     "base-uri": "'none'",
     "form-action": "'none'",
@@ -33,7 +33,7 @@ _POLICY = {
     "trusted-types": "'none'",
 }
 
-GUARD_HEADERS = {
+SECURITY_HEADERS = {
     "content-security-policy": "; ".join(f"{name} {value}" for name, value in _POLICY.items()),
     "permissions-policy": "camera=(self), microphone=(), geolocation=()",
     "referrer-policy": "no-referrer",
@@ -143,7 +143,7 @@ async def index(request: Request) -> Response:
 @router.get("/page/config.json", include_in_schema=False)
 async def config(services: ServicesDep) -> JSONResponse:
     """What the page must know of this gateway; no key is needed to see it."""
-    headers = {**GUARD_HEADERS, "cache-control": "no-store"}
+    headers = {**SECURITY_HEADERS, "cache-control": "no-store"}
     return JSONResponse(page_config(services), headers=headers)
 
 
@@ -158,7 +158,7 @@ async def file(request: Request, path: str) -> Response:
 
 def _answer(request: Request, asset: Asset) -> Response:
     # Asked for again each time: after an upgrade no browser may mix old files with new ones.
-    headers: dict[str, Any] = {**GUARD_HEADERS, "cache-control": "no-cache", "etag": asset.etag}
+    headers: dict[str, Any] = {**SECURITY_HEADERS, "cache-control": "no-cache", "etag": asset.etag}
     if asset.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     return Response(asset.content, media_type=asset.media_type, headers=headers)

@@ -1,7 +1,7 @@
-"""Makes the page's copies of the sample pictures: `python -m ocdrnet_gateway.web.sample_copies SAMPLES_FOLDER`.
+"""Makes the page's copies of the sample images: `python -m ocdrnet_gateway.web.sample_copies SAMPLES_FOLDER`.
 
 An installed wheel has no `samples/` folder, so the package carries its own copies, as WebP: a photograph at quality 80,
-a drawing without loss, beside each a small picture for its button.
+a drawing without loss, beside each a small image for its button.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ def copy_name(source: str) -> str:
 
 
 def button_name(source: str) -> str:
-    """The file name of the picture on a sample's button."""
+    """The file name of the image on a sample's button."""
     return f"{Path(source).stem}-small.webp"
 
 
 def write_copies(samples: Path, folder: Path = FOLDER) -> None:
-    """Write a copy and a button's picture of every sample.
+    """Write a copy and a button's image of every sample.
 
     Args:
         samples: the folder that holds `SOURCES`.
@@ -43,7 +43,7 @@ def write_copies(samples: Path, folder: Path = FOLDER) -> None:
 
 
 def _button(picture: Image.Image) -> Image.Image:
-    """The top of the picture, over its whole width, in the button's shape."""
+    """The top of the image, over its whole width, in the button's shape."""
     width, height = _BUTTON
     part = picture.crop((0, 0, picture.width, min(picture.height, round(picture.width * height / width))))
     return part.resize((width, round(width * part.height / part.width)), Image.Resampling.LANCZOS)

@@ -1,4 +1,4 @@
-"""Probability maps -> outlines of text; the detector is asked again for a picture that may lie on its side."""
+"""Probability maps -> outlines of text; the detector is asked again for an image that may lie on its side."""
 
 import numpy as np
 
@@ -6,8 +6,8 @@ from ocdrnet_ops.detection.dbnet import dbnet_settings
 from ocdrnet_ops.detection.detect import Detector, detect_text
 from ocdrnet_ops.image.resize import DetectorInput
 from ocdrnet_ops.options import UPSIDE_DOWN, choice
-from ocdrnet_triton.bls import ask_model
-from ocdrnet_triton.requests import options, respond_each, tensor
+from ocdrnet_triton.bls import call_model
+from ocdrnet_triton.requests import answer_each, options, tensor
 from ocdrnet_triton.settings import detector_card, parameters, prepare_process
 
 
@@ -15,10 +15,10 @@ class TritonPythonModel:
     def initialize(self, args):
         prepare_process()
         model = parameters(args)["detector"]
-        self._detector = Detector(detector_card(args), lambda tiles: ask_model(model, {"input": tiles}, "pred")[:, 0])
+        self._detector = Detector(detector_card(args), lambda tiles: call_model(model, {"input": tiles}, "pred")[:, 0])
 
     def execute(self, requests):
-        return respond_each(requests, self._answer)
+        return answer_each(requests, self._answer)
 
     def _answer(self, request):
         chosen = options(request)

@@ -6,7 +6,7 @@ from ocdrnet_ops.detection.dbnet import dbnet_settings
 from ocdrnet_ops.detection.tiles import detector_tiles
 from ocdrnet_ops.image.decode import ImageLimits, decode_image
 from ocdrnet_ops.options import TILING, choice
-from ocdrnet_triton.requests import options, respond_each, tensor
+from ocdrnet_triton.requests import answer_each, options, tensor
 from ocdrnet_triton.settings import detector_card, parameters, prepare_process
 
 
@@ -19,7 +19,7 @@ class TritonPythonModel:
         self._limits = ImageLimits(int(limits["max_image_bytes"]), int(limits["max_image_pixels"]))
 
     def execute(self, requests):
-        return respond_each(requests, self._answer)
+        return answer_each(requests, self._answer)
 
     def _answer(self, request):
         chosen = options(request)
@@ -33,5 +33,5 @@ class TritonPythonModel:
             "IMAGE_SIZE": np.array([width, height], np.int32),
             "FRAMES": np.array([image.frames], np.int32),
             "DETECTOR_INPUT": detector.tiles,
-            "TILES": detector.placements,
+            "TILES": detector.map_transforms,
         }

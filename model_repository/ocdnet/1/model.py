@@ -6,7 +6,7 @@ from ocdrnet_ops.cards import read_detector_card
 from ocdrnet_ops.image.network_inputs import check_detector_input
 from ocdrnet_triton.engines.factory import open_network
 from ocdrnet_triton.engines.warm_up import JOBS, warm_detector
-from ocdrnet_triton.requests import respond_all, tensor
+from ocdrnet_triton.requests import answer_batch, tensor
 from ocdrnet_triton.settings import parameters, prepare_process, version_folder
 
 
@@ -20,7 +20,7 @@ class TritonPythonModel:
         warm_detector(self._network, self._card, int(settings.get("warm_ups", JOBS)))
 
     def execute(self, requests):
-        return respond_all(requests, self._take, self._answer)
+        return answer_batch(requests, self._take, self._answer)
 
     def _take(self, request):
         images = tensor(request, "input")

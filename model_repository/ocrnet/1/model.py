@@ -8,7 +8,7 @@ from ocdrnet_ops.recognition.charset import ALL, Charsets
 from ocdrnet_triton.engines.factory import open_network
 from ocdrnet_triton.engines.recognizer import CharsetRecognizer
 from ocdrnet_triton.engines.warm_up import JOBS, warm_recognizer
-from ocdrnet_triton.requests import options, respond_all, tensor
+from ocdrnet_triton.requests import answer_batch, options, tensor
 from ocdrnet_triton.settings import parameters, prepare_process, recognizer_card, version_folder
 
 OUTPUTS = ("output_id", "output_prob")
@@ -28,7 +28,7 @@ class TritonPythonModel:
         self._card, self._charsets = card, Charsets(card)
 
     def execute(self, requests):
-        return respond_all(requests, self._take, self._answer)
+        return answer_batch(requests, self._take, self._answer)
 
     def _take(self, request):
         crops, widths = tensor(request, "input"), tensor(request, "CROP_WIDTHS")[:, 0]

@@ -1,7 +1,7 @@
 """Boxes -> upright crops of the recognizer's height, its batch."""
 
 from ocdrnet_ops.geometry.crop import crop_lines
-from ocdrnet_triton.requests import respond_each, tensor
+from ocdrnet_triton.requests import answer_each, tensor
 from ocdrnet_triton.settings import prepare_process, recognizer_card
 
 
@@ -11,7 +11,7 @@ class TritonPythonModel:
         self._card = recognizer_card(args)
 
     def execute(self, requests):
-        return respond_each(requests, self._answer)
+        return answer_each(requests, self._answer)
 
     def _answer(self, request):
         crops = crop_lines(tensor(request, "ORIGINAL"), tensor(request, "BOXES"), self._card)

@@ -1,10 +1,10 @@
 """Character ids of both readings -> texts of lines and words in reading order; the answer of the ensemble."""
 
-from ocdrnet_ops.answer.lines import Candidates, Reading, SecondReading, decode_lines
+from ocdrnet_ops.answer.lines import Candidates, FlippedReading, RecognizerOutput, decode_lines
 from ocdrnet_ops.answer.merge import merge_lines
 from ocdrnet_ops.options import CHARSET, MERGE, MIN_TEXT_SCORE, choice, number
 from ocdrnet_ops.recognition.charset import ALL, Charsets
-from ocdrnet_triton.requests import options, respond_each, tensor, text_tensor
+from ocdrnet_triton.requests import answer_each, options, tensor, text_tensor
 from ocdrnet_triton.settings import prepare_process, recognizer_card
 
 
@@ -15,7 +15,7 @@ class TritonPythonModel:
         self._charsets = Charsets(self._card)
 
     def execute(self, requests):
-        return respond_each(requests, self._answer)
+        return answer_each(requests, self._answer)
 
     def _answer(self, request):
         chosen = options(request)
@@ -26,8 +26,8 @@ class TritonPythonModel:
         ids, turned_ids = (
             self._charsets.restrict(allowed, tensor(request, name)) for name in ("OUTPUT_ID", "TURNED_ID")
         )
-        first = Reading(ids, tensor(request, "OUTPUT_PROB"))
-        second = SecondReading(turned_ids, tensor(request, "TURNED_PROB"), tensor(request, "TURNED"))
+        first = RecognizerOutput(ids, tensor(request, "OUTPUT_PROB"))
+        second = FlippedReading(turned_ids, tensor(request, "TURNED_PROB"), tensor(request, "TURNED"))
         width, height = tensor(request, "IMAGE_SIZE").tolist()
         least = number(chosen, MIN_TEXT_SCORE, self._card.min_text_score)
         lines = decode_lines(candidates, first, second, (width, height), self._card, least)

@@ -6,8 +6,8 @@ from ocdrnet_ops.answer.lines import time_steps
 from ocdrnet_ops.geometry.crop import WIDTH_STEP
 from ocdrnet_ops.options import CHARSET, UPSIDE_DOWN, choice
 from ocdrnet_ops.recognition.charset import ALL, Charsets
-from ocdrnet_ops.recognition.line_flip import lines_to_turn, rate_readings, turn_crops
-from ocdrnet_triton.requests import options, respond_each, tensor
+from ocdrnet_ops.recognition.line_flip import lines_to_turn, score_readings, turn_crops
+from ocdrnet_triton.requests import answer_each, options, tensor
 from ocdrnet_triton.settings import prepare_process, recognizer_card
 
 
@@ -18,14 +18,14 @@ class TritonPythonModel:
         self._charsets = Charsets(self._card)
 
     def execute(self, requests):
-        return respond_each(requests, self._answer)
+        return answer_each(requests, self._answer)
 
     def _answer(self, request):
         chosen = options(request)
         crops, widths = tensor(request, "CROPS"), tensor(request, "CROP_WIDTHS")
         ids = self._charsets.restrict(chosen.get(CHARSET.name, ALL), tensor(request, "OUTPUT_ID"))
         probabilities = tensor(request, "OUTPUT_PROB")
-        first = rate_readings(ids, probabilities, time_steps(widths[:, 0], ids.shape[1], self._card), self._card)
+        first = score_readings(ids, probabilities, time_steps(widths[:, 0], ids.shape[1], self._card), self._card)
         lines = lines_to_turn(first, widths[:, 0], choice(chosen, UPSIDE_DOWN))
         if not len(lines):  # a batch cannot be empty: one crop of no width, which no recognizer has to read
             blank = crops[:1, :, : self._card.width or WIDTH_STEP]

@@ -9,16 +9,16 @@ import numpy.typing as npt
 
 from ocdrnet_ops.cards import CardError, RecognizerCard
 from ocdrnet_ops.geometry.quads import Quads, clip_quads, widen_to_squares
-from ocdrnet_ops.geometry.text_outline import Outlines, outline_sizes, ribbon_quads
+from ocdrnet_ops.geometry.text_outline import Outlines, outline_quads, outline_sizes
 from ocdrnet_ops.layout.paragraphs import paragraphs
 from ocdrnet_ops.layout.reading_order import reading_order
 from ocdrnet_ops.recognition.decoding import FIRST_CHARACTER, DecodedLine, decode_attention, decode_ctc
-from ocdrnet_ops.recognition.line_flip import Readings, rate_readings, turned_lines
-from ocdrnet_ops.recognition.words import Cell, WordSpan, split_cells, split_words, word_quads
+from ocdrnet_ops.recognition.line_flip import ReadingScores, score_readings, turned_lines
+from ocdrnet_ops.recognition.words import LineSegment, WordSpan, split_segments, split_words, word_quads
 
 
 @dataclass(frozen=True)
-class Reading:
+class RecognizerOutput:
     """What the recognizer answered for a batch of crops.
 
     Attributes:
@@ -31,7 +31,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class SecondReading(Reading):
+class FlippedReading(RecognizerOutput):
     """What it answered for crops that were turned by 180 degrees.
 
     Attributes:
@@ -46,7 +46,7 @@ class Candidates:
     """Outlines of one image that may hold text.
 
     Attributes:
-        outlines: float32 [N, P, 2], original pixels: quads with P = 4, ribbons with more.
+        outlines: float32 [N, P, 2], original pixels: quads with P = 4, outlines with more.
         scores: float32 [N], of the detector, 0..1.
         widths: int32 [max(N, 1)], own width of each crop in pixels; of an image without outlines a blank one's.
     """
@@ -92,9 +92,9 @@ class Lines:
 
 @dataclass(frozen=True)
 class _Found:
-    """A line, or a cell of one, before its order is known."""
+    """A line, or a segment of one, before its order is known."""
 
-    cell: Cell
+    segment: LineSegment
     outline: Outlines
     word_quads: Quads
     box_score: np.float32
@@ -102,13 +102,13 @@ class _Found:
 
 def decode_lines(
     candidates: Candidates,
-    first: Reading,
-    second: SecondReading,
+    first: RecognizerOutput,
+    second: FlippedReading,
     image_size: tuple[int, int],
     card: RecognizerCard,
     min_text_score: float,
 ) -> Lines:
-    """Decode the better reading of every crop, split it into cells and words, and put them into reading order.
+    """Decode the better reading of every crop, split it into segments and words, and put them into reading order.
 
     Args:
         candidates: the crops' outlines.
@@ -139,59 +139,59 @@ def decode_lines(
         line = replace(_decode(reading, row, steps[index], card), score=float(scores[index]))
         if line.text.strip():
             words = split_words(line, steps[index])
-            cells = split_cells(line, words, aspects[index])
-            found += [_placed(cell, outlines[index], candidates.scores[index]) for cell in cells]
+            segments = split_segments(line, words, aspects[index])
+            found += [_placed(segment, outlines[index], candidates.scores[index]) for segment in segments]
     return _in_order(found, outlines.shape[1], image_size)
 
 
 def _better_readings(
-    first: Reading, second: SecondReading, steps: npt.NDArray[np.float64], card: RecognizerCard
-) -> tuple[npt.NDArray[np.bool_], Readings]:
+    first: RecognizerOutput, second: FlippedReading, steps: npt.NDArray[np.float64], card: RecognizerCard
+) -> tuple[npt.NDArray[np.bool_], ReadingScores]:
     """Which lines are upside down, and how well each line's better reading is."""
     count, turned = len(steps), second.lines
-    rated = rate_readings(first.ids[:count], first.probabilities[:count], steps, card)
-    again = rate_readings(second.ids[: len(turned)], second.probabilities[: len(turned)], steps[turned], card)
+    rated = score_readings(first.ids[:count], first.probabilities[:count], steps, card)
+    again = score_readings(second.ids[: len(turned)], second.probabilities[: len(turned)], steps[turned], card)
     upside_down = turned_lines(rated, turned, again)
     scores, lengths = rated.scores.copy(), rated.lengths.copy()
     scores[turned] = np.where(upside_down[turned], again.scores, scores[turned])
     lengths[turned] = np.where(upside_down[turned], again.lengths, lengths[turned])
-    return upside_down, Readings(scores, lengths)
+    return upside_down, ReadingScores(scores, lengths)
 
 
-def _decode(reading: Reading, row: int, steps: float, card: RecognizerCard) -> DecodedLine:
+def _decode(reading: RecognizerOutput, row: int, steps: float, card: RecognizerCard) -> DecodedLine:
     own = int(np.ceil(steps))  # what lies behind is padding, in which a network may read something
     decode = decode_attention if card.decoder == "attention" else decode_ctc
     return decode(reading.ids[row, :own], reading.probabilities[row, :own], card.characters)
 
 
-def _placed(cell: Cell, outline: npt.NDArray[np.float32], box_score: np.float32) -> _Found:
-    quads = word_quads(outline, list(cell.words))
-    if not cell.whole and len(outline) == 4:
-        place = WordSpan(cell.text, cell.score, cell.words[0].start, cell.words[-1].end)
+def _placed(segment: LineSegment, outline: npt.NDArray[np.float32], box_score: np.float32) -> _Found:
+    quads = word_quads(outline, list(segment.words))
+    if not segment.whole and len(outline) == 4:
+        place = WordSpan(segment.text, segment.score, segment.words[0].start, segment.words[-1].end)
         outline = word_quads(outline, [place])[0]
-    if len(cell.text) == 1 and len(outline) == 4:
+    if len(segment.text) == 1 and len(outline) == 4:
         outline = widen_to_squares(outline[None])[0]
-    return _Found(cell, outline, quads, box_score)
+    return _Found(segment, outline, quads, box_score)
 
 
 def _in_order(found: list[_Found], points: int, image_size: tuple[int, int]) -> Lines:
     polygons = np.array([line.outline for line in found], np.float32).reshape(-1, points, 2)
-    order = reading_order(ribbon_quads(polygons)).tolist()
+    order = reading_order(outline_quads(polygons)).tolist()
     polygons, found = polygons[order], [found[index] for index in order]
-    boxes = ribbon_quads(polygons)
-    words = [word for line in found for word in line.cell.words]
+    boxes = outline_quads(polygons)
+    words = [word for line in found for word in line.segment.words]
     word_boxes = np.concatenate([*(line.word_quads for line in found), np.zeros((0, 4, 2), np.float32)])
     return Lines(
         clip_quads(boxes, image_size),
         clip_quads(polygons, image_size),
         np.array([line.box_score for line in found], np.float32),
-        [line.cell.text for line in found],
-        np.array([line.cell.score for line in found], np.float32),
+        [line.segment.text for line in found],
+        np.array([line.segment.score for line in found], np.float32),
         paragraphs(boxes),
         clip_quads(word_boxes, image_size),
         [word.text for word in words],
         np.array([word.score for word in words], np.float32),
-        np.repeat(np.arange(len(found), dtype=np.int32), [len(line.cell.words) for line in found]),
+        np.repeat(np.arange(len(found), dtype=np.int32), [len(line.segment.words) for line in found]),
     )
 
 

@@ -1,4 +1,4 @@
-"""DBNet post-processing: probability map -> rotated boxes, or ribbons along bent text.
+"""DBNet post-processing: probability map -> rotated boxes, or outlines along bent text.
 
 Liao et al., "Real-time Scene Text Detection with Differentiable Binarization" (AAAI 2020), section 3.4: binarize, find
 regions, score them, grow each by D' = A' * r' / L'. Done the fast exact way: regions too small to pass are dropped by
@@ -18,9 +18,9 @@ import numpy.typing as npt
 
 from ocdrnet_ops.cards import DetectorCard
 from ocdrnet_ops.errors import OptionError
-from ocdrnet_ops.geometry.polygons import Contour, bent_ribbon
+from ocdrnet_ops.geometry.polygons import Contour, bent_outline
 from ocdrnet_ops.geometry.quads import Quads, clip_quads, order_from_text_top_left, quad_sizes, rectangle_corners
-from ocdrnet_ops.geometry.text_outline import Outlines, order_from_text_start, quad_ribbons, ribbon_quads
+from ocdrnet_ops.geometry.text_outline import Outlines, order_from_text_start, outline_quads, quad_outlines
 from ocdrnet_ops.options import GEOMETRY, Options, choice
 
 ProbabilityMap = npt.NDArray[np.uint8]
@@ -47,7 +47,7 @@ class Detections:
 
     Attributes:
         boxes: float32 [N, P, 2], original pixels: with P = 4, rectangles clockwise from the text's top-left; for
-            polygons, ribbons of `ribbon.POINTS` points on each side.
+            polygons, outlines of `text_outline.POINTS` points on each side.
         scores: float32 [N], mean probability inside the region, 0..1.
         truncated: whether there were more regions than `max_candidates`.
     """
@@ -83,7 +83,7 @@ def dbnet_settings(card: DetectorCard, options: Options) -> DbnetSettings:
 
 def detect_boxes(
     probability: ProbabilityMap,
-    placement: npt.NDArray[np.float32],
+    map_transform: npt.NDArray[np.float32],
     image_size: tuple[int, int],
     settings: DbnetSettings,
 ) -> Detections:
@@ -91,7 +91,7 @@ def detect_boxes(
 
     Args:
         probability: uint8 [h, w], the shrunk-text probability times 255.
-        placement: float32 [4]: x0, y0, x-scale, y-scale from map to original pixels.
+        map_transform: float32 [4]: x0, y0, x-scale, y-scale from map to original pixels.
         image_size: width and height of the original in pixels; boxes outside it are dropped, those that stick out are
             left whole, so that their crops stay rectangles (`clip_quads` is for the answer).
         settings: thresholds.
@@ -99,29 +99,29 @@ def detect_boxes(
     rectangles, contours, scores, truncated = _shrunk_rectangles(probability, settings)
     grown, kept = _unclip(rectangles, settings)
     corners = rectangle_corners(grown[:, :2], grown[:, 2:4], grown[:, 4])
-    outlines: Outlines = order_from_text_top_left(_placed(corners, placement))
+    outlines: Outlines = order_from_text_top_left(_placed(corners, map_transform))
     if settings.geometry == "polygon":
-        outlines = _ribbons(outlines, [contours[i] for i in np.flatnonzero(kept)], placement, settings)
-    quads = ribbon_quads(outlines)
+        outlines = _outlines(outlines, [contours[i] for i in np.flatnonzero(kept)], map_transform, settings)
+    quads = outline_quads(outlines)
     inside = _are_inside(quads, image_size)
     return Detections(outlines[inside], scores[kept][inside], truncated)
 
 
-def _placed(points: npt.NDArray[np.float32], placement: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _placed(points: npt.NDArray[np.float32], map_transform: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Points of the map in original pixels."""
-    return np.asarray((points + 0.5) * placement[2:] + placement[:2], np.float32)  # pixel centers -> edges
+    return np.asarray((points + 0.5) * map_transform[2:] + map_transform[:2], np.float32)  # pixel centers -> edges
 
 
-def _ribbons(
-    quads: Quads, contours: list[Contour], placement: npt.NDArray[np.float32], settings: DbnetSettings
+def _outlines(
+    quads: Quads, contours: list[Contour], map_transform: npt.NDArray[np.float32], settings: DbnetSettings
 ) -> Outlines:
-    """Ribbons of regions: of bent text along it, of all others their boxes."""
-    outlines = quad_ribbons(quads)
-    found = [bent_ribbon(contour, settings.unclip_ratio, settings.min_size) for contour in contours]
-    bent = [i for i, ribbon in enumerate(found) if ribbon is not None]
+    """Outlines of regions: of bent text along it, of all others their boxes."""
+    outlines = quad_outlines(quads)
+    found = [bent_outline(contour, settings.unclip_ratio, settings.min_size) for contour in contours]
+    bent = [i for i, outline in enumerate(found) if outline is not None]
     if bent:
-        ribbons = np.stack([ribbon for ribbon in found if ribbon is not None])
-        outlines[bent] = order_from_text_start(_placed(ribbons, placement))
+        along = np.stack([outline for outline in found if outline is not None])
+        outlines[bent] = order_from_text_start(_placed(along, map_transform))
     return outlines
 
 

@@ -1,9 +1,9 @@
 """The detector's probability maps -> outlines of text, also of an image that lies on its side.
 
-Pictures that lie on their side: whether to look, which way to turn, and the way back.
+Images that lie on their side: whether to look, which way to turn, and the way back.
 
 Detectors are trained on horizontal text; of street photos turned by 90 degrees they find a quarter of the words less.
-So a picture whose boxes are mostly tall, or that has none, is shown to the detector once more, turned by 90 degrees,
+So an image whose boxes are mostly tall, or that has none, is shown to the detector once more, turned by 90 degrees,
 and the frame in which the lines lie along the rows is kept. Whether the text then stands on its head is not decided
 here: `recognition.line_flip` does that, line by line.
 """
@@ -21,29 +21,29 @@ from ocdrnet_ops.cards import DetectorCard
 from ocdrnet_ops.detection.dbnet import DbnetSettings, Detections, detect_boxes
 from ocdrnet_ops.detection.tile_merging import merge_maps
 from ocdrnet_ops.geometry.quads import VERTICAL_RATIO
-from ocdrnet_ops.geometry.text_outline import ribbon_quads
+from ocdrnet_ops.geometry.text_outline import outline_quads
 from ocdrnet_ops.image.resize import DetectorInput
 
-TALL_SHARE = 0.25  # of the elongation of all boxes: above it the detector looks again; chosen on 80 pictures turned
+TALL_SHARE = 0.25  # of the elongation of all boxes: above it the detector looks again; chosen on 80 images turned
 EVIDENCE = 2.5  # elongation by which the turned frame must lead: about one short word; noise makes square boxes
 
 
-def looks_sideways(quads: npt.NDArray[np.float32]) -> bool:
-    """Whether the picture may lie on its side: much of its text is in tall boxes, or there is none.
+def looks_rotated(quads: npt.NDArray[np.float32]) -> bool:
+    """Whether the image may lie on its side: much of its text is in tall boxes, or there is none.
 
     Args:
-        quads: float32 [N, 4, 2], in the picture as it came.
+        quads: float32 [N, 4, 2], in the image as it came.
     """
     wide, tall = elongations(quads)
     return tall > TALL_SHARE * (wide + tall) or not len(quads)
 
 
-def lies_sideways(upright: npt.NDArray[np.float32], turned: npt.NDArray[np.float32]) -> bool:
-    """Whether the lines run along the rows of the turned picture rather than of the picture as it came.
+def is_rotated(upright: npt.NDArray[np.float32], turned: npt.NDArray[np.float32]) -> bool:
+    """Whether the lines run along the rows of the turned image rather than of the image as it came.
 
     Args:
-        upright: float32 [N, 4, 2], boxes found in the picture as it came.
-        turned: float32 [M, 4, 2], boxes found in the picture turned by 90 degrees.
+        upright: float32 [N, 4, 2], boxes found in the image as it came.
+        turned: float32 [M, 4, 2], boxes found in the image turned by 90 degrees.
     """
     (wide, tall), (turned_wide, turned_tall) = elongations(upright), elongations(turned)
     return turned_wide + tall > wide + turned_tall + EVIDENCE
@@ -64,25 +64,25 @@ def elongations(quads: npt.NDArray[np.float32]) -> tuple[float, float]:
 
 
 def turn_tiles(
-    tiles: npt.NDArray[np.uint8], placements: npt.NDArray[np.float32], width: int, fixed: bool
+    tiles: npt.NDArray[np.uint8], map_transforms: npt.NDArray[np.float32], width: int, fixed: bool
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-    """The detector's input for the picture turned by 90 degrees counterclockwise, from that for the picture itself.
+    """The detector's input for the image turned by 90 degrees counterclockwise, from that for the image itself.
 
     Args:
         tiles: uint8 [tiles, h, w, 3]; of several the last is the overview.
-        placements: float32 [tiles, 4]: x0, y0, x-scale, y-scale from map to original pixels.
-        width: of the original picture, in pixels.
+        map_transforms: float32 [tiles, 4]: x0, y0, x-scale, y-scale from map to original pixels.
+        width: of the original image, in pixels.
         fixed: the detector takes h x w alone: the one tile is scaled down into that, the rest is black.
 
     Returns:
-        Tiles uint8 [tiles, w, h, 3], or [1, h, w, 3] when `fixed`, row by row, and their placements in the turned
-        picture, whose x is the original's y, and whose y counts from the original's right border.
+        Tiles uint8 [tiles, w, h, 3], or [1, h, w, 3] when `fixed`, row by row, and their map_transforms in the turned
+        image, whose x is the original's y, and whose y counts from the original's right border.
     """
-    x0, y0, x_scale, y_scale = placements.T
+    x0, y0, x_scale, y_scale = map_transforms.T
     empty = np.rint(np.maximum(0, (x0 + tiles.shape[2] * x_scale - width) / x_scale)).astype(int)
     turned = np.ascontiguousarray(np.rot90(tiles, axes=(1, 2)))
     for tile, rows in zip(turned, empty.tolist(), strict=True):
-        tile[:] = np.roll(tile, -rows, axis=0)  # what lay right of the picture lies below it again
+        tile[:] = np.roll(tile, -rows, axis=0)  # what lay right of the image lies below it again
     tops = np.maximum(0, width - x0 - tiles.shape[2] * x_scale)
     placed = np.stack([y0, tops, y_scale, x_scale], -1).astype(np.float32)
     if fixed:
@@ -92,7 +92,7 @@ def turn_tiles(
 
 
 def _shrunk_into(
-    tiles: npt.NDArray[np.uint8], placements: npt.NDArray[np.float32], height: int, width: int
+    tiles: npt.NDArray[np.uint8], map_transforms: npt.NDArray[np.float32], height: int, width: int
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
     scale = min(height / tiles.shape[1], width / tiles.shape[2])
     inner_height, inner_width = round(tiles.shape[1] * scale), round(tiles.shape[2] * scale)
@@ -100,15 +100,15 @@ def _shrunk_into(
     for out, tile in zip(shrunk, tiles, strict=True):
         out[:inner_height, :inner_width] = cv2.resize(tile, (inner_width, inner_height), interpolation=cv2.INTER_AREA)
     grown = np.array([1, 1, tiles.shape[2] / inner_width, tiles.shape[1] / inner_height], np.float32)
-    return shrunk, placements * grown
+    return shrunk, map_transforms * grown
 
 
 def turn_back(outlines: npt.NDArray[np.float32], width: int) -> npt.NDArray[np.float32]:
-    """Points of the turned picture in the picture as it came.
+    """Points of the turned image in the image as it came.
 
     Args:
-        outlines: float32 [..., 2], in the picture turned by 90 degrees counterclockwise.
-        width: of the original picture, in pixels.
+        outlines: float32 [..., 2], in the image turned by 90 degrees counterclockwise.
+        width: of the original image, in pixels.
     """
     return np.stack([width - outlines[..., 1], outlines[..., 0]], axis=-1)
 
@@ -137,33 +137,33 @@ def detect_text(
     upside_down: str,
     detector: Detector,
 ) -> Detections:
-    """Outlines of text in original pixels; the detector is asked again where the picture may lie on its side.
+    """Outlines of text in original pixels; the detector is asked again where the image may lie on its side.
 
     Args:
-        seen: what the detector has seen of the picture.
+        seen: what the detector has seen of the image.
         maps: uint8 [tiles, h, w], what it answered.
         image_size: width and height of the original in pixels.
         settings: thresholds.
-        upside_down: `off`: the picture is taken as it came; `on`: it is always looked at turned, too; `auto`: where
+        upside_down: `off`: the image is taken as it came; `on`: it is always looked at turned, too; `auto`: where
             text is found in tall boxes, or none.
-        detector: asked with the picture turned by 90 degrees.
+        detector: asked with the image turned by 90 degrees.
     """
-    upright = _detect(seen.placements, maps, image_size, settings)
+    upright = _detect(seen.map_transforms, maps, image_size, settings)
     fixed = detector.card.resize != "multiple-of-32"
     if upside_down == "off" or (fixed and len(maps) > 1):  # tiles of a fixed size do not fit together when turned
         return upright
-    if upside_down == "auto" and not looks_sideways(ribbon_quads(upright.boxes)):
+    if upside_down == "auto" and not looks_rotated(outline_quads(upright.boxes)):
         return upright
     width, height = image_size
-    tiles, placements = turn_tiles(seen.tiles, seen.placements, width, fixed)
-    turned = _detect(placements, detector.maps_of(tiles), (height, width), settings)
-    if not lies_sideways(ribbon_quads(upright.boxes), ribbon_quads(turned.boxes)):
+    tiles, map_transforms = turn_tiles(seen.tiles, seen.map_transforms, width, fixed)
+    turned = _detect(map_transforms, detector.maps_of(tiles), (height, width), settings)
+    if not is_rotated(outline_quads(upright.boxes), outline_quads(turned.boxes)):
         return upright
     return replace(turned, boxes=turn_back(turned.boxes, width))
 
 
 def _detect(
-    placements: npt.NDArray[np.float32], maps: Maps, image_size: tuple[int, int], settings: DbnetSettings
+    map_transforms: npt.NDArray[np.float32], maps: Maps, image_size: tuple[int, int], settings: DbnetSettings
 ) -> Detections:
-    merged, placement = merge_maps(maps, placements, image_size, settings)
-    return detect_boxes(merged, placement, image_size, settings)
+    merged, map_transform = merge_maps(maps, map_transforms, image_size, settings)
+    return detect_boxes(merged, map_transform, image_size, settings)

@@ -24,29 +24,31 @@ FILLED = 0.15  # share of a large box that text of its own fills where the large
 
 def merge_maps(
     maps: npt.NDArray[np.uint8],
-    placements: npt.NDArray[np.float32],
+    map_transforms: npt.NDArray[np.float32],
     image_size: tuple[int, int],
     settings: DbnetSettings,
 ) -> tuple[ProbabilityMap, npt.NDArray[np.float32]]:
-    """One map of the whole image from the detector's answers, and its placement.
+    """One map of the whole image from the detector's answers, and its map_transform.
 
     Args:
         maps: uint8 [tiles, h, w], as the detector answered what `detector_tiles` made.
-        placements: float32 [tiles, 4], of `detector_tiles`.
+        map_transforms: float32 [tiles, 4], of `detector_tiles`.
         image_size: width and height of the original in pixels.
         settings: thresholds, by which regions of the overview are found.
     """
     if len(maps) == 1:
-        return maps[0], placements[0]
-    scales = placements[0, 2:].astype(float)
-    tops, lefts = (np.unique(np.rint(placements[:-1, axis] / scales[axis]).astype(int)).tolist() for axis in (1, 0))
+        return maps[0], map_transforms[0]
+    scales = map_transforms[0, 2:].astype(float)
+    tops, lefts = (np.unique(np.rint(map_transforms[:-1, axis] / scales[axis]).astype(int)).tolist() for axis in (1, 0))
     width, height = (max(1, round(length / scale)) for length, scale in zip(image_size, scales, strict=True))
     rows = [
         _faded([tile.T for tile in maps[start : start + len(lefts)]], lefts, width).T
         for start in range(0, len(maps) - 1, len(lefts))
     ]
     merged = _faded(rows, tops, height)
-    _add_large_text(merged, _inside(maps[-1], placements[-1, 2:], image_size), placements[-1, 2:] / scales, settings)
+    _add_large_text(
+        merged, _inside(maps[-1], map_transforms[-1, 2:], image_size), map_transforms[-1, 2:] / scales, settings
+    )
     return merged, np.array([0, 0, *scales], np.float32)
 
 
@@ -61,7 +63,7 @@ def _inside(overview: ProbabilityMap, scale: npt.NDArray[np.float32], image_size
 def _faded(parts: Sequence[ProbabilityMap], starts: Sequence[int], length: int) -> ProbabilityMap:
     """Parts joined along their first axis, each fading into the next in the middle of their overlap.
 
-    At its edges a detector sees half a picture; where two tiles disagree, that is least to be trusted.
+    At its edges a detector sees half an image; where two tiles disagree, that is least to be trusted.
     """
     joined = np.empty((length, parts[0].shape[1]), np.uint8)
     end = 0

@@ -1,8 +1,8 @@
 """What the detector is shown: the part of an image that holds text, cut into overlapping tiles.
 
-A mostly blank picture -> the part of it that holds all that is drawn.
+A mostly blank image -> the part of it that holds all that is drawn.
 
-A DBNet judges every place by the whole picture as well. One line on a large empty page it does not see: of 108 single
+A DBNet judges every place by the whole image as well. One line on a large empty page it does not see: of 108 single
 lines 16 to 48 pixels high on flat pages of 2 to 8.7 million pixels PP-OCRv6-small found 34, and all of them when it was
 shown the part around them alone.
 
@@ -34,12 +34,12 @@ from ocdrnet_ops.image.resize import (
 
 FLAT = 8  # gray levels that a blank place may vary by, as `tiles.LEAST_CONTRAST`; what is fainter is no text
 MARGIN = 64  # pixels kept around what is drawn
-COARSE = 128  # sides are a multiple of it where the picture allows, so that few shapes reach the detector
-LARGEST_SHARE = 0.5  # of the picture: a larger part is not worth another shape
+COARSE = 128  # sides are a multiple of it where the image allows, so that few shapes reach the detector
+LARGEST_SHARE = 0.5  # of the image: a larger part is not worth another shape
 
 
-def drawn_part(image: npt.NDArray[np.uint8], card: DetectorCard) -> tuple[slice, slice] | None:
-    """Rows and columns that hold everything but a flat background; None where that is over half of the picture.
+def content_area(image: npt.NDArray[np.uint8], card: DetectorCard) -> tuple[slice, slice] | None:
+    """Rows and columns that hold everything but a flat background; None where that is over half of the image.
 
     The part is no smaller than what the detector sees without enlarging it.
 
@@ -149,7 +149,7 @@ def detector_tiles(
             f"tiling is on; this repository's detector takes {max_tiles} image{'s' * (max_tiles > 1)} at once, and "
             f"tiles need {LEAST_TILES} or more: leave tiling at auto, or build with a larger --detector-batch"
         )
-    part = drawn_part(image, card) if side is None else None
+    part = content_area(image, card) if side is None else None
     if part is not None and _chosen_grid(*_size(image[part]), card, side, tiling, max_tiles) is None:
         return _part_input(image, part, card)
     grid = _chosen_grid(*_size(image), card, side, tiling, max_tiles)
@@ -165,7 +165,7 @@ def _part_input(image: npt.NDArray[np.uint8], part: tuple[slice, slice], card: D
     rows, columns = part
     moved = np.array([columns.start, rows.start, 0, 0], np.float32)
     # Copied only where the part was not scaled: it is then still a view of the image.
-    return DetectorInput(np.ascontiguousarray(seen.tiles), seen.placements + moved)
+    return DetectorInput(np.ascontiguousarray(seen.tiles), seen.map_transforms + moved)
 
 
 def _chosen_grid(
@@ -241,10 +241,10 @@ def _cut(image: npt.NDArray[np.uint8], grid: TileGrid) -> DetectorInput:
         part = scaled[top : top + grid.tile_height, left : left + grid.tile_width]
         if _has_contrast(part):
             tile[: part.shape[0], : part.shape[1]] = part
-    placements = [(left * x_scale, top * y_scale, x_scale, y_scale) for left, top in corners]
+    map_transforms = [(left * x_scale, top * y_scale, x_scale, y_scale) for left, top in corners]
     overview = letterbox(image, grid.tile_height, grid.tile_width)
     tiles[-1] = overview.tiles[0]
-    return DetectorInput(tiles, np.array([*placements, overview.placements[0]], np.float32))
+    return DetectorInput(tiles, np.array([*map_transforms, overview.map_transforms[0]], np.float32))
 
 
 def _has_contrast(part: npt.NDArray[np.uint8]) -> bool:

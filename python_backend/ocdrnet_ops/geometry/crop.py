@@ -20,7 +20,7 @@ from ocdrnet_ops.geometry.text_outline import (
 
 WIDTH_STEP = 32  # crops of one image are padded to a multiple of it, so that few shapes reach the recognizer
 MIN_WIDTH = 32
-MAX_SIDE = 20_000  # pixels of a picture given to OpenCV's warp, which fails over 32,766
+MAX_SIDE = 20_000  # pixels of an image given to OpenCV's warp, which fails over 32,766
 MARGIN = 2  # pixels around a box that bilinear sampling may read
 PARALLELOGRAM_TOLERANCE = 0.5  # pixels that the fourth corner may be off for the affine warp, four times faster
 MAX_WARP = 4  # times the crop's height: larger print is warped smaller, or one headline would cost a page
@@ -40,13 +40,13 @@ class Crops:
 
 
 def crop_lines(image: npt.NDArray[np.uint8], boxes: Outlines, card: RecognizerCard) -> Crops:
-    """Warp every box upright to the recognizer's height; a bent ribbon is straightened.
+    """Warp every box upright to the recognizer's height; a bent outline is straightened.
 
     Without a box there is one blank crop, because a Triton batch cannot be empty; `text_decode` drops it.
 
     Args:
         image: uint8 [H, W, 3], BGR.
-        boxes: float32 [N, P, 2], quads or ribbons from the text's top-left on, in the image's pixels.
+        boxes: float32 [N, P, 2], quads or outlines from the text's top-left on, in the image's pixels.
         card: of the recognizer: height, and either one width or the limit of a free one.
     """
     if not len(boxes):
@@ -150,13 +150,13 @@ def _straighten(
 
 
 def _unbend(
-    image: npt.NDArray[np.uint8], ribbon: npt.NDArray[np.float32], size: tuple[int, int]
+    image: npt.NDArray[np.uint8], outline: npt.NDArray[np.float32], size: tuple[int, int]
 ) -> npt.NDArray[np.uint8]:
-    """Warp a bent ribbon to a rectangle of `size`, width and height in pixels, bilinearly, column by column."""
+    """Warp a bent outline to a rectangle of `size`, width and height in pixels, bilinearly, column by column."""
     width, height = size
     columns = ((np.arange(width) + 0.5) / width).astype(np.float32)
     rows = ((np.arange(height) + 0.5) / height).astype(np.float32)[:, None, None]
-    top, bottom = points_at(ribbon - np.float32(0.5), columns)  # outlines are in pixel edges, OpenCV counts centers
+    top, bottom = points_at(outline - np.float32(0.5), columns)  # outlines are in pixel edges, OpenCV counts centers
     source = np.asarray(top + rows * (bottom - top), np.float32)
     warped = cv2.remap(image, source[..., 0], source[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return warped.astype(np.uint8, copy=False)

@@ -1,4 +1,4 @@
-"""Regions of bent text -> ribbons.
+"""Regions of bent text -> outlines.
 
 A region of DBNet's map is the text's outline shrunk to a thin band (Liao et al., section 3.4), which shows how the
 line runs better than the text's own outline would. So the band is split at its two ends, the line's middle is laid
@@ -43,7 +43,7 @@ DEPTHS = 64  # at which an arc's height is looked for
 DEEPEST = 10  # times half the distance of its sides
 
 
-def bent_ribbon(contour: Contour, unclip_ratio: float, min_size: float) -> npt.NDArray[np.float32] | None:
+def bent_outline(contour: Contour, unclip_ratio: float, min_size: float) -> npt.NDArray[np.float32] | None:
     """The grown outline of a region's bent line, or None where the region's rectangle does as well.
 
     Args:
@@ -52,7 +52,7 @@ def bent_ribbon(contour: Contour, unclip_ratio: float, min_size: float) -> npt.N
         min_size: height of the band in pixels, below which its shape is not trusted.
 
     Returns:
-        float32 [2 * POINTS, 2], a ribbon in the contour's pixels; which of its ends is the text's start is open.
+        float32 [2 * POINTS, 2], an outline in the contour's pixels; which of its ends is the text's start is open.
     """
     width, height = cv2.minAreaRect(contour)[1]
     area = cv2.contourArea(contour)
@@ -206,7 +206,7 @@ def _normals(line: Line) -> Line:
 
 
 def _band(middle: Line, half_height: float) -> Line:
-    """The ribbon [2 * POINTS] of even height about a middle."""
+    """The outline [2 * POINTS] of even height about a middle."""
     way = _way(middle)
     points = np.interp(_ALONG_RIBBON * way[-1], way, middle)
     down = _normals(points) * half_height

@@ -1,7 +1,7 @@
-"""Ribbons: outlines of lines, straight or bent, as K points along the text's top and K back along its bottom.
+"""Outlines: outlines of lines, straight or bent, as K points along the text's top and K back along its bottom.
 
 The points of the top go from the text's start to its end, those of the bottom from its end to its start; the one at
-index k of the top stands opposite the one at index -1 - k of the outline. A quad is the ribbon with K = 2, so that all
+index k of the top stands opposite the one at index -1 - k of the outline. A quad is the outline with K = 2, so that all
 code takes outlines float32 [N, P, 2] with P = 4, or P = 2 * POINTS where a request asks for polygons.
 """
 
@@ -17,12 +17,12 @@ Outlines = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float32]
 
 POINTS = 12  # on each side: an arc of 300 degrees stays within 3 % of its radius
-STRAIGHT_TOLERANCE = 0.5  # pixels that a point may lie off the quad of its ribbon's corners
-NEAR_RING = 0.3  # of a ribbon's length: ends closer than that are those of a ring, an arc of more than 270 degrees
+STRAIGHT_TOLERANCE = 0.5  # pixels that a point may lie off the quad of its outline's corners
+NEAR_RING = 0.3  # of an outline's length: ends closer than that are those of a ring, an arc of more than 270 degrees
 
 
-def quad_ribbons(quads: Quads, points: int = POINTS) -> Outlines:
-    """Quads as ribbons of the same shape: float32 [N, 2 * points, 2].
+def quad_outlines(quads: Quads, points: int = POINTS) -> Outlines:
+    """Quads as outlines of the same shape: float32 [N, 2 * points, 2].
 
     Args:
         quads: float32 [N, 4, 2], clockwise from the text's top-left.
@@ -41,18 +41,18 @@ def corner_quads(outlines: Outlines) -> Quads:
 
 
 def are_straight(outlines: Outlines) -> npt.NDArray[np.bool_]:
-    """Which ribbons are the quads of their corners, within `STRAIGHT_TOLERANCE`: bool [N]."""
+    """Which outlines are the quads of their corners, within `STRAIGHT_TOLERANCE`: bool [N]."""
     points = outlines.shape[1] // 2
     if points == 2:
         return np.ones(len(outlines), bool)
-    ideal = quad_ribbons(corner_quads(outlines), points)
+    ideal = quad_outlines(corner_quads(outlines), points)
     return np.asarray(np.abs(outlines - ideal).max(axis=(1, 2), initial=0) < STRAIGHT_TOLERANCE)
 
 
-def ribbon_quads(outlines: Outlines) -> Quads:
-    """Quads of ribbons: float32 [N, 4, 2], clockwise; of a bent one the min-area rectangle.
+def outline_quads(outlines: Outlines) -> Quads:
+    """Quads of outlines: float32 [N, 4, 2], clockwise; of a bent one the min-area rectangle.
 
-    The first edge of that rectangle is the one that points most nearly from the ribbon's start to its end.
+    The first edge of that rectangle is the one that points most nearly from the outline's start to its end.
 
     Args:
         outlines: float32 [N, P, 2]; for P = 4 they are the answer.
@@ -75,7 +75,7 @@ def _min_area_quad(outline: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 def outline_sizes(outlines: Outlines) -> npt.NDArray[np.float32]:
     """Width along the text and height across it: float32 [N, 2].
 
-    Of a quad the longer of two opposite sides each, of a bent ribbon the length of its middle and its mean height.
+    Of a quad the longer of two opposite sides each, of a bent outline the length of its middle and its mean height.
     """
     sizes = quad_sizes(corner_quads(outlines))
     bent = ~are_straight(outlines)
@@ -100,11 +100,11 @@ def grow_across(outlines: Outlines, share: float) -> Outlines:
 def points_at(
     outline: npt.NDArray[np.float32], fractions: npt.NDArray[np.float32]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Points of a ribbon's top and, opposite, of its bottom: float32 [n, 2] each.
+    """Points of an outline's top and, opposite, of its bottom: float32 [n, 2] each.
 
     Args:
         outline: float32 [P, 2].
-        fractions: float32 [n], of the length of the ribbon's middle, 0..1; crops and words use the same measure.
+        fractions: float32 [n], of the length of the outline's middle, 0..1; crops and words use the same measure.
     """
     (top,), (bottom,) = _sides(outline[None])
     places = fractions
@@ -120,9 +120,9 @@ def points_at(
 
 
 def order_from_text_start(outlines: Outlines) -> Outlines:
-    """Start each ribbon at its text's start, as `order_from_text_top_left` does for rectangles.
+    """Start each outline at its text's start, as `order_from_text_top_left` does for rectangles.
 
-    Text runs to the right from one end of the ribbon to the other; where these stand above each other, downwards.
+    Text runs to the right from one end of the outline to the other; where these stand above each other, downwards.
     Where they nearly meet, or stand above each other because the line is bent to that side, it is lettering on a ring
     and runs clockwise on its outside. A guess that is wrong is mended by reading the line turned.
 
@@ -157,7 +157,7 @@ def _steps(lines: Floats) -> Floats:
 
 
 def _chords(outlines: Outlines) -> Floats:
-    """From the middle of each ribbon's start to the middle of its end: [N, 2]."""
+    """From the middle of each outline's start to the middle of its end: [N, 2]."""
     top, bottom = _sides(outlines)
     return np.asarray((top[:, -1] + bottom[:, -1] - top[:, 0] - bottom[:, 0]) / 2)
 

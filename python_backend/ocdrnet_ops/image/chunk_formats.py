@@ -109,7 +109,7 @@ def _from_text(text: bytes) -> bytes:
         return b""
 
 
-# libwebp's animation decoder holds two canvases of 4 bytes a pixel, and what it hands out; Pillow has the picture.
+# libwebp's animation decoder holds two canvases of 4 bytes a pixel, and what it hands out; Pillow has the image.
 _BYTES = 16
 _FRAMES = frozenset({b"VP8 ", b"VP8L", b"ANMF"})
 _WEBP_NEEDED = frozenset({b"VP8X", b"ANIM", b"ALPH", *_FRAMES})

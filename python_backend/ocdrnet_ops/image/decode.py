@@ -138,7 +138,7 @@ def _without_end(file: JpegFile) -> Pixels:
     """A JPEG that lacks its end marker, if nothing else.
 
     A decoder that comes to an end marker too early fills up what is missing, and its text would be lost silently. So
-    the picture is decoded twice, once with other bytes before the marker that is added: data that are whole are not
+    the image is decoded twice, once with other bytes before the marker that is added: data that are whole are not
     changed by what follows them.
     """
     whole = file.needed.rstrip(b"\0")
@@ -169,7 +169,7 @@ def _pillow_pixels(file: ImageFile) -> Pixels:
 
 
 def _opened(file: ImageFile) -> Image.Image:
-    """The picture, not yet loaded; its size is that of the header that was checked."""
+    """The image, not yet loaded; its size is that of the header that was checked."""
     if file.format == "HEIF":
         return open_heif(file.needed)
     image = _READERS[file.format](io.BytesIO(file.needed), "")

@@ -19,7 +19,7 @@ COEFFICIENTS = 6
 # WebP, HEIC, AVIF and floats take 2 to 4 times as long as JPEG for a pixel; several channels of 16 bits, whose lower
 # bytes may have to be decoded in a second pass, up to 8 times.
 COSTLY_SHARE, DEEP_SHARE = 0.5, 0.25
-# Upper and lower bytes of a picture with several channels of 16 bits: both pictures of Pillow's, and the result.
+# Upper and lower bytes of an image with several channels of 16 bits: both images of Pillow's, and the result.
 DEEP_BYTES = 12
 
 

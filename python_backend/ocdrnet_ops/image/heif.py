@@ -26,7 +26,7 @@ HEIF_BYTES, AVIF_BYTES = 16, 20  # a pixel: planes of 16 bits, the decoder's RGB
 HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
 AVIF_BRANDS = frozenset({b"avif", b"avis"})
 # Item types, and "describes" as the type of a reference, by which libheif finds items of any other type: pi-heif 1.4
-# ends the process where such a type is not UTF-8. The picture's turn is a property of its own.
+# ends the process where such a type is not UTF-8. The image's turn is a property of its own.
 _METADATA = (b"Exif", b"mime", b"cdsc")
 _MOST_BRANDS = 64
 
@@ -61,7 +61,7 @@ def parse_heif(data: bytes, limits: ImageLimits) -> ImageFile:
 
 
 def open_heif(data: bytes) -> Image.Image:
-    """The primary picture of a HEIC, decoded."""
+    """The primary image of a HEIC, decoded."""
     picture = _heif_file(data)
     primary = picture[picture.primary_index]
     # A copy: `frombuffer` would go on reading RGBA where libheif's memory was, after `picture` has given it back.
@@ -73,23 +73,23 @@ def _heif_file(data: bytes):  # type: ignore[no-untyped-def]  # noqa: ANN202 -- 
         from pi_heif import HeifFile, options  # noqa: PLC0415 -- an extra
     except ImportError:
         raise ImageError(
-            "this is a HEIC picture, and pi-heif, which reads these, is not installed there: "
+            "this is a HEIC image, and pi-heif, which reads these, is not installed there: "
             "pip install 'ocdrnet[heic]', or send it as JPEG"
         ) from None
-    # What else the file holds is nothing to read: its damage is no fault of the picture.
+    # What else the file holds is nothing to read: its damage is no fault of the image.
     options.AUX_IMAGES = options.DEPTH_IMAGES = options.THUMBNAILS = False
     return HeifFile(io.BytesIO(data), convert_hdr_to_8bit=True, remove_stride=False)
 
 
 def _heif(data: bytes) -> tuple[int, int, int, int]:
     picture = _heif_file(data)
-    # libheif turns the picture itself.
+    # libheif turns the image itself.
     return (*picture.size, 1, 1)
 
 
 def _avif(data: bytes) -> tuple[int, int, int, int]:
     if not features.check("avif"):
-        raise ImageError("this is an AVIF picture, and Pillow reads these from 11.3 on; send it as JPEG")
+        raise ImageError("this is an AVIF image, and Pillow reads these from 11.3 on; send it as JPEG")
     with AvifImageFile(io.BytesIO(data), "") as image:
         # Pillow hands the turn on as EXIF of its own.
         return (*image.size, image.n_frames, orientation(image.info.get("exif", b"")))

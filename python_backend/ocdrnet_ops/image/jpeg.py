@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ocdrnet_ops.errors import ImageError
 from ocdrnet_ops.image.file import ImageFile, ImageLimits, check_memory, check_parts, check_size, orientation
 
-MAX_SCANS = 1000  # the standard script has 10; each costs some time, however small the picture
+MAX_SCANS = 1000  # the standard script has 10; each costs some time, however small the image
 LEAST_BAND = 16  # a block of a scan costs at least as much as so many coefficients
 SOI, EOI = b"\xff\xd8", b"\xff\xd9"
 
@@ -51,7 +51,7 @@ class JpegHeader:
     Attributes:
         width: in pixels.
         height: in pixels.
-        is_progressive: several scans refine the picture.
+        is_progressive: several scans refine the image.
         components: colour channels.
         scan: where the first scan's header begins.
         kept: the segments that a decoder needs.
@@ -123,7 +123,7 @@ def jpeg_header(data: bytes) -> JpegHeader:
     """The segments up to the first scan.
 
     Raises:
-        ImageError: there is no picture, or it is of a kind that cannot be decoded.
+        ImageError: there is no image, or it is of a kind that cannot be decoded.
     """
     kept: list[bytes] = []
     exif = xmp = b""

@@ -58,26 +58,26 @@ _PARSERS: tuple[tuple[bytes, Callable[[bytes, ImageLimits], ImageFile]], ...] = 
     (b"GIF89a", parse_gif),
 )
 
-_PICTURE = "save it as JPEG or PNG"
-_PAGES = "make pictures of its pages, for instance with `pdftoppm -r 300 -png`"
+_IMAGE = "save it as JPEG or PNG"
+_PAGES = "make images of its pages, for instance with `pdftoppm -r 300 -png`"
 _OTHERS: tuple[tuple[bytes, str, str], ...] = (
     (b"%PDF", "a PDF", _PAGES),
     (b"%!PS", "a PostScript file", _PAGES),
-    (b"PK\x03\x04", "a ZIP archive, or a DOCX, XLSX or EPUB", "unpack it, and send the pictures in it"),
+    (b"PK\x03\x04", "a ZIP archive, or a DOCX, XLSX or EPUB", "unpack it, and send the images in it"),
     (b"\x1f\x8b", "a gzip file", "unpack it, or send it with the header `Content-Encoding: gzip` where that is taken"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it, and send the pictures in it"),
-    (b"Rar!", "a RAR archive", "unpack it, and send the pictures in it"),
-    (b"\xd0\xcf\x11\xe0", "an old Office document", "make a PDF of it, and pictures of that one's pages"),
-    (b"\0\0\0\x0cjP  ", "a JPEG 2000", _PICTURE),
-    (b"\xff\x4f\xff\x51", "a JPEG 2000", _PICTURE),
-    (b"\0\0\0\x0cJXL ", "a JPEG XL", _PICTURE),
-    (b"\xff\x0a", "a JPEG XL", _PICTURE),
-    (b"8BPS", "a Photoshop file", _PICTURE),
-    (b"\0\0\1\0", "an icon", _PICTURE),
-    (b"AT&TFORM", "a DjVu", _PICTURE),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it, and send the images in it"),
+    (b"Rar!", "a RAR archive", "unpack it, and send the images in it"),
+    (b"\xd0\xcf\x11\xe0", "an old Office document", "make a PDF of it, and images of that one's pages"),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000", _IMAGE),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000", _IMAGE),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL", _IMAGE),
+    (b"\xff\x0a", "a JPEG XL", _IMAGE),
+    (b"8BPS", "a Photoshop file", _IMAGE),
+    (b"\0\0\1\0", "an icon", _IMAGE),
+    (b"AT&TFORM", "a DjVu", _IMAGE),
     (b"\x1aE\xdf\xa3", "a video", "send its frames as JPEG"),
-    (b"SIMPLE  =", "a FITS", _PICTURE),
-    (b"\x89HDF", "an HDF5 file", _PICTURE),
+    (b"SIMPLE  =", "a FITS", _IMAGE),
+    (b"\x89HDF", "an HDF5 file", _IMAGE),
 )
 # Texts, found after blanks and a byte order mark, in any case.
 _TEXTS: tuple[tuple[bytes, str, str], ...] = (
@@ -88,8 +88,8 @@ _TEXTS: tuple[tuple[bytes, str, str], ...] = (
     (b"/9j/", "Base64 of a JPEG", "decode it, and send the bytes"),
     (b"ivborw0kggo", "Base64 of a PNG", "decode it, and send the bytes"),
     (b"version https://git-lfs", "a pointer of Git LFS", "fetch the file itself with `git lfs pull`"),
-    (b"--", "a form", "send the bytes of the picture alone"),
-    (b"{", "JSON", "send the bytes of the picture"),
+    (b"--", "a form", "send the bytes of the image alone"),
+    (b"{", "JSON", "send the bytes of the image"),
 )
 _TEXT_START = 512  # bytes in which an SVG's or HTML's own element is looked for behind its prologue
 
@@ -98,7 +98,7 @@ def parse_image_file(data: bytes, limits: ImageLimits) -> ImageFile:
     """Find out what some bytes are, and whether they may be decoded.
 
     Raises:
-        ImageError: they are no picture that is read, damaged, or over a limit.
+        ImageError: they are no image that is read, damaged, or over a limit.
     """
     if not len(data):
         raise ImageError("the image is empty (0 bytes)")

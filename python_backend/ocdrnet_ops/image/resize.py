@@ -20,11 +20,11 @@ class DetectorInput:
 
     Attributes:
         tiles: uint8 [tiles, h, w, 3], BGR.
-        placements: float32 [tiles, 4]: x0, y0, x-scale, y-scale; original x = x0 + map x * x-scale, likewise y.
+        map_transforms: float32 [tiles, 4]: x0, y0, x-scale, y-scale; original x = x0 + map x * x-scale, likewise y.
     """
 
     tiles: npt.NDArray[np.uint8]
-    placements: npt.NDArray[np.float32]
+    map_transforms: npt.NDArray[np.float32]
 
 
 def detector_size(height: int, width: int, card: DetectorCard, side: int | None = None) -> tuple[int, int]:
@@ -113,5 +113,5 @@ def letterbox(image: npt.NDArray[np.uint8], height: int, width: int) -> Detector
     inner = max(1, round(image.shape[0] * scale)), max(1, round(image.shape[1] * scale))
     tile = np.zeros((height, width, 3), np.uint8)
     tile[: inner[0], : inner[1]] = scale_image(image, *inner)
-    placement = [0, 0, image.shape[1] / inner[1], image.shape[0] / inner[0]]
-    return DetectorInput(tile[None], np.array([placement], np.float32))
+    map_transform = [0, 0, image.shape[1] / inner[1], image.shape[0] / inner[0]]
+    return DetectorInput(tile[None], np.array([map_transform], np.float32))

@@ -17,20 +17,20 @@ Pixels = npt.NDArray[np.uint8]
 Values = npt.NDArray[np.uint16]
 
 STRIP_PIXELS = 1 << 20  # of the copies that are made on the way
-BACKGROUND_SAMPLE = 512  # pixels a side in which the background of a transparent picture is chosen
+BACKGROUND_SAMPLE = 512  # pixels a side in which the background of a transparent image is chosen
 # Alpha that shows next to nothing: then the file means something else by it, or its writer left it out.
 FAINT_ALPHA = 16  # of 255, everywhere
-FAINT_SHARE = 1e-3  # of the picture, with the rest of it not of one colour
+FAINT_SHARE = 1e-3  # of the image, with the rest of it not of one colour
 # 16 bits that hold fewer than 64 of 256 gray levels are stretched: values of 8 to 13 bits, or a narrow range.
 NARROW = 64 * 256
-OUTLIERS = 1e-5  # the share of pixels at either end that may be no picture: dead and hot pixels of a sensor
+OUTLIERS = 1e-5  # the share of pixels at either end that may be no image: dead and hot pixels of a sensor
 _GRAY_WITH_ALPHA = "LA;16B"  # Pillow's raw mode for PNG
 # Pillow's raw modes take the upper byte of a sample. The other order's takes the lower one; N is this machine's order.
 _LOWER_BYTES = {";16B": "L", ";16L": "B", ";16N": "B" if sys.byteorder == "little" else "L"}
 
 
 def bgr_pixels(open_image: Callable[[], Image.Image], file: ImageFile) -> Pixels:
-    """uint8 [H, W, 3], BGR, as the picture is stored.
+    """uint8 [H, W, 3], BGR, as the image is stored.
 
     Args:
         open_image: opens the file, not yet loaded; asked again where the lower bytes of 16 bits are wanted.
@@ -56,7 +56,7 @@ def bgr_pixels(open_image: Callable[[], Image.Image], file: ImageFile) -> Pixels
 
 
 def _strips(image: Image.Image, rows: int = 1) -> Iterator[tuple[slice, Image.Image]]:
-    """Crops of a loaded picture from top to bottom, each a multiple of `rows` high, of about `STRIP_PIXELS`."""
+    """Crops of a loaded image from top to bottom, each a multiple of `rows` high, of about `STRIP_PIXELS`."""
     rows *= max(1, STRIP_PIXELS // (image.width * rows))
     for top in range(0, image.height, rows):
         bottom = min(image.height, top + rows)
@@ -87,12 +87,12 @@ def _layers(image: Image.Image, rows: int = 1) -> Iterator[tuple[slice, Image.Im
 
 @dataclass
 class _Alpha:
-    """What a picture's alpha does.
+    """What an image's alpha does.
 
     Attributes:
         least: alpha, 0..255.
         greatest: alpha, 0..255.
-        visible: share of the picture, 0..1.
+        visible: share of the image, 0..1.
         is_light: what is visible is light on the average.
         is_plain: all has one colour, what is hidden included.
     """
@@ -105,7 +105,7 @@ class _Alpha:
 
 
 def _flattened(image: Image.Image, file: ImageFile) -> tuple[Pixels, bool]:
-    """Lay a picture on white, or on black where what is visible of it is light (white text on nothing).
+    """Lay an image on white, or on black where what is visible of it is light (white text on nothing).
 
     Args:
         image: with transparency.
@@ -141,13 +141,13 @@ def _alpha(image: Image.Image) -> _Alpha:
 
 
 def _is_no_alpha(image: Image.Image, alpha: _Alpha, file: ImageFile) -> bool:
-    """Whether alpha shows all, or next to nothing of a picture that is there."""
+    """Whether alpha shows all, or next to nothing of an image that is there."""
     if alpha.least == 255:
         return True
-    if file.has_loose_extra:  # it is alpha only if nothing else holds the picture
+    if file.has_loose_extra:  # it is alpha only if nothing else holds the image
         return alpha.least == alpha.greatest or not alpha.is_plain
     if alpha.greatest <= FAINT_ALPHA:
-        return file.is_deep or not alpha.is_plain  # of 16 bits the picture may be in the lower 8
+        return file.is_deep or not alpha.is_plain  # of 16 bits the image may be in the lower 8
     return alpha.visible <= FAINT_SHARE and not alpha.is_plain and not _hides_one_colour(image)
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ocdrnet_ops.geometry.quads import Quads
 from ocdrnet_ops.layout.running_text import SAME_ROW
 from ocdrnet_ops.layout.text_direction import Floats, Ints, Masks, UprightLines, upright_lines
+from ocdrnet_ops.scripts import is_unspaced
 
 FARTHEST = 2.2  # line heights: no paragraph is set wider
 WIDER = 1.3  # of the usual pitch: a larger step down begins a paragraph
@@ -26,22 +27,8 @@ RAGGED_SHORT = 0.3  # of the column's width, likewise for ragged text, whose lin
 FULL = 0.7  # quantile of the rows' ends that is the column's edge
 FLUSH = 0.5  # line heights: ends closer than that to the edge stand at it
 FLUSH_SHARE = 0.6  # of a run's rows end at the column's edge, if it is justified
-REACH = 4  # rows before and after that show where a column begins and ends: it may narrow beside a picture
+REACH = 4  # rows before and after that show where a column begins and ends: it may narrow beside an image
 FEWEST_ROWS = 3  # of a run that show where its column begins and ends
-
-# Scripts that are written without spaces between words, with their punctuation and full-width forms. Korean has spaces.
-CJK = (
-    (0x2E80, 0x2FDF),  # radicals
-    (0x3000, 0x30FF),  # punctuation, Hiragana, Katakana
-    (0x3100, 0x312F),  # Bopomofo
-    (0x31A0, 0x31FF),  # Bopomofo, strokes, Katakana
-    (0x3400, 0x4DBF),  # ideographs
-    (0x4E00, 0x9FFF),
-    (0xF900, 0xFAFF),
-    (0xFE30, 0xFE4F),  # vertical forms
-    (0xFF01, 0xFF9F),  # full-width and half-width forms
-    (0x20000, 0x3FFFF),  # ideographs
-)
 
 
 def paragraphs(boxes: Quads) -> npt.NDArray[np.int32]:
@@ -75,12 +62,8 @@ def join_paragraph(texts: Sequence[str]) -> str:
     texts = [text for text in texts if text]
     if not texts:
         return ""
-    gaps = ["" if _is_cjk(before[-1]) and _is_cjk(after[0]) else " " for before, after in pairwise(texts)]
+    gaps = ["" if is_unspaced(before[-1]) and is_unspaced(after[0]) else " " for before, after in pairwise(texts)]
     return "".join(part for pair in zip(texts, [*gaps, ""], strict=True) for part in pair)
-
-
-def _is_cjk(character: str) -> bool:
-    return any(first <= ord(character) <= last for first, last in CJK)
 
 
 def _beside(lines: UprightLines) -> Masks:
@@ -134,7 +117,7 @@ def _begin_within(left: Floats, right: Floats, height: float) -> Masks:
     moved = np.where(np.abs(left - begin) > INDENT * height, np.sign(left - begin), 0)
     indented = (moved[1:] > 0) & (moved[:-1] <= 0)
     out = (moved[1:] < 0) & (moved[:-1] >= 0)
-    later = np.maximum(right[1:], np.append(right[2:], -np.inf))  # beside a picture all lines end early
+    later = np.maximum(right[1:], np.append(right[2:], -np.inf))  # beside an image all lines end early
     short = (right < end - slack)[:-1] & (later > right[:-1] + SHORT * height)
     return np.asarray(indented | out | short)
 

@@ -144,9 +144,9 @@ def _reach(region: UprightLines) -> Floats:
 
 AROUND = 0.25  # captions and the like per row of the columns that flow around them
 APART = 0.9  # line heights: running heads and page numbers keep that distance from the text
-KICKER_GAP = 3.5  # line heights: no pitch of lines of one column
-KICKER_NEAR = 2.0  # line heights: what announces a heading stands closer to it than that
-KICKER_ROWS = 3  # at most that many lines announce a heading
+ANNOUNCING_GAP = 3.5  # line heights: no pitch of lines of one column
+ANNOUNCING_NEAR = 2.0  # line heights: what announces a heading stands closer to it than that
+ANNOUNCING_ROWS = 3  # at most that many lines announce a heading
 
 
 def column_blocks(lines: UprightLines) -> list[Ints]:
@@ -215,7 +215,7 @@ def _cut_upright(lines: UprightLines, members: Ints, gutter: Gutter) -> list[Int
     for number in range(len(breaks) + 1):
         own = (stretch == number) & ~gutter.breaks
         if own.any():
-            above = _kickers(region, gutter, own, breaks[number]) if number < len(breaks) else own & False
+            above = _lines_that_announce(region, gutter, own, breaks[number]) if number < len(breaks) else own & False
             blocks += _split(lines, np.concatenate([*heading, members[:0]]))
             blocks += _stretch_blocks(lines, members, gutter, own & ~above)
             heading = [members[above]]
@@ -231,15 +231,19 @@ def _stretch_blocks(lines: UprightLines, members: Ints, gutter: Gutter, own: Mas
     return [block for part in parts for block in _split(lines, part)]
 
 
-def _kickers(region: UprightLines, gutter: Gutter, own: Masks, below: int) -> Masks:
+def _lines_that_announce(region: UprightLines, gutter: Gutter, own: Masks, below: int) -> Masks:
     """Short lines right above a heading, far below the column they stand in: they announce the heading."""
     found = own & False
     floor = region.y[below] - region.height[below] / 2
     for side in (gutter.left, gutter.right):
         rows = rows_of(region, own & side)
         gaps = np.diff(rows.y) / rows.height[1:] if len(rows) else rows.y
-        far = np.flatnonzero(gaps > KICKER_GAP)
-        if len(far) and len(rows) - 1 - far[-1] <= KICKER_ROWS and floor - rows.y[-1] < KICKER_NEAR * rows.height[-1]:
+        far = np.flatnonzero(gaps > ANNOUNCING_GAP)
+        if (
+            len(far)
+            and len(rows) - 1 - far[-1] <= ANNOUNCING_ROWS
+            and floor - rows.y[-1] < ANNOUNCING_NEAR * rows.height[-1]
+        ):
             found |= own & side & (region.y > rows.y[far[-1]] + rows.height[far[-1]] / 2)
     return found
 

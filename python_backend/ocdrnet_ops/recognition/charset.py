@@ -20,12 +20,12 @@ from ocdrnet_ops.cards import RecognizerCard
 from ocdrnet_ops.errors import OptionError
 from ocdrnet_ops.options import shown
 from ocdrnet_ops.recognition.decoding import BLANK, FIRST_CHARACTER
+from ocdrnet_ops.scripts import HAN, Ranges
 
 ALL = "all"
 KEPT_CHARSETS = 64  # of each recognizer, so that a repeated one costs nothing
 MOST_NAMED = 20  # characters in a message
 
-Ranges: TypeAlias = tuple[tuple[int, int], ...]  # of code points, both ends inclusive
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
 _DIGITS: Ranges = ((0x30, 0x39),)
@@ -39,9 +39,7 @@ _COMMON: Ranges = (
     (0x2113, 0x2113), (0x2116, 0x2117), (0x2120, 0x2122), (0x212E, 0x212E), (0x2212, 0x2212), (0x2248, 0x2248),
     (0x2260, 0x2260), (0x2264, 0x2265),
 )  # fmt: skip
-_IDEOGRAPHS: Ranges = (
-    (0x2E80, 0x2FDF), (0x3005, 0x3007), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF),
-)  # fmt: skip
+_IDEOGRAPHS: Ranges = (*HAN, (0x3005, 0x3007))
 _EAST_ASIAN: Ranges = (*_COMMON, (0x3000, 0x303F), (0xFF01, 0xFF65), (0xFFE0, 0xFFEE))  # its punctuation, full width
 
 

@@ -1,7 +1,7 @@
 """Which lines to read a second time, turned by 180 degrees, and which of the two readings to keep.
 
 A detector's box does not say which of its long sides is the top. Text read upside down scores lower, on photos and
-receipts about 0.7 instead of 0.97, but not always: so the lines of a picture decide together which way up it is, and a
+receipts about 0.7 instead of 0.97, but not always: so the lines of an image decide together which way up it is, and a
 single line is turned against them only where its scores leave no doubt. The thresholds below were chosen on 60 street
 photos and 20 receipts, each upright and turned by 180 degrees; within 0.05 of each of them the word F1 changes by less
 than 0.01.
@@ -19,15 +19,15 @@ from ocdrnet_ops.recognition.decoding import BLANK, END, GO
 
 DOUBTFUL = 0.85  # a first reading that scores lower is doubtful
 HOPELESS = 0.3  # one that scores lower still, or is shorter than two characters, is noise either way up
-SHARE = 0.5  # of a picture's characters: when more are doubtful, the picture may be upside down, and all are read again
-CERTAIN = 0.9  # a reading against the picture's way up needs this score
-MARGIN = 0.15  # and this lead, to turn a line of an upright picture
-SLACK = 0.05  # or this one, to leave a line of an upside-down picture as it is
+SHARE = 0.5  # of an image's characters: when more are doubtful, the image may be upside down, and all are read again
+CERTAIN = 0.9  # a reading against the image's way up needs this score
+MARGIN = 0.15  # and this lead, to turn a line of an upright image
+SLACK = 0.05  # or this one, to leave a line of an upside-down image as it is
 UNTURNED_LEAD = 0.3  # what a line that was read once counts for upright: about the usual gap of the two scores
 
 
 @dataclass(frozen=True)
-class Readings:
+class ReadingScores:
     """How well the crops of one image were read.
 
     Attributes:
@@ -39,12 +39,12 @@ class Readings:
     lengths: npt.NDArray[np.int64]
 
 
-def rate_readings(
+def score_readings(
     ids: npt.NDArray[np.int32],
     probabilities: npt.NDArray[np.float32],
     steps: npt.NDArray[np.float64],
     card: RecognizerCard,
-) -> Readings:
+) -> ReadingScores:
     """Score and length of every line, without decoding its text.
 
     Args:
@@ -63,10 +63,10 @@ def rate_readings(
     kept &= ~np.isin(ids, card.space_ids)  # a reading of spaces alone is no reading
     lengths = kept.sum(axis=1)
     totals = np.where(kept, probabilities, 0).sum(axis=1)
-    return Readings(np.asarray(totals / np.maximum(1, lengths), np.float32), lengths)
+    return ReadingScores(np.asarray(totals / np.maximum(1, lengths), np.float32), lengths)
 
 
-def lines_to_turn(first: Readings, widths: npt.NDArray[np.int32], upside_down: str) -> npt.NDArray[np.int32]:
+def lines_to_turn(first: ReadingScores, widths: npt.NDArray[np.int32], upside_down: str) -> npt.NDArray[np.int32]:
     """Lines to read again, turned by 180 degrees: int32 [M], their indices.
 
     Args:
@@ -84,7 +84,7 @@ def lines_to_turn(first: Readings, widths: npt.NDArray[np.int32], upside_down: s
     return np.flatnonzero(chosen & (widths > 0) & (upside_down != "off")).astype(np.int32)
 
 
-def turned_lines(first: Readings, turned: npt.NDArray[np.int32], second: Readings) -> npt.NDArray[np.bool_]:
+def turned_lines(first: ReadingScores, turned: npt.NDArray[np.int32], second: ReadingScores) -> npt.NDArray[np.bool_]:
     """Whether each line is upside down: bool [N].
 
     Args:
@@ -94,7 +94,7 @@ def turned_lines(first: Readings, turned: npt.NDArray[np.int32], second: Reading
     """
     lead = np.full(len(first.scores), -UNTURNED_LEAD, np.float32)
     lead[turned] = second.scores - first.scores[turned]
-    if (np.maximum(1, first.lengths) * lead).sum() > 0:  # the picture is upside down
+    if (np.maximum(1, first.lengths) * lead).sum() > 0:  # the image is upside down
         better = (lead > -SLACK) | (first.scores < CERTAIN)
     else:
         better = lead > MARGIN

@@ -3,14 +3,14 @@
 Words of a line, from the time steps of its characters.
 
 A CTC recognizer says at which step it read each character; a step is a fixed number of crop pixels, so the crop's
-warp turns steps into places on the picture. Steps mark where a character was recognized, not its edges: a word ends
+warp turns steps into places on the image. Steps mark where a character was recognized, not its edges: a word ends
 half a character before the middle of the gap to the next word would, so the gap is shared by the spaces' width.
 An attention recognizer has no such steps; its characters are taken to be equally wide.
 
 Words are what stands between spaces. Chinese and Japanese are written without them, so a run of either is one word; it
 ends where Latin letters or digits begin. Korean has spaces.
 
-Cells of a line: what stands apart by more than a word space, such as a label and its amount, is a line of its own.
+Segments of a line: what stands apart by more than a word space, such as a label and its amount, is a line of its own.
 
 A detector joins what stands closer than about its text's height times one and a half; the columns of a table are often
 closer than that.
@@ -27,18 +27,9 @@ import numpy.typing as npt
 from ocdrnet_ops.geometry.quads import Quads
 from ocdrnet_ops.geometry.text_outline import points_at
 from ocdrnet_ops.recognition.decoding import DecodedLine
+from ocdrnet_ops.scripts import UNSPACED, is_unspaced
 
-# Unicode blocks, first and last code point: CJK punctuation, Hiragana, Katakana; Han and its extensions; fullwidth
-# forms and halfwidth Katakana, without the halfwidth Hangul between U+FFA0 and U+FFDC.
-_UNSPACED = (
-    ("\u3001", "\u312f"),
-    ("\u31a0", "\u31ff"),
-    ("\u3400", "\u4dbf"),
-    ("\u4e00", "\u9fff"),
-    ("\uf900", "\ufaff"),
-    ("\uff01", "\uff9f"),
-    ("\U00020000", "\U0003ffff"),
-)
+_FIRST_UNSPACED = chr(UNSPACED[0][0])
 _LATIN = (("\u0000", "\u024f"), ("\u1e00", "\u1eff"))  # digits among them
 
 
@@ -92,13 +83,9 @@ def _word_groups(characters: tuple[str, ...]) -> list[tuple[int, int]]:
 
 def _changes_script(before: str, after: str) -> bool:
     """Whether Chinese or Japanese meets Latin letters or digits."""
-    if max(before, after) < _UNSPACED[0][0]:
+    if max(before, after) < _FIRST_UNSPACED:
         return False
-    return (_is_unspaced(before[-1:]) and _is_latin(after[:1])) or (_is_latin(before[-1:]) and _is_unspaced(after[:1]))
-
-
-def _is_unspaced(character: str) -> bool:
-    return any(first <= character <= last for first, last in _UNSPACED)
+    return (is_unspaced(before[-1:]) and _is_latin(after[:1])) or (_is_latin(before[-1:]) and is_unspaced(after[:1]))
 
 
 def _is_latin(character: str) -> bool:
@@ -129,7 +116,7 @@ def word_quads(outline: npt.NDArray[np.float32], spans: list[WordSpan]) -> Quads
     """Quads of words inside their line's outline: float32 [len(spans), 4, 2], clockwise from the text's top-left.
 
     Args:
-        outline: float32 [P, 2], a quad or a ribbon from the text's top-left on.
+        outline: float32 [P, 2], a quad or an outline from the text's top-left on.
         spans: of the line.
     """
     at = np.array([(span.start, span.end) for span in spans], np.float32).reshape(-1, 2)
@@ -137,11 +124,11 @@ def word_quads(outline: npt.NDArray[np.float32], spans: list[WordSpan]) -> Quads
     return np.stack([top[:, 0], top[:, 1], bottom[:, 1], bottom[:, 0]], axis=1)
 
 
-CELL_GAP = 1.0  # line heights between two words of different cells; on receipts 0.8 splits as many lines as it mends
+CELL_GAP = 1.0  # line heights between two words of different segments; on receipts 0.8 splits as many lines as it mends
 
 
 @dataclass(frozen=True)
-class Cell:
+class LineSegment:
     """A line, or a part of one.
 
     Attributes:
@@ -157,8 +144,8 @@ class Cell:
     whole: bool
 
 
-def split_cells(line: DecodedLine, words: list[WordSpan], aspect: float) -> list[Cell]:
-    """Cells of a line, from left to right; one without words has one cell.
+def split_segments(line: DecodedLine, words: list[WordSpan], aspect: float) -> list[LineSegment]:
+    """Segments of a line, from left to right; one without words has one segment.
 
     Args:
         line: as it was decoded.
@@ -168,11 +155,11 @@ def split_cells(line: DecodedLine, words: list[WordSpan], aspect: float) -> list
     gaps = [(after.start - before.end) * aspect for before, after in pairwise(words)]
     parted = [index + 1 for index, gap in enumerate(gaps) if gap > CELL_GAP]
     if not parted:
-        return [Cell(line.text.strip(), line.score, tuple(words), True)]
+        return [LineSegment(line.text.strip(), line.score, tuple(words), True)]
     edges = [0, *parted, len(words)]
     parts = [words[first:last] for first, last in pairwise(edges)]
     texts = _texts(line.text, parts)
-    return [Cell(text, _mean(part), tuple(part), False) for text, part in zip(texts, parts, strict=True)]
+    return [LineSegment(text, _mean(part), tuple(part), False) for text, part in zip(texts, parts, strict=True)]
 
 
 def _texts(text: str, parts: list[list[WordSpan]]) -> list[str]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from ocdrnet_triton.engines.base import Placement
-from ocdrnet_triton.engines.pool import Streams
+from ocdrnet_triton.engines.pool import InferencePool
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
@@ -42,7 +42,7 @@ class OnnxRuntimeNetwork:
             raise RuntimeError(f"ONNX Runtime has no {providers[0]} here, only {self._session.get_providers()}")
         self._input = self._session.get_inputs()[0].name
         self._outputs = list(outputs)
-        self._streams = Streams(placement.streams, "onnxruntime")
+        self._streams = InferencePool(placement.streams, "onnxruntime")
 
     def run(
         self, inputs: Iterable[npt.NDArray[np.uint8]], more: Mapping[str, npt.NDArray[Any]] | None = None

@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ocdrnet_triton.engines.base import FLOAT32, Placement
-from ocdrnet_triton.engines.pool import Streams
+from ocdrnet_triton.engines.pool import InferencePool
 from ocdrnet_triton.engines.quiet_openvino import openvino as ov
 
 # `ov::DisablePrecisionConversion` since 2026.1, `ov::DisableFP16Compression` before; the CPU plugin keeps the original
@@ -66,7 +66,7 @@ OFTEN = 16  # recent jobs of a shape that displaces another's graph
 RECENT = 1000  # jobs, after which all that was counted weighs half
 
 
-class GraphChoice(Generic[Graph]):
+class ShapeGraphCache(Generic[Graph]):
     """Graphs by shape, a few of them. Not for use by several threads."""
 
     def __init__(self, limit: int, compile_for: Callable[[Shape], Graph]) -> None:
@@ -136,9 +136,9 @@ class OpenVinoNetwork:
         self._outputs = list(outputs)
         self._model = keep_float32(core(), core().read_model(path))
         self._placement = placement
-        self._streams = Streams(placement.streams, "openvino")
+        self._streams = InferencePool(placement.streams, "openvino")
         self._any_shape = self._compile(self._model)
-        self._choice = GraphChoice(placement.graphs, self._compile_for)
+        self._choice = ShapeGraphCache(placement.graphs, self._compile_for)
 
     def run(
         self, inputs: Iterable[npt.NDArray[np.uint8]], more: Mapping[str, Array] | None = None

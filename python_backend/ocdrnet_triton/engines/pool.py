@@ -10,7 +10,7 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 
-class Streams:
+class InferencePool:
     """A thread for each stream; jobs that fail leave them as they were."""
 
     def __init__(self, count: int, name: str) -> None:

@@ -1,6 +1,6 @@
 """A network that is another model of the repository: a TensorRT plan, asked with batches that follow from the crops.
 
-A plan as a step of the ensemble would get all crops of a picture as one tensor, padded to the longest of them, and a
+A plan as a step of the ensemble would get all crops of an image as one tensor, padded to the longest of them, and a
 recognizer with attention over the whole width reads a crop differently with more padding behind it: of 31 lines of
 `samples/storefront.jpg` 10 lost a space. So a step groups the crops by width, as on a CPU, and asks the plan for each
 group; Triton batches what is of one width across requests.
@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ocdrnet_triton.bls import ask_outputs
-from ocdrnet_triton.engines.pool import Streams
+from ocdrnet_triton.bls import call_model_outputs
+from ocdrnet_triton.engines.pool import InferencePool
 
 
 class PlanNetwork:
@@ -31,7 +31,7 @@ class PlanNetwork:
         """
         self._model = model
         self._outputs = list(outputs)
-        self._streams = Streams(streams, "plan")
+        self._streams = InferencePool(streams, "plan")
 
     def run(
         self, inputs: Iterable[npt.NDArray[np.uint8]], more: Mapping[str, npt.NDArray[Any]] | None = None
@@ -48,4 +48,4 @@ class PlanNetwork:
         return self._streams.map(lambda batch: self._ask({"input": batch, **(more or {})}), inputs)
 
     def _ask(self, inputs: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-        return ask_outputs(self._model, inputs, self._outputs)
+        return call_model_outputs(self._model, inputs, self._outputs)

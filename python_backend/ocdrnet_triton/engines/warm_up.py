@@ -13,15 +13,15 @@ from ocdrnet_ops.recognition.width_groups import BATCH_SIZES, padded_width
 from ocdrnet_triton.engines.base import Network
 from ocdrnet_triton.engines.recognizer import LARGEST_BATCH
 
-PICTURES = ((720, 1280), (1280, 720), (1200, 1600), (1600, 1200))  # height, width: screens and cameras, both ways up
+IMAGES = ((720, 1280), (1280, 720), (1200, 1600), (1600, 1200))  # height, width: screens and cameras, both ways up
 LONGEST_CROP = 512  # pixels; longer ones are rare, and slow enough to hide what they cost the first time
 JOBS = 3  # of each shape: every stream of two and the placement for a job alone has its turn
 
 
 def warm_detector(network: Network, card: DetectorCard, jobs: int = JOBS) -> None:
-    """Show it pictures of common shapes, each as often as `jobs` says."""
+    """Show it images of common shapes, each as often as `jobs` says."""
     free = card.resize == "multiple-of-32"
-    sizes = {detector_size(*picture, card) for picture in PICTURES} if free else {(card.height, card.width)}
+    sizes = {detector_size(*picture, card) for picture in IMAGES} if free else {(card.height, card.width)}
     for height, width in sorted(sizes):
         network.run([np.zeros((1, height, width, 3), np.uint8)] * jobs)
 

@@ -45,7 +45,7 @@ def draw_ground(canvas: Canvas) -> None:
     """Draw the pavement and the road, which mirrors the lit shop."""
     gradient(canvas, (0, GROUND, 1280, _KERB), [(0.0, (98, 84, 92)), (1.0, (74, 66, 80))])
     for x in range(-400, 1700, 86):
-        # The joints run towards a vanishing point above the middle of the picture.
+        # The joints run towards a vanishing point above the middle of the image.
         canvas.stroke([(640 + (x - 640) * 0.9, GROUND), (x, _KERB)], (40, 36, 48, 120), 1.2)
     canvas.stroke([(0, GROUND + 17), (1280, GROUND + 17)], (40, 36, 48, 110), 1.0)
     canvas.polygon([(850, GROUND), (1280, GROUND), (1280, _KERB), (878, _KERB)], (54, 46, 64))

@@ -86,14 +86,14 @@ def test_a_full_disk_ends_with_a_sentence_and_the_next_run_goes_on(server, folde
     assert not re.search("Traceback|Exception|Error:.*Error", run.stderr)
     again = bulk("--format", output_format)
     assert again.exit_code == 0, again.stderr
-    assert again.stdout.startswith("20 pictures read, none failed")
+    assert again.stdout.startswith("20 images read, none failed")
 
 
-def test_each_picture_is_one_line_as_read_prints_it(bulk, model, folder):
+def test_each_image_is_one_line_as_read_prints_it(bulk, model, folder):
     model.respond = lambda request: tensors_of(TWO_LINES)
     run = bulk("--shards", 3, "--param", "merge=word")
     assert (run.exit_code, run.stderr) == (0, "")
-    assert run.stdout.startswith("20 pictures read, none failed; 20 of them now")
+    assert run.stdout.startswith("20 images read, none failed; 20 of them now")
     assert images(folder / "out") == NAMES
     first = (folder / "out/results/part-00000-of-00003.jsonl").read_text(encoding="utf-8").splitlines()[0]
     assert json.loads(first) == json.loads(json.dumps({**TWO_LINES.to_dict(), "image": "00.png"}))
@@ -106,14 +106,14 @@ def test_a_finished_run_asks_nothing_of_the_server(bulk, model):
     model.requests.clear(), model.questions.clear()
     run = bulk()
     assert (run.exit_code, model.requests, model.questions) == (0, [], [])
-    assert "20 pictures read, none failed; 0 of them now" in run.stdout
+    assert "20 images read, none failed; 0 of them now" in run.stdout
 
 
 def test_failures_are_listed_and_tried_again_only_when_asked(bulk, model, server, folder):
     model.respond = failing(server, "03.png", "11.png")
     run = bulk("--shards", 2)
     assert run.exit_code == 1
-    assert "18 pictures read, 2 failed (see " in run.stdout
+    assert "18 images read, 2 failed (see " in run.stdout
     assert images(folder / "out", "failures") == ["03.png", "11.png"]
     assert bulk("--accept-failures").exit_code == 0
     model.respond = failing(server, "11.png")
@@ -123,7 +123,7 @@ def test_failures_are_listed_and_tried_again_only_when_asked(bulk, model, server
     again = bulk("--retry-failed")
     assert sorted(request.image.decode() for request in model.requests) == ["03.png", "11.png"]
     assert again.exit_code == 1
-    assert "19 pictures read, 1 failed" in again.stdout
+    assert "19 images read, 1 failed" in again.stdout
     assert "; 2 of them now" in again.stdout
     model.respond = failing(server)
     assert bulk("--retry-failed").exit_code == 0
@@ -152,7 +152,7 @@ def test_a_second_try_that_was_ended_goes_on(bulk, model, server, folder):
     assert images(folder / "out") == NAMES
 
 
-def test_a_server_that_goes_away_fails_no_picture_and_the_run_goes_on_later(bulk, model, server, folder):
+def test_a_server_that_goes_away_fails_no_image_and_the_run_goes_on_later(bulk, model, server, folder):
     def gone_after_eight(request):
         if request.image.decode() >= "08.png":
             raise Refused(server.status("unavailable"), "shutting down")
@@ -201,7 +201,7 @@ def test_a_shard_is_chosen_by_option_or_by_the_job(bulk, folder):
     assert images(folder / "out") == NAMES
 
 
-def test_a_new_picture_is_not_seen_until_restart(bulk, folder):
+def test_a_new_image_is_not_seen_until_restart(bulk, folder):
     bulk()
     (folder / "pics/new.png").write_bytes(b"new")
     assert "0 of them now" in bulk().stdout
@@ -209,7 +209,7 @@ def test_a_new_picture_is_not_seen_until_restart(bulk, folder):
     assert images(folder / "out") == [*NAMES, "new.png"]
 
 
-def test_a_picture_that_vanished_is_a_failure(bulk, folder, model):
+def test_an_image_that_vanished_is_a_failure(bulk, folder, model):
     bulk("--shards", 2, "--shard", 0)
     (folder / "pics/19.png").unlink()
     assert bulk().exit_code == 1
@@ -218,20 +218,20 @@ def test_a_picture_that_vanished_is_a_failure(bulk, folder, model):
     assert "No such file" in failure["reason"]
 
 
-def test_more_shards_than_pictures_leaves_some_empty(bulk, folder):
+def test_more_shards_than_images_leaves_some_empty(bulk, folder):
     assert bulk("--shards", 25).exit_code == 0
     assert images(folder / "out") == NAMES
     assert len(list((folder / "out/results").iterdir())) == 25
 
 
-def test_a_list_may_name_a_picture_twice_but_it_is_read_once(bulk, folder, model):
+def test_a_list_may_name_an_image_twice_but_it_is_read_once(bulk, folder, model):
     (folder / "list.txt").write_text("pics/01.png\npics/00.png\npics/01.png\n")
     assert bulk(source="list.txt").exit_code == 0
     assert images(folder / "out") == ["pics/00.png", "pics/01.png"]
     (folder / "list.txt").write_text("pics/01.png\n")
     changed = bulk(source="list.txt")
     assert changed.exit_code == 2
-    assert "the list of pictures has changed" in changed.stderr
+    assert "the list of images has changed" in changed.stderr
 
 
 def test_the_same_shard_twice_at_once_is_refused(bulk, folder, model):
@@ -277,9 +277,9 @@ def test_changed_options_are_refused_with_the_reason(bulk):
     assert "shards was 2, now 3; parameters was {}, now {'merge': 'word'}" in " ".join(run.stderr.split())
 
 
-def test_no_picture_no_source_no_server_and_no_place_are_2(bulk, model, folder):
+def test_no_image_no_source_no_server_and_no_place_are_2(bulk, model, folder):
     (folder / "empty").mkdir()
-    assert "no picture in" in bulk(source="empty").stderr
+    assert "no image in" in bulk(source="empty").stderr
     assert "missing is no folder" in bulk(source="missing").stderr
     (folder / "file").write_text("")
     assert "cannot make" in bulk(output="file").stderr
@@ -289,7 +289,7 @@ def test_no_picture_no_source_no_server_and_no_place_are_2(bulk, model, folder):
     assert "no OCR server is ready" in run.stderr
 
 
-def test_as_many_pictures_at_once_as_asked_for(bulk, model):
+def test_as_many_images_at_once_as_asked_for(bulk, model):
     together = threading.Event()
 
     def respond(request):

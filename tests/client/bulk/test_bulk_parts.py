@@ -41,7 +41,7 @@ def listed(argument):
     return sorted(open_source(str(argument)).entries())
 
 
-def test_a_folder_gives_pictures_at_any_depth_but_no_hidden_ones_and_no_overlays(tmp_path):
+def test_a_folder_gives_images_at_any_depth_but_no_hidden_ones_and_no_overlays(tmp_path):
     filled(tmp_path, "a.png", "deep/er/b.JPG", ".c.png", ".hidden/d.png", "a.overlay.png", "notes.txt")
     assert listed(tmp_path) == listed(f"file://{tmp_path}") == ["a.png", "deep/er/b.JPG"]
     assert open_source(str(tmp_path)).read("a.png") == b"x"
@@ -124,7 +124,7 @@ def test_a_folder_counts_what_it_leaves_out(tmp_path):
     assert str(remote.left_out) == told
 
 
-@pytest.mark.parametrize(("name", "text"), [("missing", "no folder, no file"), ("a.png", "is one picture")])
+@pytest.mark.parametrize(("name", "text"), [("missing", "no folder, no file"), ("a.png", "is one image")])
 def test_what_is_no_source_is_refused(tmp_path, name, text):
     filled(tmp_path, "a.png")
     with pytest.raises(SourceError, match=text):
@@ -149,7 +149,7 @@ def test_a_listing_sorts_and_keeps_each_name_once(tmp_path):
 
 
 @pytest.mark.parametrize(("pictures", "shards"), [(10, 3), (2, 5), (1, 1), (12, 4)])
-def test_shards_cover_all_pictures_evenly(pictures, shards):
+def test_shards_cover_all_images_evenly(pictures, shards):
     manifest = Manifest("r", Settings("s", None, "jsonl", shards, {}), pictures, "now")
     bounds = [manifest.bounds(shard) for shard in range(shards)]
     assert [first for first, _ in bounds] == [0, *(end for _, end in bounds[:-1])]
@@ -176,7 +176,7 @@ def test_a_foreign_manifest_is_refused(store, content):
     ("now", "text"),
     [
         (("/other", None, "jsonl", 3, {"merge": "word"}), "source was '/pictures', now '/other'"),
-        (("/pictures", "d", "jsonl", 3, {"merge": "word"}), "the list of pictures has changed"),
+        (("/pictures", "d", "jsonl", 3, {"merge": "word"}), "the list of images has changed"),
         (("/pictures", None, "parquet", 3, {"merge": "word"}), "format was 'jsonl', now 'parquet'"),
         (("/pictures", None, "jsonl", 4, {"merge": "word"}), "shards was 3, now 4"),
         (("/pictures", None, "jsonl", 3, {}), "parameters was {'merge': 'word'}, now {}"),

@@ -21,13 +21,13 @@ def clock(monkeypatch):
 def test_rate_and_time_left_are_of_this_run_alone(clock):
     progress = Progress(100)
     progress.known(39, 1)
-    assert progress.line() == "40/100 pictures, 1 failed, 0.0/s, ? left"
+    assert progress.line() == "40/100 images, 1 failed, 0.0/s, ? left"
     for _ in range(9):
         progress.advance(READ)
     progress.advance(FAILED)
     clock[0] += 5
-    assert progress.line() == "50/100 pictures, 2 failed, 2.0/s, 0:00:25 left"
-    assert progress.summary("out") == "48 pictures read, 2 failed (see out/failures); 10 of them now, in 5.0 s (2.0/s)"
+    assert progress.line() == "50/100 images, 2 failed, 2.0/s, 0:00:25 left"
+    assert progress.summary("out") == "48 images read, 2 failed (see out/failures); 10 of them now, in 5.0 s (2.0/s)"
 
 
 @pytest.mark.parametrize("on_terminal", [True, False])

@@ -140,8 +140,8 @@ def test_progress_shows_on_a_terminal_only(server, pictures):
     assert run.returncode == 0
     assert len(run.stdout.splitlines()) == 3
     assert b"\x1b" not in run.stdout
-    assert "\r1/3 pictures" in shown
-    assert "\r2/3 pictures" in shown
+    assert "\r1/3 images" in shown
+    assert "\r2/3 images" in shown
     assert "3/3" not in shown
     assert shown.endswith("\r\x1b[K")
 

@@ -17,7 +17,7 @@ from ocdrnet_client import Page
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder of its own to work in, with two pictures."""
+    """A folder of its own to work in, with two images."""
     monkeypatch.chdir(tmp_path)
     for name, width in (("a.jpg", 30), ("b.png", 40)):
         Image.new("RGB", (width, 20), "gray").save(name)
@@ -52,7 +52,7 @@ def test_json_is_one_object_a_line(read, model):
     assert run.exit_code == 0
 
 
-def test_text_of_one_picture_stands_alone(read, model):
+def test_text_of_one_image_stands_alone(read, model):
     model.respond = two_lines
     run = read("a.jpg")
     assert (run.exit_code, run.stdout) == (0, "Grüße 你好\n\n12.5\n")
@@ -137,18 +137,18 @@ def test_wrong_usage_is_2(read, model, arguments):
     assert model.requests == []
 
 
-def test_no_picture_is_wrong_usage(read, model, folder):
+def test_no_image_is_wrong_usage(read, model, folder):
     (folder / "empty").mkdir()
     assert read().exit_code == 2
     run = read("empty", "*.gif")
     assert run.exit_code == 2
-    assert "no picture in empty, *.gif" in run.stderr
+    assert "no image in empty, *.gif" in run.stderr
     assert model.questions == []
 
 
-def test_an_argument_without_pictures_among_others_is_a_warning(read, folder):
+def test_an_argument_without_images_among_others_is_a_warning(read, folder):
     run = read("a.jpg", "*.gif")
-    assert (run.exit_code, run.stderr) == (0, "Warning: no picture in *.gif\n")
+    assert (run.exit_code, run.stderr) == (0, "Warning: no image in *.gif\n")
 
 
 def test_no_server_is_2_with_advice(read, server, unused_port):
@@ -171,7 +171,7 @@ def test_a_server_that_refuses_to_say_is_2_with_its_reason(read, model, server):
     assert "no token" in run.stderr
 
 
-def test_the_timeout_is_for_one_picture(read, model):
+def test_the_timeout_is_for_one_image(read, model):
     model.respond = model.stall
     run = read("a.jpg", "--timeout", "0.2")
     assert run.exit_code == 1
@@ -189,7 +189,7 @@ def test_no_more_requests_at_once_than_asked_for(read, model):
     assert (len(model.requests), model.most_running) == (8, 1)
 
 
-def test_pictures_of_one_name_are_told_apart(read, folder):
+def test_images_of_one_name_are_told_apart(read, folder):
     for name in ("x", "y"):
         (folder / name).mkdir()
         Image.new("L", (8, 8)).save(folder / name / "same.png")

@@ -82,7 +82,7 @@ def test_pages_have_an_error_rate_alone(evaluate, folder):
     assert evaluate(dataset="pages").stdout.startswith("pages: 2 images\n")
 
 
-def test_a_failed_picture_is_named_and_counts_as_nothing_read(evaluate, model, server):
+def test_a_failed_image_is_named_and_counts_as_nothing_read(evaluate, model, server):
     def respond(request):
         if len(model.requests) == 1:
             raise Refused(server.status("invalid"), "not a readable image")
@@ -132,7 +132,7 @@ def test_the_same_options_as_read_mean_the_same(evaluate, model):
         (["--floors", "gt_img_1.txt"], "gt_img_1.txt is not JSON"),
         (["--floors", "odd.json"], "no figure 'speed' here"),
         (["--images", "nowhere"], "'nowhere' does not exist"),
-        (["--truth", "empty"], "no picture in . has truth in empty (gt_NAME.txt); pictures: 2"),
+        (["--truth", "empty"], "no image in . has truth in empty (gt_NAME.txt); images: 2"),
     ],
 )
 def test_wrong_usage_is_2_before_any_request(evaluate, model, folder, arguments, fault):
@@ -189,5 +189,5 @@ def test_progress_shows_on_a_terminal_only(server, folder):
     shown = os.read(terminal, 10_000).decode()
     os.close(terminal)
     assert run.returncode == 0
-    assert shown == "\r1/2 pictures\r\x1b[K"
+    assert shown == "\r1/2 images\r\x1b[K"
     assert json.loads(run.stdout)["images"] == 2

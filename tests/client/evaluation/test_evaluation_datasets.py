@@ -23,7 +23,7 @@ def folder(tmp_path):
         ("sroie", ("img_1.txt", "img_2.csv")),
     ],
 )
-def test_truth_is_found_by_the_pictures_name(folder, layout, names):
+def test_truth_is_found_by_the_images_name(folder, layout, names):
     for name in names:
         (folder / name).write_text(LINE)
     dataset = load_dataset(LAYOUTS[layout], folder, folder)
@@ -38,7 +38,7 @@ def test_pages_have_text(folder):
     assert [case.text for case in dataset.cases] == ["two\nlines, and a comma"]
 
 
-def test_pictures_without_truth_are_left_out_with_a_warning(folder):
+def test_images_without_truth_are_left_out_with_a_warning(folder):
     (folder / "gt_img_1.txt").write_text(LINE)
     dataset = load_dataset(LAYOUTS["icdar2015"], folder, folder)
     assert [case.name for case in dataset.cases] == ["img_1.jpg"]
@@ -46,11 +46,11 @@ def test_pictures_without_truth_are_left_out_with_a_warning(folder):
 
 
 def test_no_truth_at_all_is_an_error_that_says_what_is_expected(folder):
-    with pytest.raises(EvaluationError, match=r"has truth in .* \(NAME\.csv or NAME\.txt\); pictures: 2"):
+    with pytest.raises(EvaluationError, match=r"has truth in .* \(NAME\.csv or NAME\.txt\); images: 2"):
         load_dataset(LAYOUTS["sroie"], folder, folder)
 
 
-def test_two_pictures_of_one_name_are_an_error(folder):
+def test_two_images_of_one_name_are_an_error(folder):
     (folder / "img_1.png").write_bytes(b"picture")
     with pytest.raises(EvaluationError, match=r"img_1\.jpg, .*img_1\.png"):
         load_dataset(LAYOUTS["icdar2015"], folder, folder)
@@ -69,7 +69,7 @@ def test_a_malformed_truth_names_file_and_line(folder):
         load_dataset(LAYOUTS["icdar2015"], folder, folder)
 
 
-def test_vocabularies_for_all_and_for_one_picture(tmp_path):
+def test_vocabularies_for_all_and_for_one_image(tmp_path):
     (tmp_path / "all.txt").write_text("\ufeffcommon\r\n\r\nwords\r\n", encoding="utf-8")
     (tmp_path / "voc_img_1.txt").write_text("OWN\n")
     assert load_vocabulary([]) == Vocabulary()

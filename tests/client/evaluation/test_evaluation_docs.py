@@ -7,7 +7,7 @@ from evaluation_regions import upright
 
 from ocdrnet_cli.evaluate import evaluate
 from ocdrnet_evaluation.datasets import LAYOUTS
-from ocdrnet_evaluation.figures import PictureResult, summarize
+from ocdrnet_evaluation.figures import ImageResult, summarize
 from ocdrnet_evaluation.scoring import score_regions
 from ocdrnet_evaluation.text_distance import Lexicon
 
@@ -28,6 +28,6 @@ def test_every_option(option):
 def test_every_figure():
     word = upright("word", 0, 0, 9, 9)
     lexicons = {"weak": Lexicon([]), "strong": Lexicon([])}
-    figures = summarize([PictureResult("a", Path("a"), score_regions([word], [word], lexicons), 1.0)])
+    figures = summarize([ImageResult("a", Path("a"), score_regions([word], [word], lexicons), 1.0)])
     counts = {"images", "truth", "read", "matched", "edits", "characters"}
     assert [key for key in figures if key not in counts and f"(`{key}`" not in PAGE and f", `{key}`" not in PAGE] == []

@@ -6,7 +6,7 @@ import pytest
 from evaluation_regions import upright
 
 from ocdrnet_evaluation.errors import FloorsError
-from ocdrnet_evaluation.figures import PictureResult, flattened, percentile, summarize
+from ocdrnet_evaluation.figures import ImageResult, flattened, percentile, summarize
 from ocdrnet_evaluation.scoring import score_page, score_regions
 from ocdrnet_evaluation.summary import check_names, parse_floors, under_floors
 
@@ -14,7 +14,7 @@ WORD = upright("word", 0, 0, 40, 10)
 
 
 def result(name, truth, read, seconds=1.0, error=None):
-    return PictureResult(name, Path(name), score_regions(truth, read), seconds, error)
+    return ImageResult(name, Path(name), score_regions(truth, read), seconds, error)
 
 
 def test_counts_are_added_up_before_they_are_divided():
@@ -24,7 +24,7 @@ def test_counts_are_added_up_before_they_are_divided():
     assert figures["bag_of_words"] == {"precision": 0.5, "recall": 0.25, "f1": 0.3333}
 
 
-def test_a_failed_picture_is_named_and_has_no_time():
+def test_a_failed_image_is_named_and_has_no_time():
     figures = summarize([result("a", [WORD], [WORD], 2.0), result("b", [WORD], [], None, "refused")])
     assert figures["failed"] == ["b"]
     assert figures["seconds_per_image"] == {"median": 2.0, "p95": 2.0}
@@ -38,7 +38,7 @@ def test_what_cannot_be_told_is_none():
 
 
 def test_pages_have_no_detection():
-    figures = summarize([PictureResult("a", Path("a"), score_page("some text", []), 1.0)])
+    figures = summarize([ImageResult("a", Path("a"), score_page("some text", []), 1.0)])
     assert "detection" not in figures
     assert "end_to_end" not in figures
     assert figures["character_error_rate"] == 1.0

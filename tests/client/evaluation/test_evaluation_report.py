@@ -9,7 +9,7 @@ import pytest
 from evaluation_regions import upright
 from PIL import Image
 
-from ocdrnet_evaluation.figures import PictureResult, summarize
+from ocdrnet_evaluation.figures import ImageResult, summarize
 from ocdrnet_evaluation.report import report_html
 from ocdrnet_evaluation.scoring import score_page, score_regions
 
@@ -47,7 +47,7 @@ def picture(tmp_path):
 
 def result(path, truth, read, error=None):
     seconds = 0.5 if error is None else None
-    return PictureResult(path.name, path, score_regions(truth, read), seconds, error)
+    return ImageResult(path.name, path, score_regions(truth, read), seconds, error)
 
 
 def report(*results, worst=12):
@@ -68,7 +68,7 @@ def test_it_is_whole_and_loads_nothing(picture):
     assert 'name="viewport"' in document
 
 
-def test_pictures_are_small_and_outlines_in_their_own_pixels(picture):
+def test_images_are_small_and_outlines_in_their_own_pixels(picture):
     document = report(result(picture("a.png"), [WORD], []))
     data = re.search(r'src="data:image/jpeg;base64,([^"]+)"', document)[1]
     with Image.open(io.BytesIO(base64.b64decode(data))) as shown:
@@ -118,7 +118,7 @@ def test_the_worst_come_first_and_perfect_ones_not_at_all(picture):
 
 
 def test_nothing_wrong_is_said(picture):
-    assert "No picture has a mistake." in report(result(picture("a.png"), [WORD], [WORD]))
+    assert "No image has a mistake." in report(result(picture("a.png"), [WORD], [WORD]))
 
 
 def test_texts_cannot_break_out(picture):
@@ -129,14 +129,14 @@ def test_texts_cannot_break_out(picture):
     assert "a&amp;b.png" in document
 
 
-def test_a_picture_that_cannot_be_shown_is_said(tmp_path):
+def test_an_image_that_cannot_be_shown_is_said(tmp_path):
     (tmp_path / "a.png").write_bytes(b"no picture")
-    assert "The picture cannot be shown" in report(result(tmp_path / "a.png", [WORD], []))
+    assert "The image cannot be shown" in report(result(tmp_path / "a.png", [WORD], []))
 
 
 def test_a_page_shows_its_words_and_at_most_a_hundred(picture):
     score = score_page(" ".join(f"w{index}" for index in range(130)), [WORD])
-    results = [PictureResult("a.png", picture("a.png"), score, 0.5)]
+    results = [ImageResult("a.png", picture("a.png"), score, 0.5)]
     figures = {"dataset": "pages", "level": "line", **summarize(results), "concurrency": 4, "parameters": {}}
     document = report_html(results, figures, worst=12)
     assert document.count('<td class="missed">') == 100

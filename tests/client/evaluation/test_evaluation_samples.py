@@ -21,7 +21,7 @@ def cases(folder=FOLDER):
     return load_dataset(LAYOUTS["icdar2015"], folder, folder).cases
 
 
-def test_every_picture_has_truth_and_the_other_way_round():
+def test_every_image_has_truth_and_the_other_way_round():
     assert len(cases()) == len(list(FOLDER.glob("*.jpg"))) == len(list(FOLDER.glob("gt_*.txt"))) == 6
 
 
@@ -30,7 +30,7 @@ def test_the_set_stays_small():
 
 
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
-def test_words_lie_inside_their_picture_and_are_one_word_each(case):
+def test_words_lie_inside_their_image_and_are_one_word_each(case):
     with Image.open(case.picture) as picture:
         width, height = picture.size
     for region in case.regions:
@@ -38,7 +38,7 @@ def test_words_lie_inside_their_picture_and_are_one_word_each(case):
         assert all(0 <= x <= width and 0 <= y <= height for x, y in region.points)
 
 
-def test_the_set_has_dont_care_words_and_a_picture_without_any():
+def test_the_set_has_dont_care_words_and_an_image_without_any():
     assert any(region.is_dont_care for case in cases() for region in case.regions)
     assert any(not case.regions for case in cases())
 

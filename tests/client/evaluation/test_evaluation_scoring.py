@@ -1,4 +1,4 @@
-"""The score of one picture."""
+"""The score of one image."""
 
 import pytest
 from evaluation_regions import page_of, upright
@@ -22,7 +22,7 @@ READ = [
 ]
 
 
-def test_a_picture_with_every_kind_of_region():
+def test_an_image_with_every_kind_of_region():
     score = score_regions(TRUTH, READ)
     assert score.detection == Tally(truth=3, read=3, right=2)
     assert score.end_to_end == {NONE: Tally(3, 3, 1)}
@@ -46,12 +46,12 @@ def test_a_lexicon_mends_what_is_close():
     assert score.end_to_end[NONE] == Tally(3, 3, 1)
 
 
-def test_a_blank_picture_read_as_blank_is_perfect_and_adds_nothing():
+def test_a_blank_image_read_as_blank_is_perfect_and_adds_nothing():
     score = score_regions([], [])
     assert (score.detection, score.mark, score.mistakes) == (Tally(), 1.0, ())
 
 
-def test_a_blank_picture_with_a_reading_is_not():
+def test_a_blank_image_with_a_reading_is_not():
     assert score_regions([], [upright("ghost", 0, 0, 9, 9)]).mark == 0.0
 
 

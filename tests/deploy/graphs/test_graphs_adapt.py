@@ -15,36 +15,36 @@ NORMALIZATION = Normalization("bgr", (100.0, 120.0, 140.0), (1 / 50, 1 / 60, 1 /
 DETECTOR = NetworkDescription("detector", "probability-map", NORMALIZATION, 0, {"resize": "multiple-of-32"})
 RECOGNIZER = NetworkDescription("recognizer", "class-scores", NORMALIZATION, 0, {"height": 6, "decoder": "ctc"})
 OPSETS = [11, 13, 17, 18]
-PICTURES = np.random.default_rng(0).integers(0, 256, (2, 6, 9, 3), np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, (2, 6, 9, 3), np.uint8)
 
 
 def reference(model, pictures, normalization=NORMALIZATION):
-    """The network as it was, on pictures that NumPy normalized."""
+    """The network as it was, on images that NumPy normalized."""
     return next(iter(run(model, normalized(pictures, normalization)).values()))
 
 
 @pytest.mark.parametrize("opset", OPSETS)
-def test_adapted_detector_is_the_network_on_normalized_pictures(opset):
+def test_adapted_detector_is_the_network_on_normalized_images(opset):
     original = detector(opset)
-    found = run(adapt_detector(original, DETECTOR), PICTURES)["pred"]
+    found = run(adapt_detector(original, DETECTOR), IMAGES)["pred"]
     assert found.dtype == np.uint8
     assert found.shape == (2, 1, 6, 9)
     assert np.ptp(found) > 100
-    assert np.abs(found / 255 - reference(original, PICTURES)).max() <= 0.5 / 255 + 1e-5
+    assert np.abs(found / 255 - reference(original, IMAGES)).max() <= 0.5 / 255 + 1e-5
 
 
 @pytest.mark.parametrize("opset", OPSETS)
 def test_logits_get_their_sigmoid(opset):
     original, logits = detector(opset), detector(opset, last="Identity")
-    found = run(adapt_detector(logits, replace(DETECTOR, answer="logit-map")), PICTURES)["pred"]
-    assert np.abs(found / 255 - reference(original, PICTURES)).max() <= 0.5 / 255 + 1e-5
+    found = run(adapt_detector(logits, replace(DETECTOR, answer="logit-map")), IMAGES)["pred"]
+    assert np.abs(found / 255 - reference(original, IMAGES)).max() <= 0.5 / 255 + 1e-5
 
 
 @pytest.mark.parametrize("opset", OPSETS)
 def test_map_without_planes_gets_one(opset):
-    found = run(adapt_detector(flat_detector(opset), DETECTOR), PICTURES)["pred"]
+    found = run(adapt_detector(flat_detector(opset), DETECTOR), IMAGES)["pred"]
     assert found.shape == (2, 1, 6, 9)
-    np.testing.assert_array_equal(found, run(adapt_detector(detector(opset), DETECTOR), PICTURES)["pred"])
+    np.testing.assert_array_equal(found, run(adapt_detector(detector(opset), DETECTOR), IMAGES)["pred"])
 
 
 def test_map_of_two_planes_is_refused():
@@ -58,8 +58,8 @@ def test_map_of_two_planes_is_refused():
 @pytest.mark.parametrize("opset", OPSETS)
 def test_order_of_planes(opset, planes):
     normalization = replace(NORMALIZATION, planes=planes)
-    found = run(adapt_detector(detector(opset), replace(DETECTOR, normalization=normalization)), PICTURES)["pred"]
-    assert np.abs(found / 255 - reference(detector(opset), PICTURES, normalization)).max() <= 0.5 / 255 + 1e-5
+    found = run(adapt_detector(detector(opset), replace(DETECTOR, normalization=normalization)), IMAGES)["pred"]
+    assert np.abs(found / 255 - reference(detector(opset), IMAGES, normalization)).max() <= 0.5 / 255 + 1e-5
 
 
 def declared(values):
@@ -87,8 +87,8 @@ def test_contract_of_the_recognizer():
 def test_network_that_uses_the_contracts_names_itself():
     """NVIDIA's OCDNet is `input` -> `pred`."""
     original = onnx.shape_inference.infer_shapes(detector(input_name="input", output_name="pred"))
-    found = run(adapt_detector(original, DETECTOR), PICTURES)["pred"]
-    assert np.abs(found / 255 - reference(original, PICTURES)).max() <= 0.5 / 255 + 1e-5
+    found = run(adapt_detector(original, DETECTOR), IMAGES)["pred"]
+    assert np.abs(found / 255 - reference(original, IMAGES)).max() <= 0.5 / 255 + 1e-5
 
 
 def test_branches_read_renamed_tensors():
@@ -98,15 +98,15 @@ def test_branches_read_renamed_tensors():
     original.graph.node.insert(0, helper.make_node("If", ["yes"], ["chosen"], then_branch=inner, else_branch=inner))
     original.graph.initializer.append(onnx.numpy_helper.from_array(np.array(True), "yes"))
     original.graph.node[1].input[0] = "chosen"
-    expected = run(adapt_detector(detector(), DETECTOR), PICTURES)["pred"]
-    np.testing.assert_array_equal(run(adapt_detector(original, DETECTOR), PICTURES)["pred"], expected)
+    expected = run(adapt_detector(detector(), DETECTOR), IMAGES)["pred"]
+    np.testing.assert_array_equal(run(adapt_detector(original, DETECTOR), IMAGES)["pred"], expected)
 
 
 @pytest.mark.parametrize("inner", ["input", "output_id", "output_prob"])
 def test_network_whose_inner_tensor_has_a_name_of_the_contract(inner):
     original = onnx.shape_inference.infer_shapes(recognizer(ids=inner))
-    found = run(adapt_recognizer(original, RECOGNIZER), PICTURES)
-    np.testing.assert_array_equal(found["output_id"], reference(original, PICTURES).argmax(-1))
+    found = run(adapt_recognizer(original, RECOGNIZER), IMAGES)
+    np.testing.assert_array_equal(found["output_id"], reference(original, IMAGES).argmax(-1))
 
 
 def test_original_is_left_as_it_was():
@@ -122,7 +122,7 @@ def test_original_is_left_as_it_was():
 def test_weights_listed_as_inputs_are_no_images():
     original = detector()
     original.graph.input.append(helper.make_tensor_value_info("kernel", TensorProto.FLOAT, [1, 3, 1, 1]))
-    found = run(adapt_detector(original, DETECTOR), PICTURES)
+    found = run(adapt_detector(original, DETECTOR), IMAGES)
     assert found["pred"].shape == (2, 1, 6, 9)
 
 

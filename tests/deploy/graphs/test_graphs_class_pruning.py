@@ -13,7 +13,7 @@ from small_graphs import CLASSES, recognizer
 
 from ocdrnet_deploy.catalog.description import NORMALIZATIONS, NetworkDescription, Normalization
 from ocdrnet_deploy.errors import NetworkError
-from ocdrnet_deploy.graphs.adapt import adapt_recognizer, cut_classes
+from ocdrnet_deploy.graphs.adapt import adapt_recognizer, prune_classes
 from ocdrnet_deploy.networks.prepare import prepare_recognizer
 from ocdrnet_deploy.precision.half import half_precision
 from ocdrnet_ops.recognition.charset import Charsets
@@ -24,7 +24,7 @@ SCORES = NetworkDescription("recognizer", "class-scores", NORMALIZATION, 0, {"he
 OCRNET = NetworkDescription(
     "recognizer", "ids", NORMALIZATIONS["gray-half"], 0, {"height": 32, "width": 100, "decoder": "ctc"}
 )
-PICTURES = np.random.default_rng(0).integers(0, 256, (2, 6, 40, 3), np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, (2, 6, 40, 3), np.uint8)
 BIAS = np.linspace(-0.5, 0.5, CLASSES).astype(np.float32)
 KEPT = np.array([True, False, True, False])  # of the four characters
 FORMS = (
@@ -75,7 +75,7 @@ def _layer(form, matrix):
             helper.make_node("Concat", ["pictures", "rest"], ["shape"], axis=0),
             helper.make_node("Reshape", ["flat_products", "shape"], ["products"]),
         ]
-        shapes = {"flat_shape": [-1, 3], "pictures": [len(PICTURES)], "rest": [PICTURES.shape[2], -1]}
+        shapes = {"flat_shape": [-1, 3], "pictures": [len(IMAGES)], "rest": [IMAGES.shape[2], -1]}
         weights = {name: np.array(value, np.int64) for name, value in shapes.items()}
         return nodes, weights | {"matrix": np.ascontiguousarray(matrix.T) if is_transposed else matrix, "bias": BIAS}
     if form == "Constant node":
@@ -84,7 +84,7 @@ def _layer(form, matrix):
     return [helper.make_node("MatMul", ["steps", "matrix"], ["products"])], {"matrix": matrix}
 
 
-def logits_of(model, pictures=PICTURES):
+def logits_of(model, pictures=IMAGES):
     """What goes into the softmax."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
@@ -114,9 +114,9 @@ ALLOWED = [[0, 1, 3], [0], [0, 4], [0, 2], list(range(CLASSES)), [0, 3, -1, -1],
 @pytest.mark.parametrize("opset", [11, 13, 18])
 def test_cut_network_scores_the_kept_classes_alone(form, opset):
     model = whole(form, opset=opset)
-    cut, description = cut_classes(model, SCORES, KEPT)
+    cut, description = prune_classes(model, SCORES, KEPT)
     expected, probabilities = best_of(logits_of(model), [0, 1, 3])
-    found = run(adapt_recognizer(cut, description), PICTURES)
+    found = run(adapt_recognizer(cut, description), IMAGES)
     np.testing.assert_array_equal(np.array([0, 1, 3])[found["output_id"]], expected)
     np.testing.assert_allclose(found["output_prob"], probabilities, atol=1e-6)
     assert len(np.unique(found["output_id"])) > 1
@@ -127,7 +127,7 @@ def test_charset_of_each_run_picks_the_best_allowed_class(form):
     model = whole(form)
     adapted = adapt_recognizer(model, SCORES, with_charset=True)
     for allowed in ALLOWED:
-        ids, probabilities = run_with(adapted, PICTURES, allowed)
+        ids, probabilities = run_with(adapted, IMAGES, allowed)
         expected, expected_probabilities = best_of(logits_of(model), allowed)
         np.testing.assert_array_equal(ids, expected)
         np.testing.assert_allclose(probabilities, expected_probabilities, atol=1e-6)
@@ -140,26 +140,26 @@ def test_blank_elsewhere_is_kept_and_is_id_0(blank):
     description, place = replace(SCORES, blank=blank), blank % CLASSES
     order = [place, *(index for index in range(CLASSES) if index != place)]
     logits = logits_of(whole())[..., order]
-    cut, cut_description = cut_classes(whole(), description, KEPT)
+    cut, cut_description = prune_classes(whole(), description, KEPT)
     expected, probabilities = best_of(logits, [0, 1, 3])
-    found = run(adapt_recognizer(cut, cut_description), PICTURES)
+    found = run(adapt_recognizer(cut, cut_description), IMAGES)
     np.testing.assert_array_equal(np.array([0, 1, 3])[found["output_id"]], expected)
     np.testing.assert_allclose(found["output_prob"], probabilities, atol=1e-6)
     for allowed in ALLOWED:
-        ids, _ = run_with(adapt_recognizer(whole(), description, with_charset=True), PICTURES, allowed)
+        ids, _ = run_with(adapt_recognizer(whole(), description, with_charset=True), IMAGES, allowed)
         np.testing.assert_array_equal(ids, best_of(logits, allowed)[0])
-    narrow, _ = run_with(adapt_recognizer(cut, cut_description, with_charset=True), PICTURES, [0, 2])
+    narrow, _ = run_with(adapt_recognizer(cut, cut_description, with_charset=True), IMAGES, [0, 2])
     np.testing.assert_array_equal(np.array([0, 1, 3])[narrow], best_of(logits, [0, 3])[0])
 
 
 def test_scores_before_the_softmax():
     logits = replace(SCORES, answer="class-logits")
     model = whole("MatMul+Add", last="Identity")
-    cut, description = cut_classes(model, logits, KEPT)
+    cut, description = prune_classes(model, logits, KEPT)
     expected, probabilities = best_of(logits_of(model), [0, 1, 3])
-    found = run(adapt_recognizer(cut, description), PICTURES)
+    found = run(adapt_recognizer(cut, description), IMAGES)
     np.testing.assert_array_equal(np.array([0, 1, 3])[found["output_id"]], expected)
-    ids, restricted = run_with(adapt_recognizer(model, logits, with_charset=True), PICTURES, [0, 1, 3])
+    ids, restricted = run_with(adapt_recognizer(model, logits, with_charset=True), IMAGES, [0, 1, 3])
     np.testing.assert_array_equal(ids, expected)
     np.testing.assert_allclose(restricted, probabilities, atol=1e-6)
 
@@ -180,12 +180,12 @@ def test_where_nothing_can_be_sliced_the_others_are_ruled_out(answer, last, blan
     order = list(range(CLASSES)) if blank == 0 else [CLASSES - 1, *range(CLASSES - 1)]
     adapted = adapt_recognizer(model, description, with_charset=True)
     for allowed in ALLOWED:
-        ids, probabilities = run_with(adapted, PICTURES, allowed)
+        ids, probabilities = run_with(adapted, IMAGES, allowed)
         expected, expected_probabilities = best_of(logits_of(model)[..., order] ** 2, allowed)
         np.testing.assert_array_equal(ids, expected)
         np.testing.assert_allclose(probabilities, expected_probabilities, atol=1e-6)
     with pytest.raises(NetworkError, match=r"scored by \w+; they can be cut only where it is a MatMul"):
-        cut_classes(model, description, KEPT)
+        prune_classes(model, description, KEPT)
 
 
 def test_ocrnet_which_answers_ids_is_restricted_before_its_softmax():
@@ -216,7 +216,7 @@ def ocrnet_with_linear_head():
 def test_ocrnet_is_cut():
     model, crops = ocrnet_with_linear_head(), random_images(4, 32, 100)
     kept = np.arange(36) < 10  # its digits
-    cut, description = cut_classes(model, OCRNET, kept)
+    cut, description = prune_classes(model, OCRNET, kept)
     found = run(adapt_recognizer(cut, description), crops)["output_id"]
     expected, _ = run_with(adapt_recognizer(model, OCRNET, with_charset=True), crops, range(11))
     np.testing.assert_array_equal(found, expected)
@@ -235,15 +235,15 @@ def test_what_cannot_be_cut_is_refused(case):
     model, description, message = REFUSED[case]
     kept = np.arange(36) < 10 if case == "convolution" else KEPT[: 3 if case == "other list" else 4]
     with pytest.raises(NetworkError, match=message):
-        cut_classes(model, description, kept)
+        prune_classes(model, description, kept)
 
 
 def test_a_shape_with_the_number_of_classes_in_it_is_refused():
     model = whole("Gemm")
     rest = next(weight for weight in model.graph.initializer if weight.name == "rest")
-    rest.CopyFrom(numpy_helper.from_array(np.array([PICTURES.shape[2], CLASSES], np.int64), "rest"))
+    rest.CopyFrom(numpy_helper.from_array(np.array([IMAGES.shape[2], CLASSES], np.int64), "rest"))
     with pytest.raises(NetworkError, match="scored by Reshape"):
-        cut_classes(model, SCORES, KEPT)
+        prune_classes(model, SCORES, KEPT)
 
 
 @pytest.mark.parametrize("perm", [{}, {"perm": [0, 2, 1]}], ids=["reversed", "swapped"])
@@ -252,13 +252,13 @@ def test_a_transpose_that_moves_the_classes_is_refused(perm):
     transpose = next(node for node in model.graph.node if node.output[0] == "products")
     transpose.CopyFrom(helper.make_node("Transpose", ["sum"], ["products"], **perm))
     with pytest.raises(NetworkError, match="scored by Transpose"):
-        cut_classes(model, SCORES, KEPT)
+        prune_classes(model, SCORES, KEPT)
 
 
 def test_weights_that_something_else_reads_too_stay_whole():
     model = whole("MatMul+Add")
     model.graph.node.append(helper.make_node("Identity", ["bias"], ["other"]))
-    cut, _ = cut_classes(model, SCORES, KEPT)
+    cut, _ = prune_classes(model, SCORES, KEPT)
     sizes = {weight.name: list(weight.dims) for weight in cut.graph.initializer}
     assert sizes["bias"] == [CLASSES]
     assert "matrix" not in sizes
@@ -272,7 +272,7 @@ def test_two_outputs_of_different_softmaxes_have_no_charset():
     with pytest.raises(NetworkError, match="not chosen from one softmax"):
         adapt_recognizer(model, OCRNET, with_charset=True)
     with pytest.raises(NetworkError, match="not chosen from one softmax"):
-        cut_classes(model, OCRNET, np.ones(36, bool))
+        prune_classes(model, OCRNET, np.ones(36, bool))
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,10 @@ NORMALIZATION = Normalization("rgb", (100.0, 120.0, 140.0), (1 / 50, 1 / 60, 1 /
 SCORES = NetworkDescription("recognizer", "class-scores", NORMALIZATION, 0, {"height": 6, "decoder": "ctc"})
 LOGITS = replace(SCORES, answer="class-logits")
 OPSETS = [11, 13, 17, 18]
-PICTURES = np.random.default_rng(0).integers(0, 256, (2, 6, 40, 3), np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, (2, 6, 40, 3), np.uint8)
 
 
-def scores_of(model, pictures=PICTURES):
+def scores_of(model, pictures=IMAGES):
     return next(iter(run(model, normalized(pictures, NORMALIZATION)).values()))
 
 
@@ -31,7 +31,7 @@ def with_blank_first(ids, blank):
 @pytest.mark.parametrize("opset", OPSETS)
 def test_best_class_and_its_probability(opset, description):
     original = recognizer(opset, last="Softmax" if description is SCORES else "Identity")
-    found = run(adapt_recognizer(original, description), PICTURES)
+    found = run(adapt_recognizer(original, description), IMAGES)
     scores = scores_of(recognizer(opset))
     assert (found["output_id"].dtype, found["output_prob"].dtype) == (np.int32, np.float32)
     np.testing.assert_array_equal(found["output_id"], scores.argmax(-1))
@@ -41,7 +41,7 @@ def test_best_class_and_its_probability(opset, description):
 
 @pytest.mark.parametrize("blank", [0, 2, CLASSES - 1, -1, -CLASSES])
 def test_blank_goes_to_0_and_the_others_keep_their_order(blank):
-    found = run(adapt_recognizer(recognizer(), replace(SCORES, blank=blank)), PICTURES)
+    found = run(adapt_recognizer(recognizer(), replace(SCORES, blank=blank)), IMAGES)
     best = scores_of(recognizer()).argmax(-1)
     np.testing.assert_array_equal(found["output_id"], with_blank_first(best, blank % CLASSES))
     assert found["output_id"].dtype == np.int32
@@ -65,7 +65,7 @@ def test_softmax_that_is_handed_on_is_found():
     original = recognizer(output_name="inner")
     original.graph.node.append(helper.make_node("Identity", ["inner"], ["scores"]))
     original.graph.output[0].name = "scores"
-    found = run(adapt_recognizer(original, SCORES), PICTURES)
+    found = run(adapt_recognizer(original, SCORES), IMAGES)
     np.testing.assert_array_equal(found["output_id"], scores_of(recognizer()).argmax(-1))
 
 

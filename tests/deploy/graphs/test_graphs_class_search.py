@@ -8,7 +8,7 @@ from ocdrnet_deploy.graphs.adapt import adapt_recognizer
 from ocdrnet_deploy.graphs.class_scores import FEWEST_CLASSES, GROUP
 
 PLAIN = Normalization("bgr", (127.5, 127.5, 127.5), (1 / 20, 1 / 20, 1 / 20))
-PICTURES = np.random.default_rng(0).integers(0, 256, (2, 6, 40, 3), np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, (2, 6, 40, 3), np.uint8)
 COUNTS = [FEWEST_CLASSES, FEWEST_CLASSES + 1, 10 * GROUP - 1, 18710]
 
 
@@ -37,7 +37,7 @@ def description(answer="class-scores", blank=0):
     return NetworkDescription("recognizer", answer, PLAIN, blank, {"height": 6, "decoder": "ctc"})
 
 
-def both(model, described, pictures=PICTURES):
+def both(model, described, pictures=IMAGES):
     plain, grouped = adapt_recognizer(model, described), adapt_recognizer(model, described, in_groups=True)
     assert "GatherElements" in {node.op_type for node in grouped.graph.node}
     return run(plain, pictures), run(grouped, pictures)
@@ -97,5 +97,5 @@ def test_a_layer_without_bias_is_searched_plainly():
     adapted = adapt_recognizer(model, description(), in_groups=True)
     assert "GatherElements" not in {node.op_type for node in adapted.graph.node}
     np.testing.assert_array_equal(
-        run(adapted, PICTURES)["output_id"], run(adapt_recognizer(model, description()), PICTURES)["output_id"]
+        run(adapted, IMAGES)["output_id"], run(adapt_recognizer(model, description()), IMAGES)["output_id"]
     )

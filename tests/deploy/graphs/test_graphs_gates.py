@@ -5,7 +5,7 @@ from runs import run
 
 from ocdrnet_deploy.graphs.openvino_rewrites import join_residual_gates
 
-PICTURES = np.random.default_rng(5).normal(size=(2, 3, 6, 8)).astype(np.float32)
+IMAGES = np.random.default_rng(5).normal(size=(2, 3, 6, 8)).astype(np.float32)
 
 
 def gated(kind="HardSigmoid", total=("x", "product"), product=("x", "gate"), base="x"):
@@ -35,7 +35,7 @@ def operators(model):
 def test_gate_and_sum_become_one_product(kind, total, product):
     model = gated(kind, total, product)
     joined = join_residual_gates(model)
-    np.testing.assert_allclose(run(joined, PICTURES)["y"], run(model, PICTURES)["y"], rtol=1e-6)
+    np.testing.assert_allclose(run(joined, IMAGES)["y"], run(model, IMAGES)["y"], rtol=1e-6)
     assert joined.graph.node[-1].op_type == "Mul"
     assert operators(joined).count("Mul") == 1
 
@@ -47,7 +47,7 @@ def test_gate_and_sum_become_one_product(kind, total, product):
 )
 def test_other_sums_stay(model):
     joined = join_residual_gates(model)
-    np.testing.assert_array_equal(run(joined, PICTURES)["y"], run(model, PICTURES)["y"])
+    np.testing.assert_array_equal(run(joined, IMAGES)["y"], run(model, IMAGES)["y"])
     assert joined.graph.node[-1].op_type == "Add"
 
 
@@ -55,6 +55,6 @@ def test_the_product_stays_where_others_read_it():
     model = gated()
     model.graph.output.append(helper.make_tensor_value_info("product", TensorProto.FLOAT, ["N", 3, "h", "w"]))
     joined = join_residual_gates(model)
-    found, expected = run(joined, PICTURES), run(model, PICTURES)
+    found, expected = run(joined, IMAGES), run(model, IMAGES)
     for name in ("y", "product"):
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-6)

@@ -7,7 +7,7 @@ from ocdrnet_deploy.graphs.openvino_rewrites import upsample_last
 from ocdrnet_triton.engines.openvino import core
 
 RNG = np.random.default_rng(7)
-PICTURES = RNG.normal(size=(2, 3, 5, 7)).astype(np.float32)
+IMAGES = RNG.normal(size=(2, 3, 5, 7)).astype(np.float32)
 
 
 def head(*nodes, weights, opset=13):
@@ -72,7 +72,7 @@ def tao_head():
     )
 
 
-def run(model, pictures=PICTURES):
+def run(model, pictures=IMAGES):
     settings = {"INFERENCE_PRECISION_HINT": "f32"}
     return core().compile_model(core().read_model(model.SerializeToString()), "CPU", settings)(pictures)[0].astype(int)
 

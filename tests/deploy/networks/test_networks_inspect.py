@@ -122,7 +122,7 @@ def with_planes(model, planes):
 
 
 def test_ocrnet_of_three_planes_is_fed_rgb():
-    """TAO opens the pictures of such a network as RGB (`ocrnet/dataloader/ocr_dataset.py`)."""
+    """TAO opens the images of such a network as RGB (`ocrnet/dataloader/ocr_dataset.py`)."""
     assert propose(with_planes(ocrnet(), 3)).normalization == NORMALIZATIONS["rgb-half"]
 
 

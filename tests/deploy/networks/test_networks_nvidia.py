@@ -117,7 +117,7 @@ def test_both_engines_detect_the_same(tmp_path):
 
 
 def test_gray_is_rounded_to_8_bits_before_it_is_normalized():
-    """Two pictures of one gray level that differ only in color read the same."""
+    """Two images of one gray level that differ only in color read the same."""
     first, second = np.zeros((2, 1, 32, 100, 3), np.uint8)
     first[:] = (10, 20, 30)  # 21.85
     second[:] = (22, 22, 22)

@@ -93,7 +93,7 @@ def test_other_number_of_characters_than_classes_is_refused(save, characters):
 
 @pytest.mark.parametrize("count", [35, 37])
 def test_a_graph_of_ids_counts_its_characters_too(save, count):
-    """It would serve, and fail at the first picture with a character that is not in the list."""
+    """It would serve, and fail at the first image with a character that is not in the list."""
     version = next(version for version in RECOGNIZERS if version.name == "ocrnet-v1.0.1")
     characters = [chr(0x4E00 + index) for index in range(count)]
     card = {"height": 32, "width": 100, "decoder": "ctc", "characters": characters}

@@ -30,7 +30,7 @@ def model_counts(requests, seconds, *, rows=None, batches=None):
 
 
 def step(rate, *, requests=100, **changes):
-    """A step in which every picture of 5 lines took 0.2 s of two cores' detector."""
+    """A step in which every image of 5 lines took 0.2 s of two cores' detector."""
     crops = [
         {"size": 1, "executions": requests, "compute_s": 0.001 * requests},
         {"size": 5, "executions": requests, "compute_s": 0.051 * requests},
@@ -107,7 +107,7 @@ class CountingQueue(StationQueue):
 
 
 def server(cores, *, detector=(0.1, 0.18), crop=(0.01, 0.015), front=(0.004, 0.003), boxes=(2, 8), sizes=(0.6, 1.4)):
-    """A true server: detector and crop take (seconds alone, core seconds); pictures differ in lines and size."""
+    """A true server: detector and crop take (seconds alone, core seconds); images differ in lines and size."""
     python = [Station(name, resource=0, parallelism=1.0) for name in PYTHON]
     networks = [
         Station("ocdnet", max_rows=4, resource=0, parallelism=cores),

@@ -57,7 +57,7 @@ def test_the_spread_of_latencies_tells_how_size_counts(monkeypatch):
         assert least <= large.seconds / small.seconds <= most
 
 
-def test_without_quantiles_all_pictures_are_alike(monkeypatch):
+def test_without_quantiles_all_images_are_alike(monkeypatch):
     data = measured_by_simulation(server(2), 2.0, monkeypatch)
     del data["steps"][0]["latency"]["quantiles"]
     small, large = calibrated_pipeline(parse_measurement(data)).visits[2].tasks
@@ -91,7 +91,7 @@ def test_parts_of_a_measured_server():
     # 175 ms of latency, of which 16 in Python steps, 100 in the detector, 2 x 26 in the recognizer.
     front = pipeline.visits[0].tasks[0]
     assert front.seconds == pytest.approx(0.175 - 0.016 - 0.1 - 0.052)
-    # Triton's own 2 ms and the generator's: a hundredth of a core at two pictures a second.
+    # Triton's own 2 ms and the generator's: a hundredth of a core at two images a second.
     assert front.work == pytest.approx(0.002 + 0.01 / 2)
     assert without_generator(measured, pipeline).visits[0].tasks[0].work == pytest.approx(0.002)
 
@@ -139,7 +139,7 @@ def test_a_preferred_batch_can_be_said():
     assert (rows["ocrnet"], rows["ocdnet"]) == (32, 64)
 
 
-def test_batches_that_cost_less_than_their_pictures_alone():
+def test_batches_that_cost_less_than_their_images_alone():
     """Seen sizes 1 and 2 of nearly the same time: a batch's overhead, and little for each row."""
     low = step(2.0)
     batches = [{"size": 1, "executions": 60, "compute_s": 6.0}, {"size": 2, "executions": 20, "compute_s": 2.2}]

@@ -38,11 +38,11 @@ def test_a_plan(results):
     assert found.exit_code == 0, found.output
     figures = dict(line.split("  ", 1) for line in found.stdout.splitlines()[:7])
     assert int(figures["replicas"]) >= 2
-    assert "20 pictures/s of 5 lines, p99 within 1 s" in figures["load"]
+    assert "20 images/s of 5 lines, p99 within 1 s" in figures["load"]
     assert all(name in figures["latency"] for name in ("p50", "p95", "p99"))
     assert "CPU cores" in figures["bottleneck"]
     assert "cores per GPU" not in found.stdout
-    assert "service times: measured at 2 pictures/s of 5 lines on 2 cores of Some CPU" in found.stdout
+    assert "service times: measured at 2 images/s of 5 lines on 2 cores of Some CPU" in found.stdout
     assert max(map(len, found.stdout.splitlines())) <= 120
     steps = [line.split()[0] for line in found.stdout.split("rows of a batch\n")[1].split("\n\n")[0].splitlines()]
     assert sorted(steps) == sorted(set(steps))
@@ -79,7 +79,7 @@ def test_a_gpu_says_what_is_measured_and_what_is_not(results):
     found = run("--measured", results, "--rate", "2000", "--p99", "300ms", "--boxes", 20, "--gpu", "L4")
     assert found.exit_code == 0, found.output
     assert "cores per GPU" in found.stdout
-    assert "Python steps: measured at 2 pictures/s" in found.stdout
+    assert "Python steps: measured at 2 images/s" in found.stdout
     assert "detector: published, OCDNet ResNet-18" in found.stdout
     assert "recognizer: estimated" in found.stdout
     assert "service times" not in found.stdout
@@ -104,7 +104,7 @@ def test_a_measured_gpu(results):
     found = json.loads(run("--measured", results, *BASIC, "--json", *given).stdout)
     assert found["cores"] == 16
     assert sum("measured by you" in source for source in found["sources"]) == 2
-    # A picture has 5 crops and a blank one.
+    # An image has 5 crops and a blank one.
     python = 0.016 + 0.002
     assert found["cores_per_gpu"] == pytest.approx(python / (1 / 500 + 6 / 5000))
 
@@ -113,7 +113,7 @@ def test_a_measured_gpu(results):
 def test_a_knee(results):
     found = run("--measured", results, "--knee")
     assert found.exit_code == 0, found.output
-    assert "measured knee   5 pictures/s, 5.5 failed" in found.stdout
+    assert "measured knee   5 images/s, 5.5 failed" in found.stdout
     assert "from the step at 2/s" in found.stdout
     assert "% of the measured knee" in found.stdout
     as_json = json.loads(run("--measured", results, "--knee", "--json").stdout)

@@ -8,7 +8,7 @@ def test_published_at_its_own_size():
     found = gpu_speed("l4", size=(640, 640))
     assert (found.gpu, found.pictures_per_s) == ("L4", 432)
     detector, recognizer = found.sources
-    assert "published, OCDNet ResNet-18, batch 32: 432 pictures/s" in detector
+    assert "published, OCDNet ResNet-18, batch 32: 432 images/s" in detector
     assert "model card of nvidia/tao/ocdnet" in detector
     assert " at 640 x 640" not in detector.replace("640 x 640, network only", "")
     # Nothing is published of the recognizer, and it says so.

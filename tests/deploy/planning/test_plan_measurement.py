@@ -66,7 +66,7 @@ def test_no_knee(knee):
     assert parse_measurement(result(knee=knee)).knee is None
 
 
-def test_pictures_that_never_went_out_do_not_count():
+def test_images_that_never_went_out_do_not_count():
     data = result(mix={"pictures": [picture(None, sent=0), picture(3.0)]})
     assert parse_measurement(data).boxes == 3.0
 

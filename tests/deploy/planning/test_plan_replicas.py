@@ -50,7 +50,7 @@ def test_a_looser_limit_more_cores_and_less_work_never_lower_the_knee():
     assert knees[0] < knees[2]
 
 
-def test_a_limit_below_one_picture_alone():
+def test_a_limit_below_one_image_alone():
     with pytest.raises(NoCapacityError) as caught:
         knee_of(one_station(), 0.05, LOAD)
     assert "50 ms cannot be met at any rate" in str(caught.value)
@@ -135,7 +135,7 @@ def test_a_gpu_runs_the_networks_and_the_cores_the_rest():
     by_name = {each.name: each for each in moved.stations}
     assert (by_name["ocdnet"].max_rows, by_name["ocdnet"].resource) == (8, 1)
     assert by_name["ocrnet"].queue_delay_s == pytest.approx(0.0005)
-    # 125 pictures a second keep an instance of 6 ms busy for 0.75 of its time: one too few.
+    # 125 images a second keep an instance of 6 ms busy for 0.75 of its time: one too few.
     assert by_name["image_preprocess"].instances == 2
     assert by_name["text_turn"].instances == 1
 

@@ -278,7 +278,7 @@ def test_cores_are_those_of_the_container_where_none_are_said(monkeypatch):
         (96, 2, 48, (1, 0), 96),
     ],
 )
-def test_throughput_has_a_core_for_each_picture(monkeypatch, cores, processes, streams, graphs, batch):
+def test_throughput_has_a_core_for_each_image(monkeypatch, cores, processes, streams, graphs, batch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
     steps = {**processes_for(0.1 * cores), "dbnet_postprocess": 2}
     expected = PythonProfile(streams, processes, streams, graphs[0], 0, cores, graphs[1], batch, 64, 1024, 99, steps)

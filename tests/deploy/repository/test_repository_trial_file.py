@@ -28,7 +28,7 @@ def test_fast_networks_change_nothing(tmp_path):
 
 
 def test_slow_networks_are_waited_for(tmp_path):
-    """A FAN of 60 s a picture: compiled and run once at start, and the first picture."""
+    """A FAN of 60 s an image: compiled and run once at start, and the first image."""
     write(tmp_path, trial(20, 60), trial(1, 2))
     assert ready_wait_s(tmp_path) == pytest.approx(4 * 83)
     assert picture_wait_s(tmp_path) == 240

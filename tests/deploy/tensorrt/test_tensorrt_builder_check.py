@@ -24,10 +24,10 @@ from ocdrnet_deploy.repository import builder_check
 from ocdrnet_deploy.repository.build import BuildOptions, build_repository
 from ocdrnet_deploy.repository.builder_check import (
     COMPUTE_CAPABILITIES,
+    EngineRequest,
     Tensor,
-    WantedEngine,
     check_build,
-    wanted_engine,
+    engine_request,
 )
 from ocdrnet_deploy.tensorrt.shapes import ShapeRange
 
@@ -38,7 +38,7 @@ SHAPES = ShapeRange((1, 32, 64, 3), (4, 32, 64, 3), (8, 32, 64, 3))
 def engine(model=None, shapes=SHAPES, output=(-1, 1, 32, 64), dtype="UINT8"):
     """A small detector that is wanted."""
     image = Tensor("input", "UINT8", (-1, *shapes.dims))
-    return WantedEngine(
+    return EngineRequest(
         "detector small", model or small_model(), "fp32", shapes, (image,), (Tensor("pred", dtype, output),)
     )
 
@@ -115,7 +115,7 @@ def test_types_are_strict_as_in_tensorrt_11():
 
 @pytest.mark.parametrize("precision", ["fp16", "fp32"])
 def test_precision_is_in_the_graph(twins, precision):
-    graph = wanted_engine("recognizer", "ocrnet-v1.0.1", precision).model.graph
+    graph = engine_request("recognizer", "ocrnet-v1.0.1", precision).model.graph
     assert any(weight.data_type == TensorProto.FLOAT16 for weight in graph.initializer) == (precision == "fp16")
 
 
@@ -207,7 +207,7 @@ def test_builders_own_refusal_is_told():
 
 
 def test_node_of_the_plugin_that_does_not_fit_is_refused_before_anything_is_built(twins, monkeypatch):
-    wanted = wanted_engine("detector", "ocdnet-v1.0-resnet18")
+    wanted = engine_request("detector", "ocdnet-v1.0-resnet18")
     deformable = [n for n in wanted.model.graph.node if n.op_type == "ModulatedDeformConv2d"]
     del deformable[2].attribute[:]
     monkeypatch.setattr(builder_check, "_run", None)
@@ -218,7 +218,7 @@ def test_node_of_the_plugin_that_does_not_fit_is_refused_before_anything_is_buil
 
 def test_types_that_the_plugin_would_mix_are_refused(twins):
     """As a conversion to FP16 that leaves the offsets in FP32 would make."""
-    wanted = wanted_engine("detector", "ocdnet-v1.0-resnet18")
+    wanted = engine_request("detector", "ocdnet-v1.0-resnet18")
     graph = wanted.model.graph
     first = next(n for n in graph.node if n.op_type == "ModulatedDeformConv2d")
     index = list(graph.node).index(first)
@@ -272,7 +272,7 @@ def test_interrupt_ends_the_builder():
 def test_profile_graph_and_config_are_those_of_the_build(tmp_path, gpu_machine, detector, recognizer, free):
     gpu_machine.use(110000)
     build_repository(tmp_path / "served", detector, recognizer, BuildOptions(engine="tensorrt"))
-    wanted = [wanted_engine("detector", detector), wanted_engine("recognizer", recognizer)]
+    wanted = [engine_request("detector", detector), engine_request("recognizer", recognizer)]
     for command, name, engine_ in zip(gpu_machine.commands, ("ocdnet", "ocrnet"), wanted, strict=True):
         shapes = (engine_.shapes.least, engine_.shapes.tuned, engine_.shapes.most)
         built = [command[f"{end}Shapes"] for end in ("min", "opt", "max")]
@@ -288,9 +288,9 @@ def test_profile_graph_and_config_are_those_of_the_build(tmp_path, gpu_machine, 
 
 
 def test_batch_is_the_callers(twins):
-    assert wanted_engine("detector", "ocdnet-v2.1", batch=3).shapes.most[0] == 3
-    assert wanted_engine("detector", "ocdnet-v2.0", batch=3).shapes.most[0] == 1
-    assert wanted_engine("recognizer", "ocrnet-v1.0", batch=5).shapes.most == (5, 32, 100, 3)
+    assert engine_request("detector", "ocdnet-v2.1", batch=3).shapes.most[0] == 3
+    assert engine_request("detector", "ocdnet-v2.0", batch=3).shapes.most[0] == 1
+    assert engine_request("recognizer", "ocrnet-v1.0", batch=5).shapes.most == (5, 32, 100, 3)
 
 
 def test_report_of_a_name_that_is_a_detector_and_a_recognizer(monkeypatch):
@@ -369,7 +369,7 @@ def test_card_is_what_the_file_is_adapted_by(tmp_path):
     content["max_batch"] = 1
     card.write_text(json.dumps(content))
     with pytest.raises(BuildError, match="describes a detector"):
-        wanted_engine("recognizer", str(path), card_file=card)
+        engine_request("recognizer", str(path), card_file=card)
     result = run(path, "--use-card", card, "--compute-capability", "8.6")
     assert result.exit_code == 0, result.output
     assert "profile   1x32x64x3 to 1x32x64x3, tuned for 1x32x64x3" in result.stdout

@@ -29,7 +29,7 @@ def test_an_answer_has_the_nims_form(gateway, http, picture, path):
         {"x": 56 / 64, "y": 18 / 48},
         {"x": 8 / 64, "y": 18 / 48},
     ]
-    # The tilted box reaches over the picture's edges.
+    # The tilted box reaches over the image's edges.
     assert second["bounding_box"]["points"][0] == {"x": 0.0, "y": 40 / 48}
     assert second["bounding_box"]["points"][3] == {"x": 1 / 64, "y": 1.0}
     assert body["usage"]["images_size_mb"] == len(picture) / 2**20
@@ -41,7 +41,7 @@ def test_a_level_is_the_servers_merge(gateway, http, picture, reader, level, mer
     assert [call.options for call in reader.calls] == [{"merge": merge}]
 
 
-def test_several_pictures_are_answered_in_order_each_with_its_level(gateway, http, picture, reader):
+def test_several_images_are_answered_in_order_each_with_its_level(gateway, http, picture, reader):
     async def respond(call):
         return dataclasses.replace(PAGE, lines=PAGE.lines[: len(reader.calls) - 1])
 
@@ -60,7 +60,7 @@ def test_paragraphs_are_the_default(gateway, http, picture, reader):
     assert [call.options for call in reader.calls] == 2 * [{"merge": "paragraph"}]
 
 
-def test_a_picture_without_text_is_an_empty_list(gateway, http, picture, reader):
+def test_an_image_without_text_is_an_empty_list(gateway, http, picture, reader):
     reader.page = Page(64, 48)
     body = http.post(f"{gateway}/v1/infer", json=nim_body(picture)).json()
     jsonschema.validate(body, NIM_ANSWER)
@@ -131,12 +131,12 @@ def test_no_refusal_repeats_what_was_sent(gateway, http):
     assert secret[:60] not in answer.text
 
 
-def test_too_many_pictures_are_refused(start_gateway, http, picture):
+def test_too_many_images_are_refused(start_gateway, http, picture):
     url = start_gateway(max_images=2).url
     assert http.post(f"{url}/v1/infer", json=nim_body(picture, picture)).status_code == 200
     answer = http.post(f"{url}/v1/infer", json=nim_body(picture, picture, picture))
     assert answer.status_code == 422
-    assert answer.json()["detail"][0]["msg"] == "there are 3 pictures; the limit is 2"
+    assert answer.json()["detail"][0]["msg"] == "there are 3 images; the limit is 2"
 
 
 def test_jpeg_and_unknown_parameters_in_the_url_are_taken(gateway, http, picture, reader):
@@ -188,10 +188,10 @@ def test_metrics_count_what_happened(gateway, http, picture):
 
 
 class TestBatches:
-    """Several pictures in one request."""
+    """Several images in one request."""
 
     def pages(self, reader, picture, outcomes):
-        """A body of pictures that are told apart by their last byte; each outcome is a wait in seconds or an error."""
+        """A body of images that are told apart by their last byte; each outcome is a wait in seconds or an error."""
 
         async def respond(call):
             outcome = outcomes[call.image[-1]]
@@ -203,7 +203,7 @@ class TestBatches:
         reader.respond = respond
         return nim_body(*(picture + bytes([index]) for index in range(len(outcomes))))
 
-    def test_each_picture_has_a_deadline_of_its_own(self, start_gateway, http, picture, reader):
+    def test_each_image_has_a_deadline_of_its_own(self, start_gateway, http, picture, reader):
         url = start_gateway(deadline_s=3).url
         answer = http.post(f"{url}/v1/infer", json=self.pages(reader, picture, [1.5, 1.5, 1.5]))
         assert answer.status_code == 200
@@ -215,7 +215,7 @@ class TestBatches:
     )
     def test_what_was_read_before_a_failure_is_not_lost(self, gateway, http, picture, reader, error):
         answer = http.post(f"{gateway}/v1/infer", json=self.pages(reader, picture, [0, 0, error, 0]))
-        assert is_problem(answer, error.status_code, "input[2], of 4 pictures", str(error.detail), "the 2 before it")
+        assert is_problem(answer, error.status_code, "input[2], of 4 images", str(error.detail), "the 2 before it")
         body = answer.json()
         assert body["failedIndex"] == 2
         whole = {"data": body["data"], "model": "x", "usage": {"images_size_mb": 0}}
@@ -225,7 +225,7 @@ class TestBatches:
         assert answer.headers.get("retry-after") == ("7" if error.status_code == 503 else None)
         assert len(reader.calls) == 3
 
-    def test_a_refused_picture_is_named_by_its_index(self, gateway, http, picture, reader):
+    def test_a_refused_image_is_named_by_its_index(self, gateway, http, picture, reader):
         body = self.pages(reader, picture, [0, UnprocessableError("the image is damaged"), 0])
         answer = http.post(f"{gateway}/v1/infer", json=body)
         assert answer.status_code == 422
@@ -234,7 +234,7 @@ class TestBatches:
         assert (detail["loc"], detail["msg"]) == (["body", "input", 1, "url"], "the image is damaged")
 
     @pytest.mark.parametrize("index", [0, 2])
-    def test_one_that_is_no_picture_is_named_before_any_is_read(self, gateway, http, picture, reader, index):
+    def test_one_that_is_no_image_is_named_before_any_is_read(self, gateway, http, picture, reader, index):
         images = [picture] * 3
         images[index] = b"%PDF-1.7"
         answer = http.post(f"{gateway}/v1/infer", json=nim_body(*images))
@@ -247,6 +247,6 @@ class TestBatches:
         large = io.BytesIO()
         Image.new("L", (65, 48)).save(large, format="PNG")
         answer = http.post(f"{url}/v1/infer", json=nim_body(picture, large.getvalue()))
-        assert is_problem(answer, 413, "input[1], of 2 pictures", "65 x 48")
+        assert is_problem(answer, 413, "input[1], of 2 images", "65 x 48")
         assert answer.json()["data"] == []
         assert reader.calls == []

@@ -58,7 +58,7 @@ def test_a_deleted_asset_takes_no_upload(gateway, http, picture):
     assert is_problem(put(http, asset, picture), 404, "deleted")
 
 
-def test_an_asset_without_its_picture_is_not_found(gateway, http, reader):
+def test_an_asset_without_its_image_is_not_found(gateway, http, reader):
     assert is_problem(ask(http, gateway, create(http, gateway)["assetId"]), 404, "not uploaded")
     assert reader.calls == []
 
@@ -114,7 +114,7 @@ def test_where_no_keys_are_needed_any_is_taken(gateway, http, picture):
 
 
 @pytest.mark.parametrize("content_type", ["text/html", "image/", "image/png\r\nx: y", "image/png; a=b", "", 1, None])
-def test_only_a_pictures_media_type_is_taken(gateway, http, content_type):
+def test_only_an_images_media_type_is_taken(gateway, http, content_type):
     answer = http.post(gateway + ASSETS, json={"contentType": content_type, "description": "x"})
     assert is_problem(answer, 422, "contentType")
 

@@ -60,7 +60,7 @@ def test_python_clients_follow_by_themselves(gateway, http, picture):
     assert "no-store" in answer.headers["cache-control"]
 
 
-def test_boxes_alone_keep_the_pictures_size_and_are_seen(gateway, http, picture):
+def test_boxes_alone_keep_the_images_size_and_are_seen(gateway, http, picture):
     drawn = fetched(http, ask(http, gateway, inline(picture))).picture
     assert drawn.size == (64, 48)
     red, green, _ = drawn.convert("RGB").getpixel((30, 6))
@@ -76,7 +76,7 @@ def test_labels_are_beside_the_boxes(gateway, http, picture):
     assert panel.getextrema()[0] < 150
 
 
-def test_the_picture_is_upright_before_boxes_are_drawn(gateway, http):
+def test_the_image_is_upright_before_boxes_are_drawn(gateway, http):
     buffer = io.BytesIO()
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -86,7 +86,7 @@ def test_the_picture_is_upright_before_boxes_are_drawn(gateway, http):
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "I;16", "1", "L"])
 @pytest.mark.parametrize("labels", [False, True])
-def test_every_kind_of_picture_can_be_drawn_on(gateway, http, mode, labels):
+def test_every_kind_of_image_can_be_drawn_on(gateway, http, mode, labels):
     color = {"RGBA": (255, 255, 255, 0), "LA": (0, 0)}.get(mode, 1)
     zipped = fetched(http, ask(http, gateway, inline(png(mode=mode, color=color)), render_label=labels))
     assert zipped.picture.format == "JPEG"
@@ -286,7 +286,7 @@ class TestLimits:
         ann = make_key(path, "ann", "--rate", "1")
         url = start_gateway(keys_file=path).url
         assert ask(http, url, inline(picture), ann).status_code == 302
-        assert is_problem(ask(http, url, inline(picture), ann), 429, "1 pictures a minute")
+        assert is_problem(ask(http, url, inline(picture), ann), 429, "1 images a minute")
 
     def test_too_many_pixels_are_413(self, start_gateway, http, picture, reader):
         url = start_gateway(max_pixels=64 * 48).url
@@ -299,12 +299,12 @@ class TestLimits:
         assert is_problem(ask(http, url, "x" * 2000), 413)
 
     @pytest.mark.parametrize("content", [b"%PDF-1.7", b"<svg/>", b"\x00" * 99])
-    def test_what_is_no_picture_is_422(self, gateway, http, content, reader):
+    def test_what_is_no_image_is_422(self, gateway, http, content, reader):
         assert is_problem(ask(http, gateway, inline(content)), 422, "cannot be read")
         assert is_problem(ask(http, gateway, uploaded(http, gateway, content)), 422, "cannot be read")
         assert reader.calls == []
 
-    def test_a_picture_damaged_behind_its_header_is_422(self, gateway, http, picture):
+    def test_an_image_damaged_behind_its_header_is_422(self, gateway, http, picture):
         assert is_problem(ask(http, gateway, inline(picture[:60])), 422, "damaged")
 
     @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The returned picture shows the pixels that were read, whatever their kind, and its cost is bounded."""
+"""The returned image shows the pixels that were read, whatever their kind, and its cost is bounded."""
 
 import io
 import subprocess
@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ocdrnet_client import Page, draw_overlay
 from ocdrnet_client.results import Line
 from ocdrnet_gateway.api.hosted.rendering import Renderer, drawing_bytes
-from ocdrnet_gateway.core.reading import PictureSize, check_picture
+from ocdrnet_gateway.core.reading import ImageSize, check_image
 from ocdrnet_gateway.http_errors import UnprocessableError
 from ocdrnet_ops.image.decode import ImageLimits, decode_image
 
@@ -51,7 +51,7 @@ def on_nothing(ink):
     return picture
 
 
-PICTURES = {
+IMAGES = {
     "16 bits": lambda: encoded(gray16(0, 65_535)),
     "16 bits in TIFF": lambda: encoded(gray16(0, 65_535), "TIFF"),
     "floats": lambda: encoded(Image.fromarray(np.asarray(word(0, 255)).astype(np.float32) / 255), "TIFF"),
@@ -79,10 +79,10 @@ def opened(drawn):
     return picture.convert("RGB")
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", IMAGES)
 @pytest.mark.parametrize("labels", [False, True])
 def test_it_shows_what_was_read(renderer, name, labels):
-    data = PICTURES[name]()
+    data = IMAGES[name]()
     read = decode_image(data, ImageLimits()).pixels[:, :, ::-1].astype(int)
     assert read.max() - read.min() > 150, "there is something to see"
     drawn = opened(renderer.render(data, EMPTY, labels))
@@ -105,7 +105,7 @@ def test_what_is_wider_or_higher_than_a_jpeg_is_made_smaller(renderer, size):
         shape = drawn.width / drawn.height / (2 if labels else 1)
         assert shape == pytest.approx(width / height, rel=0.1)
     if width > height:
-        # The box is where the text is, in the smaller picture.
+        # The box is where the text is, in the smaller image.
         plain = np.asarray(opened(renderer.render(data, page, False))).astype(int)
         found = np.nonzero((plain[:, :, 0] - plain[:, :, 1]) > 60)[1]
         share = plain.shape[1] / width
@@ -113,7 +113,7 @@ def test_what_is_wider_or_higher_than_a_jpeg_is_made_smaller(renderer, size):
         assert found.max() > (width - 40) * share
 
 
-def test_a_huge_picture_with_labels_is_made_smaller_and_keeps_its_boxes():
+def test_a_huge_image_with_labels_is_made_smaller_and_keeps_its_boxes():
     box = ((4000.0, 3500.0), (7000.0, 3500.0), (7000.0, 3800.0), (4000.0, 3800.0))
     page = Page(8000, 7000, (Line("text", 1.0, box, 1.0),))
     drawn = draw_overlay(Image.new("RGB", (8000, 7000), "white"), page)
@@ -125,7 +125,7 @@ def test_a_huge_picture_with_labels_is_made_smaller_and_keeps_its_boxes():
     assert (columns.max(), rows.max()) == pytest.approx((7000 * scale, 3800 * scale), abs=12)
 
 
-def test_a_damaged_picture_is_the_callers_fault(renderer):
+def test_a_damaged_image_is_the_callers_fault(renderer):
     data = encoded(word(0, 255))
     with pytest.raises(UnprocessableError, match="damaged"):
         renderer.render(data[: len(data) // 2], PAGE, False)
@@ -133,14 +133,14 @@ def test_a_damaged_picture_is_the_callers_fault(renderer):
 
 def test_the_cost_goes_by_pixels_and_their_kind():
     pictures = (encoded(Image.new(mode, (1000, 1000)), kind) for mode, kind in (("L", "PNG"), ("F", "TIFF")))
-    plain, wide = (check_picture(picture, 10**9) for picture in pictures)
+    plain, wide = (check_image(picture, 10**9) for picture in pictures)
     page = Page(1000, 1000)
     assert drawing_bytes(plain, page, False) < drawing_bytes(wide, page, False)
     assert drawing_bytes(plain, page, False) < drawing_bytes(plain, page, True)
 
 
 def test_the_cost_goes_by_the_enlargement_that_small_text_needs():
-    size = PictureSize(640, 480, 12 * 640 * 480)
+    size = ImageSize(640, 480, 12 * 640 * 480)
     box = ((10.0, 10.0), (60.0, 10.0), (60.0, 12.0), (10.0, 12.0))
     tiny = Page(640, 480, (Line("tiny", 1.0, box, 1.0),))
     plain, enlarged = (drawing_bytes(size, page, True) for page in (Page(640, 480), tiny))
@@ -176,6 +176,6 @@ def test_no_drawing_takes_more_memory_than_is_reserved_for_it(mode, kind, labels
     measured = subprocess.run(
         [sys.executable, "-c", _MEASURE, mode, kind, labels], input=data, capture_output=True, check=True
     )
-    taken, reserved = int(measured.stdout), drawing_bytes(check_picture(data, 10**9), Page(4000, 4000), labels == "1")
+    taken, reserved = int(measured.stdout), drawing_bytes(check_image(data, 10**9), Page(4000, 4000), labels == "1")
     print(f"{mode} {kind} labels={labels}: {taken / 16e6:.1f} bytes a pixel, {reserved / 16e6:.1f} reserved")
     assert 3 * 16e6 < taken <= reserved

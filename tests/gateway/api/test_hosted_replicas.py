@@ -50,7 +50,7 @@ def test_an_asset_uploaded_through_one_is_read_through_the_other(replicas, http,
     assert is_problem(ask(http, one, asset["assetId"]), 404)
 
 
-def test_the_picture_goes_straight_to_the_bucket(replicas, http, picture, s3, bucket):
+def test_the_image_goes_straight_to_the_bucket(replicas, http, picture, s3, bucket):
     asset = create(http, replicas[0])
     assert asset["uploadUrl"].startswith(f"{s3}/{bucket}/gateway/asset/")
     query = urlsplit(asset["uploadUrl"]).query

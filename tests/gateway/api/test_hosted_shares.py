@@ -8,7 +8,7 @@ import httpx
 import pytest
 from hosted_flow import ASSETS, ask, bearer, create, fetched, inline, is_problem, make_key, poll, put, uploaded
 
-from ocdrnet_gateway.core.keys import Caller
+from ocdrnet_gateway.core.keys import Principal
 from ocdrnet_gateway.http_errors import StoreFullError
 from ocdrnet_gateway.store import Label, Place, Store, space_of
 from ocdrnet_gateway.store.backend import Label as Kept
@@ -252,7 +252,7 @@ class TestStrangers:
         assert ask(from_elsewhere, url, uploaded(from_elsewhere, url, picture)).status_code == 302
 
     def test_a_network_of_the_internet_6_is_one_machine(self):
-        someone = Caller("anonymous")
+        someone = Principal("anonymous")
         one, two = (someone.from_address(host, "t") for host in ("2001:db8::1", "2001:db8::ffff:2"))
         assert one == two
         assert someone.from_address("2001:db8:0:1::1", "t").payer != one.payer

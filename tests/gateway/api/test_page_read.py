@@ -1,4 +1,4 @@
-"""`POST /v1/read`: a picture as the body, the page as JSON."""
+"""`POST /v1/read`: an image as the body, the page as JSON."""
 
 import json
 
@@ -54,7 +54,7 @@ def test_a_wrong_option_is_refused_by_name(gateway, reader, http, picture, query
 
 
 @pytest.mark.parametrize("body", [b"", b"no picture"])
-def test_what_is_no_picture_is_refused(gateway, reader, http, body):
+def test_what_is_no_image_is_refused(gateway, reader, http, body):
     answer = http.post(f"{gateway}/v1/read", content=body)
     assert answer.status_code == 422
     assert f"({len(body)} bytes)" in answer.json()["detail"]
@@ -115,7 +115,7 @@ def test_the_answer_fits_its_description(gateway, http, picture):
         jsonschema.validate({**answer, "lines": [{"text": "no box"}]}, schema)
 
 
-def test_no_text_and_no_picture_reach_the_store_or_the_log(start_gateway, http, picture, tmp_path, caplog, until):
+def test_no_text_and_no_image_reach_the_store_or_the_log(start_gateway, http, picture, tmp_path, caplog, until):
     caplog.set_level("DEBUG")
     answer = http.post(f"{start_gateway().url}/v1/read?charset=secretset", content=picture).json()
     kept = b"".join(path.read_bytes() for path in (tmp_path / "store").rglob("*") if path.is_file())

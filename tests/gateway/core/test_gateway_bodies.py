@@ -11,9 +11,9 @@ from gateway_nim import nim_body
 from hosted_flow import ASSETS, OCDRNET, fetched, is_problem
 from PIL import Image
 
-from ocdrnet_gateway.api.hosted.bodies import OcdrnetRequest
-from ocdrnet_gateway.core.body_kinds import other_than_picture
-from ocdrnet_gateway.core.json_body import JsonBodyError, parse_json, picture_of
+from ocdrnet_gateway.api.hosted.schemas import OcdrnetRequest
+from ocdrnet_gateway.core.body_kinds import other_than_image
+from ocdrnet_gateway.core.json_body import JsonBodyError, image_of, parse_json
 from ocdrnet_gateway.http_errors import UnprocessableError
 
 DATA = bytes(range(256)) * 3 + b"\xfb\xff\xfe"
@@ -41,13 +41,13 @@ SAFE = base64.urlsafe_b64encode(DATA).decode()
     ],
 )
 def test_base64_as_clients_make_it(url):
-    assert picture_of(url) == DATA
+    assert image_of(url) == DATA
 
 
 @pytest.mark.parametrize("length", range(1, 9))
 def test_every_length_needs_no_padding(length):
     data = DATA[:length]
-    assert picture_of("data:;base64," + base64.b64encode(data).decode().rstrip("=")) == data
+    assert image_of("data:;base64," + base64.b64encode(data).decode().rstrip("=")) == data
 
 
 @pytest.mark.parametrize(
@@ -55,13 +55,13 @@ def test_every_length_needs_no_padding(length):
 )
 def test_what_is_no_base64_is_refused(text):
     with pytest.raises(UnprocessableError, match=r"base64|empty"):
-        picture_of(f"data:image/png;base64,{text}")
+        image_of(f"data:image/png;base64,{text}")
 
 
 @pytest.mark.parametrize("url", ["data:image/png,AAAA", "data:image/svg+xml;utf8,<svg/>", "data:,x"])
 def test_a_data_url_without_base64_is_told_what_lacks(url):
     with pytest.raises(UnprocessableError, match=";base64,"):
-        picture_of(url)
+        image_of(url)
 
 
 BODY = json.dumps({"image": "Grüße"}, ensure_ascii=False)
@@ -85,7 +85,7 @@ def test_json_in_any_unicode_that_says_so(encoded):
 def test_line_breaks_inside_a_string_are_left_out():
     wrapped = '{"image":\n "data:image/png;base64,' + textwrap.fill(PLAIN, 76) + '\n",\r\n "render_label": true}'
     parsed = parse_json(OcdrnetRequest, wrapped.encode())
-    assert picture_of(parsed.image) == DATA
+    assert image_of(parsed.image) == DATA
     assert parsed.render_label
 
 
@@ -112,7 +112,7 @@ def box(brand):
     ("data", "words"),
     [
         (b"", "empty"),
-        (b"%PDF-1.4\n1 0 obj", "a PDF; make pictures of its pages"),
+        (b"%PDF-1.4\n1 0 obj", "a PDF; make images of its pages"),
         (gzip.compress(b"x" * 99, mtime=0), "gzip; send it uncompressed"),
         (box(b"heic"), "HEIC whose header is damaged"),
         (box(b"mif1"), "HEIF whose header is damaged"),
@@ -133,14 +133,14 @@ def box(brand):
         (b"%!PS-Adobe", "PostScript"),
     ],
 )
-def test_what_is_no_picture_is_named(gateway, http, reader, data, words):
+def test_what_is_no_image_is_named(gateway, http, reader, data, words):
     answer = http.post(f"{gateway}/v1/read", content=data)
     assert is_problem(answer, 422, "cannot be read", words)
     assert reader.calls == []
 
 
 def test_noise_is_not_called_something():
-    assert other_than_picture(b"\x01\x02\x03" * 50) is None
+    assert other_than_image(b"\x01\x02\x03" * 50) is None
 
 
 def test_a_form_that_a_browser_or_curl_sends_is_named(gateway, http, picture):
@@ -187,7 +187,7 @@ def test_a_multipart_form_to_a_path_of_json_is_named(gateway, http, picture):
     assert is_problem(answer, 422, "multipart", "/v1/read")
 
 
-def test_wrapped_and_unpadded_pictures_are_read_through_every_interface(gateway, http, picture, reader):
+def test_wrapped_and_unpadded_images_are_read_through_every_interface(gateway, http, picture, reader):
     text = base64.urlsafe_b64encode(picture).decode().rstrip("=")
     url = "data:;base64," + textwrap.fill(text, 60)
     body = nim_body(picture)

@@ -13,12 +13,12 @@ from click.testing import CliRunner
 from gateway_nim import nim_body
 
 from ocdrnet_gateway.commands.keys import keys
-from ocdrnet_gateway.core.keys import Caller, Keys, load_keys, locked_keys, new_key, save_keys
+from ocdrnet_gateway.core.keys import Keys, Principal, load_keys, locked_keys, new_key, save_keys
 from ocdrnet_gateway.errors import KeysError, SettingsError
 from ocdrnet_gateway.http_errors import UnauthorizedError
 from ocdrnet_gateway.settings import load_settings
 
-NOBODY = Caller("anonymous", 7.0, 3)
+NOBODY = Principal("anonymous", 7.0, 3)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_a_key_is_changed_without_a_restart(path):
     first = create(path)
     checked = Keys(path, NOBODY)
     second = create(path)
-    assert checked.caller(f"Bearer {first}") == checked.caller(f"Bearer {second}") == Caller("ann", 7.0, 3)
+    assert checked.caller(f"Bearer {first}") == checked.caller(f"Bearer {second}") == Principal("ann", 7.0, 3)
     assert run("revoke", ids(path)[0], "--file", path).exit_code == 0
     assert checked.caller(f"Bearer {second}").name == "ann"
     with pytest.raises(UnauthorizedError, match="revoked"):
@@ -90,7 +90,7 @@ def test_a_key_is_changed_without_a_restart(path):
 
 def test_a_key_may_have_limits_of_its_own(path):
     key = create(path, "bob", "--rate", "90", "--concurrency", "2")
-    assert Keys(path, NOBODY).caller(f"Bearer {key}") == Caller("bob", 90.0, 2)
+    assert Keys(path, NOBODY).caller(f"Bearer {key}") == Principal("bob", 90.0, 2)
 
 
 def test_a_key_expires(path, monkeypatch):
@@ -123,7 +123,7 @@ def test_the_list_shows_what_helps(path):
     create(path, "bob")
     listed = run("list", "--file", path).output.splitlines()
     assert [line.split()[:2] for line in listed] == [[ids(path)[0], "ann"], [ids(path)[1], "bob"]]
-    assert "5 pictures a minute" in listed[0]
+    assert "5 images a minute" in listed[0]
     assert "until" in listed[0]
     assert "no end" in listed[1]
     rows = [json.loads(line) for line in run("list", "--file", path, "--json").output.splitlines()]

@@ -15,7 +15,7 @@ from ocdrnet_client import Page
 from ocdrnet_deploy.machine.cores import container_limit
 from ocdrnet_gateway.api.hosted.rendering import drawing_bytes
 from ocdrnet_gateway.core.memory import MemoryBudget, default_budget
-from ocdrnet_gateway.core.reading import PictureSize, check_picture
+from ocdrnet_gateway.core.reading import ImageSize, check_image
 from ocdrnet_gateway.http_errors import DeadlineError, OverloadedError, TooLargeError
 
 MIB = 1024 * 1024
@@ -156,8 +156,8 @@ class TestLimit:
         assert default_budget(256 * MIB) == 64 * MIB
         assert default_budget(1 << 60) == default_budget(1 << 61)
 
-    def test_in_the_charts_2_gib_the_largest_plain_picture_can_be_drawn(self):
-        size = PictureSize(10_000, 10_000, 15 * 10**8)
+    def test_in_the_charts_2_gib_the_largest_plain_image_can_be_drawn(self):
+        size = ImageSize(10_000, 10_000, 15 * 10**8)
         for labels in (False, True):
             needed = drawing_bytes(size, Page(10_000, 10_000), labels)
             MemoryBudget(default_budget(2048 * MIB)).check_drawing(needed)
@@ -180,7 +180,7 @@ class TestGateway:
             for connection in (one, two):
                 connection.sendall(self.HEAD % b"" + b"x" * 300_000)
             until(lambda: memory.held == 2 * 3 * 300_000)
-            # 2 MiB is the bodies' part; a small picture still fits, a larger one does not.
+            # 2 MiB is the bodies' part; a small image still fits, a larger one does not.
             assert http.post(f"{server.url}/v1/read", content=picture).status_code == 200
             assert is_problem(http.post(f"{server.url}/v1/read", content=b"x" * 200_000), 429, "memory")
             assert http.get(f"{server.url}/v1/health/live").status_code == 200
@@ -229,7 +229,7 @@ class TestGateway:
             http.post(server.url + path, content=content)
         until(lambda: memory_of(server).held == 0)  # a request's end follows its answer
 
-    def test_a_job_holds_its_picture_beyond_its_request(self, start_gateway, http, picture, reader, until):
+    def test_a_job_holds_its_image_beyond_its_request(self, start_gateway, http, picture, reader, until):
         server = start_gateway()
         reader.seconds = 2.5
         request_id = ask(http, server.url, inline(picture), headers=FAST).headers["nvcf-reqid"]
@@ -238,7 +238,7 @@ class TestGateway:
         until(lambda: memory_of(server).held == 0)
 
     def test_large_drawings_go_one_after_the_other(self, start_gateway, picture, http, reader, monkeypatch):
-        size = drawing_bytes(check_picture(picture, 10_000), PAGE, False)
+        size = drawing_bytes(check_image(picture, 10_000), PAGE, False)
         server = start_gateway(memory_bytes=int(size * 1.9))
         memory, most = memory_of(server), []
         kept = memory.wait_for_drawing

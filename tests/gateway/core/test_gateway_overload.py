@@ -18,7 +18,7 @@ PLACES, SEATS = 4, 4
 
 @pytest.fixture
 def gate(reader):
-    """Holds every picture until it is opened; each answer says which picture it is of."""
+    """Holds every image until it is opened; each answer says which image it is of."""
     opened = threading.Event()
 
     async def respond(call):
@@ -34,7 +34,7 @@ def gate(reader):
 
 @pytest.fixture
 def post(picture):
-    """Sends pictures, each with a mark of its own, at the same time."""
+    """Sends images, each with a mark of its own, at the same time."""
     with ThreadPoolExecutor(64) as pool, httpx.Client(trust_env=False, timeout=60) as client:
 
         def send(url, marks):

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from ocdrnet_gateway.core.keys import Caller
+from ocdrnet_gateway.core.keys import Principal
 from ocdrnet_gateway.core.quotas import Quotas
 from ocdrnet_gateway.http_errors import (
     DeadlineError,
@@ -32,11 +32,11 @@ def use(quotas, caller, pictures=1):
     asyncio.run(once())
 
 
-def test_a_minutes_pictures_then_a_wait(clock):
-    quotas, ann = Quotas(), Caller("ann", rate_per_minute=6)
+def test_a_minutes_images_then_a_wait(clock):
+    quotas, ann = Quotas(), Principal("ann", rate_per_minute=6)
     for _ in range(6):
         use(quotas, ann)
-    with pytest.raises(QuotaError, match="6 pictures a minute") as refused:
+    with pytest.raises(QuotaError, match="6 images a minute") as refused:
         use(quotas, ann)
     assert refused.value.status_code == 429
     assert refused.value.headers == {"retry-after": "10"}
@@ -47,8 +47,8 @@ def test_a_minutes_pictures_then_a_wait(clock):
     use(quotas, ann)
 
 
-def test_each_picture_of_a_request_counts(clock):
-    quotas, ann = Quotas(), Caller("ann", rate_per_minute=6)
+def test_each_image_of_a_request_counts(clock):
+    quotas, ann = Quotas(), Principal("ann", rate_per_minute=6)
     use(quotas, ann, 4)
     with pytest.raises(QuotaError) as refused:
         use(quotas, ann, 3)
@@ -57,7 +57,7 @@ def test_each_picture_of_a_request_counts(clock):
 
 
 def test_what_is_saved_is_at_most_a_minutes(clock):
-    quotas, ann = Quotas(), Caller("ann", rate_per_minute=6)
+    quotas, ann = Quotas(), Principal("ann", rate_per_minute=6)
     use(quotas, ann)
     clock[0] += 3600
     use(quotas, ann, 6)
@@ -66,7 +66,7 @@ def test_what_is_saved_is_at_most_a_minutes(clock):
 
 
 def test_a_rate_below_one_a_minute_lets_one_through_in_time(clock):
-    quotas, ann = Quotas(), Caller("ann", rate_per_minute=0.5)
+    quotas, ann = Quotas(), Principal("ann", rate_per_minute=0.5)
     with pytest.raises(QuotaError) as refused:
         use(quotas, ann)
     clock[0] += int(refused.value.headers["retry-after"])
@@ -75,20 +75,20 @@ def test_a_rate_below_one_a_minute_lets_one_through_in_time(clock):
 
 def test_another_callers_use_does_not_count(clock):
     quotas = Quotas()
-    use(quotas, Caller("ann", rate_per_minute=1))
-    use(quotas, Caller("bob", rate_per_minute=1))
+    use(quotas, Principal("ann", rate_per_minute=1))
+    use(quotas, Principal("bob", rate_per_minute=1))
     with pytest.raises(QuotaError):
-        use(quotas, Caller("ann", rate_per_minute=1))
+        use(quotas, Principal("ann", rate_per_minute=1))
 
 
 def test_no_limit_means_none(clock):
     for _ in range(50):
-        use(Quotas(), Caller("ann"), 100)
+        use(Quotas(), Principal("ann"), 100)
 
 
 def test_requests_at_once_are_bounded_and_given_back():
     async def run():
-        quotas, ann, bob = Quotas(), Caller("ann", concurrency=2), Caller("bob", concurrency=2)
+        quotas, ann, bob = Quotas(), Principal("ann", concurrency=2), Principal("bob", concurrency=2)
         async with quotas.use(ann, 1), quotas.use(ann, 1):
             with pytest.raises(QuotaError, match="2 requests of this key are under way"):
                 async with quotas.use(ann, 1):
@@ -109,7 +109,7 @@ SERVERS = [OverloadedError("full"), ReaderFailedError("failed"), UnavailableErro
 
 @pytest.mark.parametrize("error", [*SERVERS, RuntimeError("a fault")])
 def test_what_the_server_refused_is_given_back(clock, error):
-    quotas, ann = Quotas(), Caller("ann", rate_per_minute=6)
+    quotas, ann = Quotas(), Principal("ann", rate_per_minute=6)
 
     async def refused():
         async with quotas.use(ann, 4) as charge:
@@ -126,7 +126,7 @@ def test_what_the_server_refused_is_given_back(clock, error):
 
 
 def test_a_caller_that_leaves_gets_nothing_back(clock):
-    quotas, ann = Quotas(), Caller("ann", rate_per_minute=6)
+    quotas, ann = Quotas(), Principal("ann", rate_per_minute=6)
 
     async def leaves():
         async with quotas.use(ann, 6):
@@ -138,9 +138,9 @@ def test_a_caller_that_leaves_gets_nothing_back(clock):
         use(quotas, ann)
 
 
-def test_more_pictures_than_a_minute_has_are_refused_without_a_wait_that_would_not_help(clock):
+def test_more_images_than_a_minute_has_are_refused_without_a_wait_that_would_not_help(clock):
     with pytest.raises(QuotaError, match="send at most 6 in one request"):
-        use(Quotas(), Caller("ann", rate_per_minute=6), 7)
+        use(Quotas(), Principal("ann", rate_per_minute=6), 7)
 
 
 @pytest.mark.parametrize("error", SERVERS)
@@ -158,7 +158,7 @@ def test_through_the_gateway_a_failure_costs_nothing(start_gateway, http, pictur
     assert statuses == [200, 429]
 
 
-def test_a_picture_that_the_server_found_damaged_was_work(start_gateway, http, picture, reader):
+def test_an_image_that_the_server_found_damaged_was_work(start_gateway, http, picture, reader):
     url = start_gateway(rate_per_minute=1).url
 
     async def refuse(call):

@@ -70,7 +70,7 @@ def test_an_error_becomes_an_answer_without_addresses(error, status):
     with pytest.raises(GatewayError) as raised:
         read(reader_of(error("the server at grpc://10.0.0.7:8001 failed")))
     assert raised.value.status_code == status
-    # A refusal's own words are about the picture; the others name machines.
+    # A refusal's own words are about the image; the others name machines.
     assert ("10.0.0.7" in raised.value.detail) == (status == 422)
     assert ("retry-after" in raised.value.headers) == (status == 503)
 

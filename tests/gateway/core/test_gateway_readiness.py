@@ -1,4 +1,4 @@
-"""Ready means that a picture was read just now, or would be."""
+"""Ready means that an image was read just now, or would be."""
 
 import asyncio
 import time
@@ -7,8 +7,8 @@ import pytest
 from gateway_reader import StandInReader
 
 from ocdrnet_gateway.core import readiness
-from ocdrnet_gateway.core.readiness import REQUEST_ID, Readiness, small_picture
-from ocdrnet_gateway.core.reading import check_picture
+from ocdrnet_gateway.core.readiness import REQUEST_ID, Readiness, small_image
+from ocdrnet_gateway.core.reading import check_image
 from ocdrnet_gateway.http_errors import (
     DeadlineError,
     OverloadedError,
@@ -174,7 +174,7 @@ def test_triton_away_is_not_ready_without_a_trial():
     assert reader.calls == []
 
 
-def test_the_trials_picture_is_one_that_the_server_decodes():
-    picture = small_picture()
-    assert check_picture(picture, 10_000).pixels == 96 * 32
+def test_the_trials_image_is_one_that_the_server_decodes():
+    picture = small_image()
+    assert check_image(picture, 10_000).pixels == 96 * 32
     assert decode_image(picture, ImageLimits()).pixels.min() < 100

@@ -11,8 +11,8 @@ from PIL import Image
 from ocdrnet_gateway.core.keys import new_key, save_keys
 from ocdrnet_gateway.web.routes import load_assets
 from ocdrnet_gateway.web.sample_copies import FOLDER, SOURCES, button_name, copy_name, write_copies
-from ocdrnet_ops.layout.paragraphs import CJK
 from ocdrnet_ops.options import OPTIONS
+from ocdrnet_ops.scripts import UNSPACED
 
 SAMPLES = Path(__file__).parents[3] / "samples"
 NAMESPACE = "http://www.w3.org/2000/svg"
@@ -153,6 +153,6 @@ def test_the_copies_can_be_made_again_and_stay_small(tmp_path):
 
 
 def test_joining_of_paragraphs_knows_the_same_scripts_as_the_server():
-    text = ASSETS["joining.js"].content.decode()
+    text = ASSETS["join_text.js"].content.decode()
     pairs = re.findall(r"\\u\{?([0-9A-F]{4,5})\}?-\\u\{?([0-9A-F]{4,5})\}?", text)
-    assert [(int(first, 16), int(last, 16)) for first, last in pairs] == [tuple(part) for part in CJK]
+    assert [(int(first, 16), int(last, 16)) for first, last in pairs] == list(UNSPACED)

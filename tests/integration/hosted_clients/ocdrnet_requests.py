@@ -1,9 +1,9 @@
-"""Reads one picture by the ocdrnet endpoint, with requests.
+"""Reads one image by the ocdrnet endpoint, with requests.
 
     API_KEY=... python ocdrnet_requests.py photo.jpg answer.zip
 
 AI_HOST and NVCF_HOST say where; on a gateway of one's own both are its address, http://127.0.0.1:9000.
-ASSET_ID reads a picture that was uploaded before; POLL_SECONDS says how long a request is held before it is polled.
+ASSET_ID reads an image that was uploaded before; POLL_SECONDS says how long a request is held before it is polled.
 """
 
 import io

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ocdrnet_ops.answer.lines import Candidates, Reading, SecondReading, decode_lines, time_steps
+from ocdrnet_ops.answer.lines import Candidates, FlippedReading, RecognizerOutput, decode_lines, time_steps
 from ocdrnet_ops.cards import CardError
 
 NO_BOXES = np.zeros((0, 4, 2), np.float32)
@@ -24,8 +24,8 @@ def decode(
     boxes = np.array([box(i) for i in range(len(rows))], np.float32) if boxes is None else boxes
     box_scores = np.arange(len(boxes), dtype=np.float32) / 100
     candidates = Candidates(boxes, box_scores, np.full(len(rows), width, np.int32))
-    first = Reading(*reading_of(rows, scores or [1.0] * len(rows)))
-    later = SecondReading(*reading_of(again, second), np.array(turned, np.int32))
+    first = RecognizerOutput(*reading_of(rows, scores or [1.0] * len(rows)))
+    later = FlippedReading(*reading_of(again, second), np.array(turned, np.int32))
     return decode_lines(candidates, first, later, size, card, least)
 
 
@@ -198,19 +198,19 @@ def test_a_narrow_character_has_a_square_box(recognizer_card):
     assert decode(recognizer_card(), [[1, 2]], boxes=narrow).boxes[0, 0, 0] == 100
 
 
-def test_ribbons_are_answered_as_polygons_and_boxes(recognizer_card):
+def test_outlines_are_answered_as_polygons_and_boxes(recognizer_card):
     top = [(0, 20), (40, 0), (80, 20)]
-    ribbon = np.array([[*top, *((x, y + 30) for x, y in reversed(top))]], np.float32)
-    lines = decode(recognizer_card(), [[1, 0, 0, 4, 0, 0, 2]], boxes=ribbon)
-    np.testing.assert_allclose(lines.polygons, ribbon)
+    outline = np.array([[*top, *((x, y + 30) for x, y in reversed(top))]], np.float32)
+    lines = decode(recognizer_card(), [[1, 0, 0, 4, 0, 0, 2]], boxes=outline)
+    np.testing.assert_allclose(lines.polygons, outline)
     assert lines.boxes.shape == (1, 4, 2)
     assert lines.boxes[0].min(axis=0).tolist() == [0, 0]
     assert lines.word_texts == ["a", "b"]
 
 
-def test_a_ribbon_read_turned_starts_at_its_other_end(recognizer_card):
-    ribbon = np.array([[(0, 0), (40, 0), (80, 0), (80, 30), (40, 30), (0, 30)]], np.float32)
+def test_an_outline_read_turned_starts_at_its_other_end(recognizer_card):
+    outline = np.array([[(0, 0), (40, 0), (80, 0), (80, 30), (40, 30), (0, 30)]], np.float32)
     lines = decode(
-        recognizer_card(), [[1, 2]], boxes=ribbon, scores=[0.5], turned=[0], again=[[3, 2, 1]], second=[0.99]
+        recognizer_card(), [[1, 2]], boxes=outline, scores=[0.5], turned=[0], again=[[3, 2, 1]], second=[0.99]
     )
-    np.testing.assert_allclose(lines.polygons[0], np.roll(ribbon[0], 3, axis=0))
+    np.testing.assert_allclose(lines.polygons[0], np.roll(outline[0], 3, axis=0))

@@ -13,16 +13,16 @@ from shapely.geometry import Polygon
 from ocdrnet_ops.detection.dbnet import DbnetSettings, dbnet_settings, detect_boxes
 from ocdrnet_ops.errors import OptionError
 from ocdrnet_ops.geometry.quads import clip_quads
-from ocdrnet_ops.geometry.text_outline import POINTS, are_straight, quad_ribbons, ribbon_quads
+from ocdrnet_ops.geometry.text_outline import POINTS, are_straight, outline_quads, quad_outlines
 
 SETTINGS = DbnetSettings(0.3, 0.5, 1.5, 1000, 3, dilate=False)
 SAME = np.array([0, 0, 1, 1], np.float32)
 ANGLES = range(0, 180, 15)
 
 
-def detect(probability, placement=SAME, image_size=None, **changes):
+def detect(probability, map_transform=SAME, image_size=None, **changes):
     size = image_size or probability.shape[::-1]
-    return detect_boxes(probability, placement, size, dataclasses.replace(SETTINGS, **changes))
+    return detect_boxes(probability, map_transform, size, dataclasses.replace(SETTINGS, **changes))
 
 
 def drawn(*rectangles, shape=(400, 400), value=230):
@@ -102,7 +102,7 @@ def test_no_growth_at_ratio_zero():
     )
 
 
-def test_placement_takes_boxes_to_the_original():
+def test_map_transform_takes_boxes_to_the_original():
     probability = np.zeros((200, 300), np.uint8)
     probability[50:70, 100:200] = 255
     plain = detect(probability).boxes
@@ -314,10 +314,10 @@ def test_boxes_start_at_the_top_left_of_the_text():
 def test_any_map_gives_finite_aligned_boxes_that_meet_the_image(coarse, scale, ratio, min_size, dilate):
     probability = np.kron(coarse, np.ones((scale, scale), np.uint8))
     size = (probability.shape[1] * 2, probability.shape[0] * 3)
-    placement = np.array([0, 0, 2, 3], np.float32)
+    map_transform = np.array([0, 0, 2, 3], np.float32)
     found = detect(
         probability,
-        placement,
+        map_transform,
         size,
         unclip_ratio=ratio,
         min_size=min_size,
@@ -371,13 +371,13 @@ def test_polygons_of_straight_text_are_its_boxes(degrees):
     probability = drawn(
         ((200, 200), (160, 24), degrees), ((90, 330), (60, 40), degrees / 2), ((60, 60), (30, 30), degrees)
     )
-    placement = np.array([3, 5, 1.5, 1.2], np.float32)
-    boxes = detect(probability, placement, (900, 900))
-    polygons = detect(probability, placement, (900, 900), geometry="polygon")
+    map_transform = np.array([3, 5, 1.5, 1.2], np.float32)
+    boxes = detect(probability, map_transform, (900, 900))
+    polygons = detect(probability, map_transform, (900, 900), geometry="polygon")
     assert polygons.boxes.shape == (3, 2 * POINTS, 2)
     assert polygons.boxes.dtype == np.float32
-    np.testing.assert_array_equal(polygons.boxes, quad_ribbons(boxes.boxes))
-    np.testing.assert_array_equal(ribbon_quads(polygons.boxes), boxes.boxes)
+    np.testing.assert_array_equal(polygons.boxes, quad_outlines(boxes.boxes))
+    np.testing.assert_array_equal(outline_quads(polygons.boxes), boxes.boxes)
     np.testing.assert_array_equal(polygons.scores, boxes.scores)
 
 

@@ -1,4 +1,4 @@
-"""A detector of bright horizontal bars: what it finds of pictures as they came, and turned."""
+"""A detector of bright horizontal bars: what it finds of images as they came, and turned."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def read(detector_card):
     asked = []
 
     def read(bar, size=(320, 320), upside_down="auto", fixed=False, seen_by=horizontal_bars):
-        """`bar`: x, y, width and height of the one bar in a picture of `size`."""
+        """`bar`: x, y, width and height of the one bar in an image of `size`."""
         width, height = size
         card = detector_card(**({"resize": "stretch", "height": height, "width": width} if fixed else {}))
         tile = np.zeros((1, height, width, 3), np.uint8)
@@ -45,14 +45,14 @@ def bounds(box):
     return [*box.min(axis=0).tolist(), *box.max(axis=0).tolist()]
 
 
-def test_an_upright_picture_is_seen_once(read):
+def test_an_upright_image_is_seen_once(read):
     found, asked = read((100, 150, 120, 20))
     assert asked == []
     assert bounds(found.boxes[0]) == pytest.approx([87, 137, 233, 183], abs=2)
 
 
 @pytest.mark.parametrize("fixed", [False, True])
-def test_a_picture_on_its_side_is_seen_turned_and_found_where_it_is(read, fixed):
+def test_an_image_on_its_side_is_seen_turned_and_found_where_it_is(read, fixed):
     found, asked = read((150, 60, 20, 120), size=(320, 256), fixed=fixed)
     assert asked == [(1, 256, 320, 3) if fixed else (1, 320, 256, 3)]
     assert bounds(found.boxes[0]) == pytest.approx([137, 47, 183, 193], abs=4)
@@ -60,7 +60,7 @@ def test_a_picture_on_its_side_is_seen_turned_and_found_where_it_is(read, fixed)
     assert abs(along[1]) > abs(along[0])
 
 
-def test_off_takes_the_picture_as_it_came(read):
+def test_off_takes_the_image_as_it_came(read):
     found, asked = read((150, 60, 20, 120), upside_down="off")
     assert (len(found.boxes), asked) == (0, [])
 
@@ -71,6 +71,6 @@ def test_on_always_looks_and_keeps_the_better_frame(read):
     assert bounds(found.boxes[0]) == pytest.approx([87, 137, 233, 183], abs=2)
 
 
-def test_a_picture_without_text_is_seen_turned_once(read):
+def test_an_image_without_text_is_seen_turned_once(read):
     found, asked = read(None)
     assert (len(found.boxes), len(asked)) == (0, 1)

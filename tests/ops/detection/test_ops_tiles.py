@@ -43,7 +43,7 @@ def identity(found, blind_overview=True):
 
 
 def merged(image, found, **how):
-    return merge_maps(identity(found, **how), found.placements, image.shape[1::-1], SETTINGS)
+    return merge_maps(identity(found, **how), found.map_transforms, image.shape[1::-1], SETTINGS)
 
 
 def scaled_whole(image, height, width):
@@ -56,28 +56,28 @@ def scaled_whole(image, height, width):
 def test_merged_map_is_the_untiled_one(height, width, card, max_tiles):
     image = noise(height, width)
     found = tiled(image, CARDS[card], max_tiles=max_tiles)
-    assert len(found.tiles) == len(found.placements) <= max_tiles
+    assert len(found.tiles) == len(found.map_transforms) <= max_tiles
     if len(found.tiles) == 1:
         whole = detector_input(image, CARDS[card])
         assert (found.tiles == whole.tiles).all()
-        assert (found.placements == whole.placements).all()
+        assert (found.map_transforms == whole.map_transforms).all()
         return
-    probability, placement = merged(image, found)
+    probability, map_transform = merged(image, found)
     assert (probability == scaled_whole(image, *probability.shape)[..., 0]).all()
     map_size = np.array(probability.shape[::-1])
-    assert (placement[:2] == 0).all()
-    np.testing.assert_allclose(placement[2:] * map_size, (width, height), rtol=1e-5)
+    assert (map_transform[:2] == 0).all()
+    np.testing.assert_allclose(map_transform[2:] * map_size, (width, height), rtol=1e-5)
 
 
 @settings(max_examples=60, deadline=None)
 @given(SIDES, SIDES, st.sampled_from(sorted(CARDS)), st.sampled_from([3, 5, 8, 64]))
-def test_every_pixel_of_a_tile_lies_where_its_placement_says(height, width, card, max_tiles):
+def test_every_pixel_of_a_tile_lies_where_its_map_transform_says(height, width, card, max_tiles):
     image = noise(height, width)
     found = tiled(image, CARDS[card], max_tiles=max_tiles)
-    x_scale, y_scale = found.placements[0, 2:].astype(float)
+    x_scale, y_scale = found.map_transforms[0, 2:].astype(float)
     if len(found.tiles) == 1 or (x_scale, y_scale) != (1, 1):
         return
-    for tile, (x, y, *_) in zip(found.tiles[:-1], found.placements[:-1].astype(int), strict=True):
+    for tile, (x, y, *_) in zip(found.tiles[:-1], found.map_transforms[:-1].astype(int), strict=True):
         part = image[y : y + tile.shape[0], x : x + tile.shape[1]]
         assert (tile[: part.shape[0], : part.shape[1]] == part).all()
         assert not tile[part.shape[0] :].any()
@@ -132,9 +132,9 @@ def test_images_a_few_pixels_wide(height, width):
     image = noise(height, width)
     found = tiled(image, tiling="auto")
     assert len(found.tiles) > 1
-    probability, placement = merged(image, found)
+    probability, map_transform = merged(image, found)
     assert (probability == image[..., 0]).all()
-    assert placement.tolist() == [0, 0, 1, 1]
+    assert map_transform.tolist() == [0, 0, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_when_a_detector_of_one_size_gets_tiles(height, width, tiling, is_tiled,
 
 def test_side_is_that_of_the_whole_image():
     found = tiled(noise(500, 1000), side=1000)
-    np.testing.assert_allclose(found.placements[:-1, 2:], 0.5)
+    np.testing.assert_allclose(found.map_transforms[:-1, 2:], 0.5)
 
 
 @pytest.mark.parametrize("max_tiles", [1, 2])
@@ -205,7 +205,7 @@ def test_overview_is_last_and_holds_the_whole_image():
     image = np.full((1500, 3000, 3), 200, np.uint8)
     found = tiled(image)
     height, width = found.tiles.shape[1:3]
-    x, y, x_scale, y_scale = found.placements[-1]
+    x, y, x_scale, y_scale = found.map_transforms[-1]
     assert (x, y) == (0, 0)
     own = round(3000 / x_scale), round(1500 / y_scale)
     assert max(own[0] / width, own[1] / height) == 1
@@ -237,9 +237,9 @@ def test_line_across_the_seams_is_one_box():
     image[700:716, 1480:1540] = 3  # or the two would be one region
     found = tiled(image)
     assert len(found.tiles) > 6
-    probability, placement = merged(image, found)
-    boxes = detect_boxes(probability, placement, (2900, 2300), SETTINGS).boxes
-    whole = detect_boxes(image[..., 0], placement, (2900, 2300), SETTINGS).boxes
+    probability, map_transform = merged(image, found)
+    boxes = detect_boxes(probability, map_transform, (2900, 2300), SETTINGS).boxes
+    whole = detect_boxes(image[..., 0], map_transform, (2900, 2300), SETTINGS).boxes
     assert len(boxes) == len(whole) == 5
     np.testing.assert_array_equal(boxes, whole)
 
@@ -249,43 +249,43 @@ def headline(height):
     image = np.zeros((2300, 5200, 3), np.uint8)
     found = tiled(np.maximum(image, noise(*image.shape[:2])))
     maps = np.zeros(found.tiles.shape[:3], np.uint8)
-    x_scale, y_scale = found.placements[-1, 2:]
+    x_scale, y_scale = found.map_transforms[-1, 2:]
     maps[-1, int(300 / y_scale) : int((300 + height) / y_scale), int(200 / x_scale) : int(4800 / x_scale)] = 240
-    return maps, found.placements
+    return maps, found.map_transforms
 
 
-def boxes_of(maps, placements):
-    return detect_boxes(*merge_maps(maps, placements, (5200, 2300), SETTINGS), (5200, 2300), SETTINGS).boxes
+def boxes_of(maps, map_transforms):
+    return detect_boxes(*merge_maps(maps, map_transforms, (5200, 2300), SETTINGS), (5200, 2300), SETTINGS).boxes
 
 
 def test_large_text_is_the_overview_s_box_without_its_pieces():
-    maps, placements = headline(400)
+    maps, map_transforms = headline(400)
     maps[0, 350:650, 400:460] = maps[1, 300:600, 300:500] = 240
-    (box,) = boxes_of(maps, placements)
+    (box,) = boxes_of(maps, map_transforms)
     assert box[:, 0].max() - box[:, 0].min() > 4600
     assert 380 < box[:, 1].max() - box[:, 1].min() < 1200
 
 
 def test_small_text_is_the_tiles_alone():
-    maps, placements = headline(LARGE_TEXT // 4)
-    assert not len(boxes_of(maps, placements))
+    maps, map_transforms = headline(LARGE_TEXT // 4)
+    assert not len(boxes_of(maps, map_transforms))
 
 
 def test_large_region_behind_lines_of_small_text_is_none():
-    maps, placements = headline(500)
+    maps, map_transforms = headline(500)
     for y in range(320, 800, 40):
         maps[:-1, y : y + 18, 100:900] = 240
-    boxes = boxes_of(maps, placements)
+    boxes = boxes_of(maps, map_transforms)
     assert len(boxes) > 12
     assert (boxes[:, :, 1].max(axis=1) - boxes[:, :, 1].min(axis=1)).max() < 100
 
 
 def test_map_of_one_tile_is_passed_on():
-    maps, placements = np.full((1, 64, 96), 7, np.uint8), np.array([[0, 0, 2, 3]], np.float32)
-    probability, placement = merge_maps(maps, placements, (192, 192), SETTINGS)
+    maps, map_transforms = np.full((1, 64, 96), 7, np.uint8), np.array([[0, 0, 2, 3]], np.float32)
+    probability, map_transform = merge_maps(maps, map_transforms, (192, 192), SETTINGS)
     assert probability is not maps
     assert np.shares_memory(probability, maps)
-    assert placement.tolist() == [0, 0, 2, 3]
+    assert map_transform.tolist() == [0, 0, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -297,9 +297,9 @@ def test_text_that_the_overview_sees_beside_the_image_is_nothing(detector_card, 
     seen = detector_tiles(np.full((height, width, 3), 255, np.uint8), card, side, "auto", 32)
     maps = np.zeros(seen.tiles.shape[:3], np.uint8)
     maps[-1] = 255  # all of it
-    merged, _ = merge_maps(maps, seen.placements, (width, height), dbnet_settings(card, {}))
+    merged, _ = merge_maps(maps, seen.map_transforms, (width, height), dbnet_settings(card, {}))
     beside = maps.copy()
-    scale_x, scale_y = seen.placements[-1, 2:].tolist()
+    scale_x, scale_y = seen.map_transforms[-1, 2:].tolist()
     beside[-1, : max(1, round(height / scale_y)), : max(1, round(width / scale_x))] = 0
-    assert not merge_maps(beside, seen.placements, (width, height), dbnet_settings(card, {}))[0].any()
+    assert not merge_maps(beside, seen.map_transforms, (width, height), dbnet_settings(card, {}))[0].any()
     assert merged.shape[0] >= 1

@@ -9,7 +9,7 @@ from PIL import Image
 
 from ocdrnet_ops.cards import RecognizerCard
 from ocdrnet_ops.geometry.crop import crop_lines, crop_widths
-from ocdrnet_ops.geometry.text_outline import POINTS, quad_ribbons
+from ocdrnet_ops.geometry.text_outline import POINTS, quad_outlines
 
 CARD = RecognizerCard("r", "s", "l", "0", height=48, decoder="ctc", characters=("a",))
 FIXED = RecognizerCard("r", "s", "l", "0", height=32, decoder="ctc", characters=("a",), width=100)
@@ -27,7 +27,7 @@ def pattern(width=192, height=48):
 
 
 def drawn(quad, shape=(500, 500)):
-    """A picture with the pattern warped into a quad."""
+    """An image with the pattern warped into a quad."""
     source = pattern()
     corners = upright(0, 0, source.shape[1], source.shape[0])
     matrix = cv2.getPerspectiveTransform(corners - 0.5, quad - 0.5)
@@ -57,8 +57,8 @@ def test_a_short_crop_of_a_fixed_width_keeps_its_aspect_where_the_card_says_so(p
 
 
 @pytest.mark.parametrize("place", [(-90, 10), (110, 10), (10, -90), (10, 210), (400, 400)])
-def test_a_box_beside_the_picture_shows_its_border_and_harms_no_other(place):
-    """Seen with a detector of random weights: one such box, and the whole picture was answered with an error."""
+def test_a_box_beside_the_image_shows_its_border_and_harms_no_other(place):
+    """Seen with a detector of random weights: one such box, and the whole image was answered with an error."""
     image = np.full((200, 100, 3), 77, np.uint8)
     beside, inside = upright(*place, 60, 20), upright(20, 60, 60, 20)
     crops = crop_lines(image, np.stack([beside, inside]), CARD)
@@ -189,7 +189,7 @@ def test_from_twice_the_height_on_pixels_are_averaged_by_area(height, interpolat
 
 
 @pytest.mark.parametrize(("height", "width"), [(100, 40_000), (40_000, 100)])
-def test_pictures_over_opencvs_warp_limit_are_cropped(height, width):
+def test_images_over_opencvs_warp_limit_are_cropped(height, width):
     image = np.zeros((height, width, 3), np.uint8)
     y, x = height - 90, width - 95
     image[y : y + 48, x : x + 80] = pattern(80)
@@ -208,7 +208,7 @@ def test_line_over_opencvs_warp_limit_is_shrunk_and_cropped(length):
     assert (crop[:, 1610:] == 200).all()
 
 
-def test_picture_at_the_warp_limit_with_a_diagonal_box():
+def test_image_at_the_warp_limit_with_a_diagonal_box():
     image = np.full((1000, 20_000, 3), 80, np.uint8)
     quad = np.array([(0, 0), (19_900, 900), (19_890, 1000), (0, 90)], np.float32)
     assert (crop_lines(image, quad[None], CARD).pixels == 80).all()
@@ -229,7 +229,7 @@ def test_any_quad_has_a_crop(corners):
 
 
 def arc(sweep, middle=270, radius=150, half=24, center=(250, 250)):
-    """A ribbon along an arc, clockwise, of `sweep` degrees about the angle `middle`."""
+    """An outline along an arc, clockwise, of `sweep` degrees about the angle `middle`."""
     angles = np.deg2rad(np.linspace(middle - sweep / 2, middle + sweep / 2, POINTS))
     circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     sides = [np.add(center, (radius + half) * circle), np.add(center, (radius - half) * circle)[::-1]]
@@ -237,7 +237,7 @@ def arc(sweep, middle=270, radius=150, half=24, center=(250, 250)):
 
 
 def bent(pattern, sweep, middle=270, radius=150, half=24, center=(250, 250), shape=(500, 500)):
-    """A picture with a pattern bent into that arc."""
+    """An image with a pattern bent into that arc."""
     y, x = np.mgrid[: shape[0], : shape[1]] + 0.5
     x, y = x - center[0], y - center[1]
     turn = (np.rad2deg(np.arctan2(y, x)) - middle + 180) % 360 - 180
@@ -251,50 +251,50 @@ def bent(pattern, sweep, middle=270, radius=150, half=24, center=(250, 250), sha
 @pytest.mark.parametrize("sweep", [60, 120, 200])
 def test_bent_text_comes_back_straight(sweep, middle):
     width = round(np.deg2rad(sweep) * 150)
-    ribbon = arc(sweep, middle)
-    crops = crop_lines(bent(pattern(width), sweep, middle), ribbon[None], CARD)
+    outline = arc(sweep, middle)
+    crops = crop_lines(bent(pattern(width), sweep, middle), outline[None], CARD)
     assert crops.widths[0, 0] == pytest.approx(width, abs=0.01 * width + 1)
     expected = cv2.resize(pattern(width), (int(crops.widths[0, 0]), 48)).astype(int)
     assert np.abs(crops.pixels[0, :, : crops.widths[0, 0]] - expected).mean() < 4
 
 
-def test_straight_ribbons_are_cropped_as_quads():
+def test_straight_outlines_are_cropped_as_quads():
     quads = np.stack([upright(40, 60, 96, 48), np.roll(cv2.boxPoints(((250, 250), (180, 40), 25)), -1, axis=0)])
     image = cv2.resize(pattern(), (500, 500))
-    expected, found = crop_lines(image, quads, CARD), crop_lines(image, quad_ribbons(quads), CARD)
+    expected, found = crop_lines(image, quads, CARD), crop_lines(image, quad_outlines(quads), CARD)
     np.testing.assert_array_equal(found.widths, expected.widths)
     np.testing.assert_array_equal(found.pixels, expected.pixels)
 
 
-def test_straight_and_bent_ribbons_share_a_batch():
-    boxes = np.concatenate([quad_ribbons(upright(10, 400, 192, 48)[None]), arc(120)[None]])
+def test_straight_and_bent_outlines_share_a_batch():
+    boxes = np.concatenate([quad_outlines(upright(10, 400, 192, 48)[None]), arc(120)[None]])
     crops = crop_lines(np.full((500, 500, 3), 90, np.uint8), boxes, CARD)
     assert len(crops.pixels) == 2
     assert (crops.pixels == 90).all()
     assert crops.widths[0, 0] == 192
 
 
-def test_no_ribbon_is_one_blank_crop():
+def test_no_outline_is_one_blank_crop():
     crops = crop_lines(pattern(), np.zeros((0, 2 * POINTS, 2), np.float32), CARD)
     assert crops.pixels.shape == (1, 48, 32, 3)
 
 
-def test_bent_ribbon_is_stretched_to_a_fixed_width():
+def test_bent_outline_is_stretched_to_a_fixed_width():
     crops = crop_lines(np.full((500, 500, 3), 90, np.uint8), arc(120)[None], FIXED)
     assert crops.pixels.shape == (1, 32, 100, 3)
     assert crops.widths.tolist() == [[100]]
 
 
-def test_bent_ribbon_at_the_border_sees_the_border_repeated():
+def test_bent_outline_at_the_border_sees_the_border_repeated():
     crops = crop_lines(np.full((500, 500, 3), 60, np.uint8), arc(120, center=(30, 120))[None], CARD)
     assert (crops.pixels == 60).all()
 
 
-def test_large_bent_ribbon_in_a_large_picture_is_cropped():
+def test_large_bent_outline_in_a_large_image_is_cropped():
     image = np.zeros((10_000, 21_000, 3), np.uint8)
     image[:, 10_500:] = 200
-    ribbon = arc(140, radius=9_000, half=300, center=(10_500, 9_800))
-    crop = crop_lines(image, ribbon[None], CARD)
+    outline = arc(140, radius=9_000, half=300, center=(10_500, 9_800))
+    crop = crop_lines(image, outline[None], CARD)
     half = int(crop.widths[0, 0]) // 2
     assert not crop.pixels[0, :, : half - 2].any()
     assert (crop.pixels[0, :, half + 2 : 2 * half] == 200).all()

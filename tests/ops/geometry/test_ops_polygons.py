@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import LineString, Polygon
 
-from ocdrnet_ops.geometry.polygons import bent_ribbon
+from ocdrnet_ops.geometry.polygons import bent_outline
 from ocdrnet_ops.geometry.text_outline import POINTS
 
 SHAPE = (500, 700)
@@ -61,25 +61,25 @@ CURVES = {
 @pytest.mark.parametrize("name", CURVES)
 @pytest.mark.parametrize("degrees", [0, 40, 100, 250])
 @pytest.mark.parametrize("ratio", [1.5, 2.0])
-def test_ribbon_is_the_offset_region(name, degrees, ratio):
+def test_outline_is_the_offset_region(name, degrees, ratio):
     (contour,) = contours(band(CURVES[name], 9, degrees))
-    ribbon = bent_ribbon(contour, ratio, 3)
-    assert ribbon.shape == (2 * POINTS, 2)
-    assert ribbon.dtype == np.float32
-    shape = Polygon(ribbon)
+    outline = bent_outline(contour, ratio, 3)
+    assert outline.shape == (2 * POINTS, 2)
+    assert outline.dtype == np.float32
+    shape = Polygon(outline)
     assert shape.is_valid
-    assert shape.exterior.is_ccw  # in a picture, whose y points down, that is clockwise
+    assert shape.exterior.is_ccw  # in an image, whose y points down, that is clockwise
     assert iou(shape, offset(contour, ratio)) > 0.8
 
 
 @pytest.mark.parametrize("name", CURVES)
 def test_sides_are_opposite_each_other(name):
     (contour,) = contours(band(CURVES[name], 9))
-    ribbon = bent_ribbon(contour, 1.5, 3)
-    across = ribbon[:POINTS] - ribbon[: POINTS - 1 : -1]
+    outline = bent_outline(contour, 1.5, 3)
+    across = outline[:POINTS] - outline[: POINTS - 1 : -1]
     heights = np.linalg.norm(across, axis=1)
     assert np.ptp(heights) < 0.01 * heights.mean()
-    steps = np.linalg.norm(np.diff((ribbon[:POINTS] + ribbon[: POINTS - 1 : -1]) / 2, axis=0), axis=1)
+    steps = np.linalg.norm(np.diff((outline[:POINTS] + outline[: POINTS - 1 : -1]) / 2, axis=0), axis=1)
     assert np.ptp(steps) < 0.1 * steps.mean()
 
 
@@ -90,8 +90,8 @@ def test_half_certain_text_in_the_hollow_is_left_out():
     cv2.fillPoly(filled, [np.array([(270, 100), (350, 80), (430, 100), (420, 130), (300, 140)])], 1)
     (with_hollow,) = contours(filled)
     (without,) = contours(clean)
-    found = Polygon(bent_ribbon(with_hollow, 1.5, 3))
-    assert iou(found, Polygon(bent_ribbon(without, 1.5, 3))) > 0.8
+    found = Polygon(bent_outline(with_hollow, 1.5, 3))
+    assert iou(found, Polygon(bent_outline(without, 1.5, 3))) > 0.8
 
 
 @pytest.mark.parametrize("degrees", [0, 20, 45, 90])
@@ -100,23 +100,23 @@ def test_straight_regions_are_boxes(size, degrees):
     mask = np.zeros(SHAPE, np.uint8)
     cv2.fillPoly(mask, [np.rint(cv2.boxPoints(((350, 250), size, degrees))).astype(np.int32)], 1)
     (contour,) = contours(mask)
-    assert bent_ribbon(contour, 1.5, 3) is None
+    assert bent_outline(contour, 1.5, 3) is None
 
 
 def test_a_slight_bend_is_a_box():
     (contour,) = contours(band(wave(4), 9))
-    assert bent_ribbon(contour, 1.5, 3) is None
+    assert bent_outline(contour, 1.5, 3) is None
 
 
 def test_a_short_bent_region_is_a_box():
     (contour,) = contours(band(arch(60, 60), 10))
-    assert bent_ribbon(contour, 1.5, 3) is None
+    assert bent_outline(contour, 1.5, 3) is None
 
 
 def test_a_line_too_thin_to_trust_is_a_box():
     (contour,) = contours(band(arch(120), 2))
-    assert bent_ribbon(contour, 1.5, 2) is not None
-    assert bent_ribbon(contour, 1.5, 8) is None
+    assert bent_outline(contour, 1.5, 2) is not None
+    assert bent_outline(contour, 1.5, 8) is None
 
 
 @pytest.mark.parametrize("arms", ["T", "X", "block"])
@@ -128,8 +128,8 @@ def test_what_is_no_band_is_a_box(arms):
         cv2.line(mask, (150, 100), (550, 100 if arms == "T" else 400), 1, 16)
         cv2.line(mask, (350, 100), (350, 400), 1, 16)
     for contour in contours(mask):
-        ribbon = bent_ribbon(contour, 1.5, 3)
-        assert ribbon is None or np.isfinite(ribbon).all()
+        outline = bent_outline(contour, 1.5, 3)
+        assert outline is None or np.isfinite(outline).all()
 
 
 STROKES = st.lists(st.tuples(st.integers(0, 120), st.integers(0, 90)), min_size=2, max_size=9)
@@ -145,5 +145,5 @@ def test_any_scribble_has_finite_outlines(strokes, width, ratio, closed):
     for contour in contours(mask):
         if len(contour) < 3:
             continue
-        ribbon = bent_ribbon(contour, ratio, 1)
-        assert ribbon is None or (ribbon.shape == (2 * POINTS, 2) and np.isfinite(ribbon).all())
+        outline = bent_outline(contour, ratio, 1)
+        assert outline is None or (outline.shape == (2 * POINTS, 2) and np.isfinite(outline).all())

@@ -12,10 +12,10 @@ from ocdrnet_ops.geometry.text_outline import (
     corner_quads,
     grow_across,
     order_from_text_start,
+    outline_quads,
     outline_sizes,
     points_at,
-    quad_ribbons,
-    ribbon_quads,
+    quad_outlines,
 )
 
 QUADS = np.array([[(10, 20), (210, 20), (210, 60), (10, 60)], [(5, 5), (40, 90), (20, 99), (-12, 14)]], np.float32)
@@ -34,38 +34,38 @@ def turned(outline):
     return np.roll(outline, len(outline) // 2, axis=0)
 
 
-def test_a_quad_is_the_ribbon_of_two_points():
-    np.testing.assert_array_equal(quad_ribbons(QUADS, 2), QUADS)
-    assert ribbon_quads(QUADS) is QUADS
+def test_a_quad_is_the_outline_of_two_points():
+    np.testing.assert_array_equal(quad_outlines(QUADS, 2), QUADS)
+    assert outline_quads(QUADS) is QUADS
     np.testing.assert_array_equal(corner_quads(QUADS), QUADS)
     np.testing.assert_array_equal(outline_sizes(QUADS), quad_sizes(QUADS))
     assert are_straight(QUADS).all()
 
 
-def test_ribbons_of_quads_are_straight_and_give_them_back():
-    ribbons = quad_ribbons(QUADS)
-    assert ribbons.shape == (2, 2 * POINTS, 2)
-    assert ribbons.dtype == np.float32
-    assert are_straight(ribbons).all()
-    np.testing.assert_array_equal(ribbon_quads(ribbons), QUADS)
-    np.testing.assert_array_equal(outline_sizes(ribbons), quad_sizes(QUADS))
-    assert [Polygon(ribbon).area for ribbon in ribbons] == pytest.approx(
+def test_outlines_of_quads_are_straight_and_give_them_back():
+    outlines = quad_outlines(QUADS)
+    assert outlines.shape == (2, 2 * POINTS, 2)
+    assert outlines.dtype == np.float32
+    assert are_straight(outlines).all()
+    np.testing.assert_array_equal(outline_quads(outlines), QUADS)
+    np.testing.assert_array_equal(outline_sizes(outlines), quad_sizes(QUADS))
+    assert [Polygon(outline).area for outline in outlines] == pytest.approx(
         [Polygon(quad).area for quad in QUADS], rel=1e-5
     )
 
 
-@pytest.mark.parametrize("function", [ribbon_quads, outline_sizes, are_straight, order_from_text_start, corner_quads])
+@pytest.mark.parametrize("function", [outline_quads, outline_sizes, are_straight, order_from_text_start, corner_quads])
 @pytest.mark.parametrize("points", [2, POINTS])
 def test_no_outline(function, points):
     assert len(function(np.zeros((0, 2 * points, 2), np.float32))) == 0
 
 
 def test_a_bend_of_half_a_pixel_is_straight():
-    ribbon = quad_ribbons(QUADS[:1])
-    ribbon[0, 5, 1] += 0.4
-    assert are_straight(ribbon).all()
-    ribbon[0, 5, 1] += 0.2
-    assert not are_straight(ribbon).any()
+    outline = quad_outlines(QUADS[:1])
+    outline[0, 5, 1] += 0.4
+    assert are_straight(outline).all()
+    outline[0, 5, 1] += 0.2
+    assert not are_straight(outline).any()
 
 
 def test_size_of_an_arc_is_that_of_its_middle():
@@ -76,20 +76,20 @@ def test_size_of_an_arc_is_that_of_its_middle():
 
 @pytest.mark.parametrize(("start", "end"), [(200, 340), (225, 315), (160, 20), (135, 45)])
 def test_quad_of_an_arc_starts_at_its_texts_top_left(start, end):
-    """Arches and smiles: the box lies along the picture's rows."""
-    ribbon = arc(start, end)
-    (quad,) = ribbon_quads(ribbon[None])
-    (x0, y0), (x1, y1) = ribbon.min(axis=0), ribbon.max(axis=0)
+    """Arches and smiles: the box lies along the image's rows."""
+    outline = arc(start, end)
+    (quad,) = outline_quads(outline[None])
+    (x0, y0), (x1, y1) = outline.min(axis=0), outline.max(axis=0)
     np.testing.assert_allclose(quad, [(x0, y0), (x1, y0), (x1, y1), (x0, y1)], atol=1.5)
-    np.testing.assert_allclose(ribbon_quads(turned(ribbon)[None])[0], np.roll(quad, 2, axis=0), atol=1e-3)
+    np.testing.assert_allclose(outline_quads(turned(outline)[None])[0], np.roll(quad, 2, axis=0), atol=1e-3)
 
 
 @given(st.floats(0, 360), st.floats(30, 330))
-def test_quads_are_clockwise_and_hold_the_ribbon(start, sweep):
-    ribbon = arc(start, start + sweep)
-    (quad,) = ribbon_quads(ribbon[None])
+def test_quads_are_clockwise_and_hold_the_outline(start, sweep):
+    outline = arc(start, start + sweep)
+    (quad,) = outline_quads(outline[None])
     assert cv2.contourArea(quad, oriented=True) > 0
-    assert Polygon(quad).buffer(0.1).contains(Polygon(ribbon).convex_hull)
+    assert Polygon(quad).buffer(0.1).contains(Polygon(outline).convex_hull)
 
 
 @pytest.mark.parametrize(
@@ -106,21 +106,21 @@ def test_quads_are_clockwise_and_hold_the_ribbon(start, sweep):
     ],
 )
 def test_text_starts_where_lettering_on_a_ring_does(start, end):
-    ribbon = arc(start, end)
-    np.testing.assert_array_equal(order_from_text_start(ribbon[None])[0], ribbon)
-    np.testing.assert_array_equal(order_from_text_start(turned(ribbon)[None])[0], ribbon)
+    outline = arc(start, end)
+    np.testing.assert_array_equal(order_from_text_start(outline[None])[0], outline)
+    np.testing.assert_array_equal(order_from_text_start(turned(outline)[None])[0], outline)
 
 
 @pytest.mark.parametrize("degrees", range(-175, 185, 10))
 def test_lines_that_hardly_bend_are_ordered_as_boxes_are(degrees):
     box = np.roll(cv2.boxPoints(((300, 300), (200, 30), degrees)), -1, axis=0)[None]
-    expected = quad_ribbons(order_from_text_top_left(box))
-    np.testing.assert_allclose(order_from_text_start(quad_ribbons(box)), expected, atol=1e-3)
+    expected = quad_outlines(order_from_text_top_left(box))
+    np.testing.assert_allclose(order_from_text_start(quad_outlines(box)), expected, atol=1e-3)
 
 
 def test_points_are_measured_along_the_middle():
-    ribbon = arc(180, 360)
-    top, bottom = points_at(ribbon, np.array([0, 0.5, 1], np.float32))
+    outline = arc(180, 360)
+    top, bottom = points_at(outline, np.array([0, 0.5, 1], np.float32))
     np.testing.assert_allclose(top, [(85, 200), (200, 85), (315, 200)], atol=1.3)
     np.testing.assert_allclose(bottom, [(115, 200), (200, 115), (285, 200)], atol=1.3)
 
@@ -132,7 +132,7 @@ def test_points_of_a_quad_are_fractions_of_its_sides():
     np.testing.assert_array_equal(bottom, QUADS[1][3] + at[:, None] * (QUADS[1][2] - QUADS[1][3]))
 
 
-def test_points_of_a_ribbon_without_extent_are_finite():
+def test_points_of_an_outline_without_extent_are_finite():
     top, bottom = points_at(np.zeros((2 * POINTS, 2), np.float32), np.array([0, 0.3, 1], np.float32))
     assert not top.any()
     assert not bottom.any()

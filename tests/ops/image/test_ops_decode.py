@@ -79,13 +79,13 @@ def test_unknown_orientation_counts_as_upright(orientation):
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_damaged_exif_is_no_reason_to_refuse_a_picture(kind):
+def test_damaged_exif_is_no_reason_to_refuse_an_image(kind):
     data = encode(gray3(QUADRANTS), kind, exif=b"Exif\0\0no TIFF header")
     assert_close(pixels(data), gray3(QUADRANTS), 12)
 
 
 @pytest.mark.parametrize(("ink", "paper"), [(0, 255), (40, 255), (127, 255), (128, 0), (200, 0), (255, 0)])
-def test_transparent_picture_lies_on_the_background_that_shows_its_text(ink, paper):
+def test_transparent_image_lies_on_the_background_that_shows_its_text(ink, paper):
     rgba = np.zeros((20, 40, 4), np.uint8)
     rgba[5:10, 5:35] = (ink, ink, ink, 255)
     found = pixels(encode(rgba, "PNG"))
@@ -100,7 +100,7 @@ def test_background_follows_what_is_visible_not_what_is_hidden():
     assert (pixels(encode(rgba, "PNG"))[0, 0] == 255).all()
 
 
-def test_wholly_transparent_picture_is_white():
+def test_wholly_transparent_image_is_white():
     assert (pixels(encode(np.zeros((8, 8, 4), np.uint8), "PNG")) == 255).all()
 
 
@@ -110,12 +110,12 @@ def test_half_transparent_ink_is_blended():
     assert_close(pixels(encode(rgba, "PNG")), np.full((8, 8, 3), 127, np.uint8), 1)
 
 
-def test_opaque_light_picture_with_alpha_keeps_its_colors():
+def test_opaque_light_image_with_alpha_keeps_its_colors():
     rgba = np.dstack([RGB, np.full(QUADRANTS.shape, 255, np.uint8)])
     assert_close(pixels(encode(rgba, "PNG")), BGR, 0)
 
 
-def test_background_of_a_large_transparent_picture_is_chosen_from_a_sample():
+def test_background_of_a_large_transparent_image_is_chosen_from_a_sample():
     rgba = np.zeros((700, 1300, 4), np.uint8)
     rgba[100:400, 100:1200] = (250, 250, 250, 255)
     found = pixels(encode(rgba, "PNG", compress_level=1))
@@ -123,23 +123,23 @@ def test_background_of_a_large_transparent_picture_is_chosen_from_a_sample():
     assert (found[200, 200] == 250).all()
 
 
-def test_gray_picture():
+def test_gray_image():
     for kind in ("PNG", "BMP", "TIFF"):
         assert_close(pixels(encode(QUADRANTS, kind)), gray3(QUADRANTS), 0)
     assert_close(pixels(encode(QUADRANTS, "JPEG", quality=98)), gray3(QUADRANTS), 3)
 
 
-def test_gray_picture_with_alpha():
+def test_gray_image_with_alpha():
     picture = Image.fromarray(np.dstack([np.zeros((6, 6), np.uint8), np.eye(6, dtype=np.uint8) * 255]))
     assert_close(pixels(encode(picture, "PNG")), gray3(255 - np.eye(6, dtype=np.uint8) * 255), 0)
 
 
-def test_palette_picture():
+def test_palette_image():
     palette = Image.fromarray(RGB).convert("P", palette=Image.Palette.ADAPTIVE, colors=8)
     assert_close(pixels(encode(palette, "PNG")), BGR, 3)
 
 
-def test_palette_picture_with_a_transparent_color():
+def test_palette_image_with_a_transparent_color():
     palette = Image.new("P", (8, 8), 0)
     palette.putpalette([255, 255, 255, 0, 0, 0])
     palette.paste(1, (2, 2, 6, 6))
@@ -201,7 +201,7 @@ def test_32_bit_integer_tiff_is_stretched():
     assert pixels(encode(values, "TIFF"))[0, :, 0].tolist() == [0, 255]
 
 
-def test_smallest_picture():
+def test_smallest_image():
     assert pixels(encode(RGB[:1, :1], "PNG")).tolist() == [[RGB[0, 0, ::-1].tolist()]]
 
 
@@ -264,7 +264,7 @@ def test_empty_file_is_refused():
 
 
 @pytest.mark.parametrize("data", [b"just some text, no picture", b"\0" * 100, b"%PDF-1.7", b"G"])
-def test_what_is_no_picture_is_refused_with_its_first_bytes_and_the_formats(data):
+def test_what_is_no_image_is_refused_with_its_first_bytes_and_the_formats(data):
     with pytest.raises(ImageError, match="JPEG, PNG, WebP, TIFF, BMP, GIF, HEIC or AVIF") as caught:
         pixels(data)
     assert f"{len(data):,} bytes that start with {data[:12].hex(' ')};" in str(caught.value)
@@ -333,7 +333,7 @@ def noisy_jpeg():
 
 
 NOISE = np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8)  # whole units of 16 x 16
-PICTURES = {
+IMAGES = {
     "noisy": NOISE,
     "plain": RGB,
     "gray": NOISE[:, :, 0],
@@ -366,7 +366,7 @@ def test_cut_jpeg_is_refused_though_its_thumbnail_is_whole(noisy_jpeg, tenth, mo
     "tail", [b"", b"\0", b"\0" * 500, b"\xff"], ids=["nothing", "a zero", "zeros", "half a marker"]
 )
 def test_whole_jpeg_without_its_end_marker_is_read(kind, progressive, tail):
-    data = encode(PICTURES[kind], "JPEG", quality=85, progressive=progressive)
+    data = encode(IMAGES[kind], "JPEG", quality=85, progressive=progressive)
     assert data.endswith(b"\xff\xd9")
     assert_close(pixels(data[:-2] + tail), pixels(data), 0)
 
@@ -375,13 +375,13 @@ def test_whole_jpeg_without_its_end_marker_is_read(kind, progressive, tail):
 @pytest.mark.parametrize("zeros", [0, 5000])
 @pytest.mark.parametrize("missing", [3, 4, 5, 8, 20, 100, 1000])
 def test_jpeg_that_lacks_more_than_its_end_marker_is_refused(progressive, missing, zeros):
-    data = encode(PICTURES["noisy"], "JPEG", quality=85, progressive=progressive)
+    data = encode(IMAGES["noisy"], "JPEG", quality=85, progressive=progressive)
     with pytest.raises(ImageError, match="JPEG image is damaged: image file is truncated"):
         pixels(data[:-missing] + bytes(zeros))
 
 
 def test_progressive_jpeg_cut_between_two_scans_is_refused():
-    data = encode(PICTURES["noisy"], "JPEG", quality=85, progressive=True)
+    data = encode(IMAGES["noisy"], "JPEG", quality=85, progressive=True)
     last_scan = data.rindex(b"\xff\xc4")  # its Huffman table stands before it
     with pytest.raises(ImageError, match="truncated"):
         pixels(data[:last_scan])
@@ -482,7 +482,7 @@ def test_mutated_files_give_an_image_or_an_image_error(name, changes):
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"optimize": True}], ids=str)
 def test_without_opencv_a_jpeg_has_the_same_pixels(kind, options, monkeypatch):
     """The client has no OpenCV."""
-    data = encode(PICTURES[kind], "JPEG", exif=exif(6), **options)
+    data = encode(IMAGES[kind], "JPEG", exif=exif(6), **options)
     expected = pixels(data)
     monkeypatch.setitem(sys.modules, "cv2", None)
     assert np.array_equal(pixels(data), expected)

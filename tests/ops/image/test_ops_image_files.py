@@ -33,7 +33,7 @@ from ocdrnet_ops.image.file import orientation
 from ocdrnet_ops.image.kinds import READ
 
 LIMITS = ImageLimits()
-PICTURES = Path(__file__).parents[1] / "pictures"
+IMAGES = Path(__file__).parents[1] / "pictures"
 
 
 def refused(data, *parts, limits=LIMITS):
@@ -83,7 +83,7 @@ def test_scans_of_a_sequential_jpeg_count():
 
 @pytest.mark.parametrize("subsampling", [0, 2], ids=["4:4:4", "4:2:0"])
 def test_the_usual_progressive_script_is_within_the_work_limit(subsampling):
-    """Of 64 megapixels and more, whatever the picture: the work follows from the scans alone."""
+    """Of 64 megapixels and more, whatever the image: the work follows from the scans alone."""
     data = encode(np.zeros((640, 1000, 3), np.uint8), "JPEG", progressive=True, subsampling=subsampling)
     assert image_file(data, ImageLimits(max_pixels=1000 * 1000)).width == 1000
 
@@ -165,7 +165,7 @@ def test_png_of_many_chunks_is_refused():
     refused(png(2, 1, 8, 0, [b"\x00\xff"], *[empty] * files.MAX_PARTS), "50,000 PNG chunks")
 
 
-def test_what_a_picture_unpacks_to_is_limited():
+def test_what_an_image_unpacks_to_is_limited():
     limits = ImageLimits(max_pixels=1000)
     assert image_file(png(1000, 1, 8, 6, []), limits).width == 1000
     refused(png(1, 1000, 8, 6, []), "unpacks to 5,000 bytes", "4,500", limits=limits)
@@ -355,14 +355,14 @@ def test_big_tiff_is_read():
 def test_heic_is_read_upright(name):
     wide = np.kron(np.array([[10, 90], [170, 250]], np.uint8), np.ones((32, 48), np.uint8))
     wide = STORED[8](wide) if name == "turned" else wide
-    found = pixels((PICTURES / f"{name}.heic").read_bytes())
+    found = pixels((IMAGES / f"{name}.heic").read_bytes())
     assert found.shape == (*wide.shape, 3)
     assert np.abs(found.astype(int) - wide[:, :, None]).mean() < 4
 
 
 def test_a_heic_does_not_change_with_what_else_is_in_memory():
-    """Pillow can look at another library's memory instead of a copy; that may hold another caller's picture by then."""
-    data, kept = (PICTURES / "alpha.heic").read_bytes(), []
+    """Pillow can look at another library's memory instead of a copy; that may hold another caller's image by then."""
+    data, kept = (IMAGES / "alpha.heic").read_bytes(), []
     first = pixels(data)
     for number in range(100):
         kept.append(np.full(96 * 64 * 4 + number, number, np.uint8))
@@ -371,7 +371,7 @@ def test_a_heic_does_not_change_with_what_else_is_in_memory():
 
 
 def test_transparent_heic_lies_on_white():
-    found = pixels((PICTURES / "alpha.heic").read_bytes())
+    found = pixels((IMAGES / "alpha.heic").read_bytes())
     assert found[5, 5].min() > 250
     assert found[-5, 5].max() < 5
 
@@ -386,7 +386,7 @@ def test_avif_is_read_upright(orientation):
 def test_metadata_of_heic_and_avif_does_not_reach_a_parser():
     named = exif(6)
     named[0x010F] = "a camera"
-    for data in ((PICTURES / "turned.heic").read_bytes(), encode(RGB, "AVIF", exif=named)):
+    for data in ((IMAGES / "turned.heic").read_bytes(), encode(RGB, "AVIF", exif=named)):
         needed = image_file(data, LIMITS).needed
         assert len(needed) == len(data)
         assert b"Exif" in data[: data.index(b"mdat")]
@@ -396,7 +396,7 @@ def test_metadata_of_heic_and_avif_does_not_reach_a_parser():
 @pytest.mark.parametrize("wrong", [b"Exi\xc4", b"\xff\xff\xff\xff", b"\0\0\0\0"])
 def test_metadata_of_an_odd_type_ends_no_process(wrong):
     """pi-heif 1.4 makes a text of the type, and crashes where it cannot."""
-    data = (PICTURES / "turned.heic").read_bytes()
+    data = (IMAGES / "turned.heic").read_bytes()
     assert data.count(b"Exif") == 2, "as an item's type, and as the item's text"
     code = """if True:
         import sys
@@ -408,17 +408,17 @@ def test_metadata_of_an_odd_type_ends_no_process(wrong):
 
 def test_without_its_library_a_heic_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pi_heif", None)
-    refused((PICTURES / "upright.heic").read_bytes(), "this is a HEIC picture", "pip install 'ocdrnet[heic]'")
+    refused((IMAGES / "upright.heic").read_bytes(), "this is a HEIC image", "pip install 'ocdrnet[heic]'")
 
 
 @pytest.mark.parametrize("cut", [30, 100, 300, 500])
 def test_cut_heic_is_refused(cut):
-    refused((PICTURES / "upright.heic").read_bytes()[:cut], "the HEIF image is damaged")
+    refused((IMAGES / "upright.heic").read_bytes()[:cut], "the HEIF image is damaged")
 
 
 def test_brands_decide_between_heic_and_avif():
     assert heif.brands(encode(RGB, "AVIF")) & heif.AVIF_BRANDS
-    assert not heif.brands((PICTURES / "upright.heic").read_bytes()) & heif.AVIF_BRANDS
+    assert not heif.brands((IMAGES / "upright.heic").read_bytes()) & heif.AVIF_BRANDS
     assert heif.brands(b"\xff\xff\xff\xffftyp" + b"mif1" * 9_000) == {b"mif1"}
 
 
@@ -428,7 +428,7 @@ def test_brands_decide_between_heic_and_avif():
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"%PDF-1.7 ...", "a PDF: make pictures of its pages"),
+        (b"%PDF-1.7 ...", "a PDF: make images of its pages"),
         (b"PK\x03\x04....", "a ZIP archive"),
         (b"\x1f\x8b\x08....", "a gzip file"),
         (b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000: save it as JPEG or PNG"),
@@ -485,7 +485,7 @@ def test_memory_follows_from_the_pixel_limit():
 
 
 def test_progressive_jpeg_is_held_against_the_memory_limit():
-    """Four channels at full size: 8 bytes of coefficients for each pixel, and 4 of the picture."""
+    """Four channels at full size: 8 bytes of coefficients for each pixel, and 4 of the image."""
     data = encode(Image.new("CMYK", (800, 800)), "JPEG", progressive=True)
     assert image_file(data, LIMITS).decoding_bytes == 12 * 800 * 800
     data = jpeg_of_scans(1000, 8, [(0, 0, 0, 0)], channels=4)

@@ -58,7 +58,7 @@ def test_free_size_keeps_the_aspect_within_the_rounding(height, width):
     assert abs(w - max(32, width * scale)) <= 16
 
 
-def picture_with_a_mark(height, width, y, x, size):
+def image_with_a_mark(height, width, y, x, size):
     image = np.zeros((height, width, 3), np.uint8)
     image[y : y + size, x : x + size] = (10, 200, 90)
     return image
@@ -73,11 +73,11 @@ CARDS = {
 
 @pytest.mark.parametrize("policy", CARDS)
 @pytest.mark.parametrize(("height", "width"), [(400, 300), (300, 900), (736, 736), (1600, 2400)])
-def test_placement_maps_edges_back_to_the_original(policy, height, width):
+def test_map_transform_maps_edges_back_to_the_original(policy, height, width):
     y, x, size = height // 4, width // 2, min(height, width) // 4
-    found = detector_input(picture_with_a_mark(height, width, y, x, size), CARDS[policy])
+    found = detector_input(image_with_a_mark(height, width, y, x, size), CARDS[policy])
     rows, columns = np.nonzero(found.tiles[0, :, :, 1] > 100)
-    x0, y0, x_scale, y_scale = found.placements[0]
+    x0, y0, x_scale, y_scale = found.map_transforms[0]
     tolerance = 1.01 * max(x_scale, y_scale, 1)
     assert abs(x0 + columns.min() * x_scale - x) <= tolerance
     assert abs(x0 + (columns.max() + 1) * x_scale - (x + size)) <= tolerance
@@ -87,16 +87,16 @@ def test_placement_maps_edges_back_to_the_original(policy, height, width):
 
 @pytest.mark.parametrize("policy", ["multiple-of-32", "stretch"])
 @pytest.mark.parametrize(("height", "width"), [(401, 307), (1, 5000), (5000, 1), (1, 1), (700, 2049)])
-def test_placement_maps_the_corners_exactly(policy, height, width):
+def test_map_transform_maps_the_corners_exactly(policy, height, width):
     found = detector_input(np.zeros((height, width, 3), np.uint8), CARDS[policy])
-    x0, y0, x_scale, y_scale = found.placements[0].astype(float)
+    x0, y0, x_scale, y_scale = found.map_transforms[0].astype(float)
     h, w = found.tiles.shape[1:3]
     assert (x0, y0) == (0, 0)
     assert w * x_scale == pytest.approx(width, rel=1e-6)
     assert h * y_scale == pytest.approx(height, rel=1e-6)
-    assert found.placements.dtype == np.float32
+    assert found.map_transforms.dtype == np.float32
     assert found.tiles.dtype == np.uint8
-    assert len(found.tiles) == len(found.placements) == 1
+    assert len(found.tiles) == len(found.map_transforms) == 1
 
 
 def test_colors_keep_their_places():
@@ -139,10 +139,10 @@ def test_letterbox_keeps_the_aspect_and_leaves_black_right_and_below(height, wid
     assert (tile[: inner[0], : inner[1]] == 99).all()
     assert not tile[inner[0] :].any()
     assert not tile[:, inner[1] :].any()
-    np.testing.assert_allclose(found.placements[0], [0, 0, width / inner[1], height / inner[0]], rtol=1e-6)
+    np.testing.assert_allclose(found.map_transforms[0], [0, 0, width / inner[1], height / inner[0]], rtol=1e-6)
 
 
-def test_picture_of_the_right_size_is_not_touched():
+def test_image_of_the_right_size_is_not_touched():
     image = np.random.default_rng(0).integers(0, 255, (736, 768, 3), np.uint8)
     found = detector_input(image, FREE)
     assert np.shares_memory(found.tiles, image)
@@ -175,8 +175,8 @@ def test_any_size_has_an_input(height, width, policy):
     )
     assert found.tiles.shape[1] % 32 == 0
     assert found.tiles.shape[2] % 32 == 0
-    assert np.isfinite(found.placements).all()
+    assert np.isfinite(found.map_transforms).all()
 
 
-def test_very_long_picture():
+def test_very_long_image():
     assert detector_input(np.zeros((1, 70_000, 3), np.uint8), FREE).tiles.shape == (1, 32, 2016, 3)

@@ -121,7 +121,7 @@ def test_hot_and_dead_pixels_do_not_keep_16_bits_from_being_stretched():
 
 @pytest.mark.parametrize("alpha", [0, 1, 9])
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
-def test_alpha_that_shows_next_to_nothing_of_a_picture_is_ignored(kind, alpha):
+def test_alpha_that_shows_next_to_nothing_of_an_image_is_ignored(kind, alpha):
     options = {"lossless": True, "exact": True} if kind == "WEBP" else {}
     assert_word(pixels(encode(np.dstack([WORD] * 3 + [np.full_like(WORD, alpha)]), kind, **options)))
 
@@ -139,7 +139,7 @@ def test_bmp_with_an_alpha_mask_and_no_alpha_is_read(header):
     assert_word(pixels(b"BM" + struct.pack("<IHHI", 14 + len(data), 0, 0, 14 + header) + data))
 
 
-def test_a_speck_of_alpha_does_not_hide_a_picture():
+def test_a_speck_of_alpha_does_not_hide_an_image():
     rgba = np.dstack([WORD] * 3 + [np.zeros_like(WORD)])
     rgba[0, :3, 3] = 255
     assert_word(pixels(encode(rgba, "PNG")))
@@ -171,13 +171,13 @@ def loose_tiff(colours, extra, kind=0):
 
 
 @pytest.mark.parametrize("channels", [1, 3], ids=["gray", "colour"])
-def test_unspecified_channel_is_alpha_if_it_alone_holds_the_picture(channels):
+def test_unspecified_channel_is_alpha_if_it_alone_holds_the_image(channels):
     assert_word(pixels(loose_tiff(np.zeros((*WORD.shape, channels), np.uint8), 255 - WORD)))
 
 
 @pytest.mark.parametrize("channels", [1, 3], ids=["gray", "colour"])
 @pytest.mark.parametrize("extra", [np.zeros_like(WORD), np.full_like(WORD, 255), WORD.T.reshape(WORD.shape)])
-def test_unspecified_channel_is_ignored_beside_a_picture(channels, extra):
+def test_unspecified_channel_is_ignored_beside_an_image(channels, extra):
     assert_word(pixels(loose_tiff(np.dstack([WORD] * channels), extra)))
 
 

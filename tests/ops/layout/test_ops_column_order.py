@@ -90,13 +90,13 @@ def test_the_number_of_columns_changes_without_a_heading(counts):
     assert_read_in_order(*columns(counts[0], y=100, rows=14), *columns(counts[1], y=560, rows=14))
 
 
-def test_a_picture_leaves_a_gap_in_a_column():
+def test_an_image_leaves_a_gap_in_a_column():
     left = column(0, 100, 680, 6) + column(0, 100 + 14 * PITCH, 680, 6)
     assert_read_in_order(left, column(720, 100, 680, 20))
 
 
 def test_a_caption_that_two_columns_flow_around_follows_them():
-    """The columns are narrow beside the picture and its caption, which stands across their gutter."""
+    """The columns are narrow beside the image and its caption, which stands across their gutter."""
     left = column(0, 100, 680, 12) + column(0, 100 + 12 * PITCH, 440, 12) + column(0, 100 + 24 * PITCH, 680, 12)
     right = column(720, 100, 680, 12) + column(960, 100 + 12 * PITCH, 440, 12) + column(720, 100 + 24 * PITCH, 680, 12)
     caption = [box(550, 100 + 15.5 * PITCH + 21 * i, 300, 15) for i in range(4)]
@@ -105,8 +105,8 @@ def test_a_caption_that_two_columns_flow_around_follows_them():
 
 def test_what_announces_a_heading_stays_with_it():
     """Two short lines right over a heading, far below the column they stand in."""
-    kicker = [box(0, 560, 200, H), box(0, 588, 180, H)]
-    assert_read_in_order(column(0, 100, 680, 8), column(720, 100, 680, 18), kicker, [box(0, 640, 1200, 60)])
+    announcement = [box(0, 560, 200, H), box(0, 588, 180, H)]
+    assert_read_in_order(column(0, 100, 680, 8), column(720, 100, 680, 18), announcement, [box(0, 640, 1200, 60)])
 
 
 def test_page_numbers_and_running_heads():

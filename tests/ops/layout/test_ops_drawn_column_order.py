@@ -1,4 +1,4 @@
-"""Reading order and paragraphs on drawn pages, from their true boxes."""
+"""RecognizerOutput order and paragraphs on drawn pages, from their true boxes."""
 
 import numpy as np
 import pytest

@@ -76,7 +76,7 @@ def test_ragged_lines_do_not_end_one():
     assert found(*lines) == [0] * 5 + [1] * 5
 
 
-def test_lines_that_end_early_beside_a_picture_do_not_end_one():
+def test_lines_that_end_early_beside_an_image_do_not_end_one():
     lines = rows(6) + rows(6, y=6 * PITCH, width=WIDTH / 2)
     assert found(*lines) == [0] * 12
 

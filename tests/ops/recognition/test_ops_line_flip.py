@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from ocdrnet_ops.recognition.line_flip import Readings, lines_to_turn, rate_readings, turn_crops, turned_lines
+from ocdrnet_ops.recognition.line_flip import ReadingScores, lines_to_turn, score_readings, turn_crops, turned_lines
 
 STEPS = np.array([4.0, 4.0, 2.5])
 
 
 def readings(scores, lengths=None):
-    return Readings(np.array(scores, np.float32), np.array(lengths or [5] * len(scores)))
+    return ReadingScores(np.array(scores, np.float32), np.array(lengths or [5] * len(scores)))
 
 
 def to_turn(scores, choice, lengths=None, widths=None):
@@ -18,7 +18,7 @@ def to_turn(scores, choice, lengths=None, widths=None):
 def test_scores_of_a_ctc_reading_are_those_of_its_characters(recognizer_card):
     ids = np.array([[1, 1, 0, 1], [0, 0, 0, 0], [2, 0, 3, 3]], np.int32)
     probabilities = np.array([[0.5, 0.1, 0.1, 1.0], [1, 1, 1, 1], [0.25, 0, 0.75, 0]], np.float32)
-    rated = rate_readings(ids, probabilities, STEPS, recognizer_card())
+    rated = score_readings(ids, probabilities, STEPS, recognizer_card())
     assert rated.lengths.tolist() == [2, 0, 2]
     assert rated.scores.tolist() == [0.75, 0.0, 0.5]
     assert rated.scores.dtype == np.float32
@@ -26,7 +26,7 @@ def test_scores_of_a_ctc_reading_are_those_of_its_characters(recognizer_card):
 
 def test_what_lies_behind_a_crop_does_not_count(recognizer_card):
     ids = np.array([[1, 0, 2, 3]], np.int32)
-    rated = rate_readings(ids, np.ones((1, 4), np.float32), np.array([2.0]), recognizer_card())
+    rated = score_readings(ids, np.ones((1, 4), np.float32), np.array([2.0]), recognizer_card())
     assert rated.lengths.tolist() == [1]
 
 
@@ -34,7 +34,7 @@ def test_scores_of_an_attention_reading_end_with_the_text(recognizer_card):
     card = recognizer_card(decoder="attention", width=100)
     ids = np.array([[0, 2, 3, 1, 4], [1, 2, 2, 2, 2], [2, 2, 2, 2, 2]], np.int32)
     probabilities = np.array([[0, 0.5, 1.0, 0, 0], [1, 1, 1, 1, 1], [1, 1, 1, 1, 1]], np.float32)
-    rated = rate_readings(ids, probabilities, np.full(3, 5.0), card)
+    rated = score_readings(ids, probabilities, np.full(3, 5.0), card)
     assert rated.lengths.tolist() == [2, 0, 5]
     assert rated.scores.tolist() == [0.75, 0.0, 1.0]
 
@@ -69,7 +69,7 @@ def test_the_blank_crop_of_an_image_without_text_is_never_turned(choice):
 def test_spaces_are_no_reading(recognizer_card):
     """Id 4 is the space: a line that reads as spaces alone, however surely, must not win over doubtful characters."""
     ids, probabilities = np.array([[4, 0, 4], [4, 1, 1]], np.int32), np.array([[1, 1, 1], [1, 0.5, 0.5]], np.float32)
-    rated = rate_readings(ids, probabilities, np.full(2, 3.0), recognizer_card())
+    rated = score_readings(ids, probabilities, np.full(2, 3.0), recognizer_card())
     assert rated.lengths.tolist() == [0, 1]
     assert rated.scores.tolist() == [0.0, 0.5]
 
@@ -85,14 +85,14 @@ def turned(first, again, second, lengths=None):
     return turned_lines(readings(first, lengths), np.array(again, np.int32), readings(second)).tolist()
 
 
-def test_a_line_of_an_upright_picture_is_turned_only_without_doubt():
+def test_a_line_of_an_upright_image_is_turned_only_without_doubt():
     upright = [0.99, 0.99, 0.99]
     assert turned([*upright, 0.6], [3], [0.95]) == [False, False, False, True]
     assert turned([*upright, 0.6], [3], [0.85]) == [False] * 4  # not certain
     assert turned([*upright, 0.84], [3], [0.95]) == [False] * 4  # no lead
 
 
-def test_lines_of_an_upside_down_picture_are_turned_but_for_the_certain_ones():
+def test_lines_of_an_upside_down_image_are_turned_but_for_the_certain_ones():
     first, second = [0.7, 0.65, 0.95, 0.7, 0.92], [0.97, 0.98, 0.6, 0.68, 0.9]
     assert turned(first, range(5), second) == [True, True, False, True, True]
 

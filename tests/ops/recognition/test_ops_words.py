@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import Polygon
 
-from ocdrnet_ops.geometry.text_outline import quad_ribbons
+from ocdrnet_ops.geometry.text_outline import quad_outlines
 from ocdrnet_ops.recognition.decoding import STEP_LAG, DecodedLine, decode_ctc
 from ocdrnet_ops.recognition.words import WordSpan, split_words, word_quads
 
@@ -161,11 +161,11 @@ def test_no_character_is_lost_or_moved(text):
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=8))
-def test_quads_of_words_on_a_ribbon_of_a_quad_are_the_quads(edges):
+def test_quads_of_words_on_an_outline_of_a_quad_are_the_quads(edges):
     edges = sorted(edges)
     found = [WordSpan("a", 1, a, b) for a, b in pairwise(edges)]
     line = np.array([(10, 20), (210, 60), (200, 90), (5, 50)], np.float32)
-    np.testing.assert_allclose(word_quads(quad_ribbons(line[None])[0], found), word_quads(line, found), atol=1e-3)
+    np.testing.assert_allclose(word_quads(quad_outlines(line[None])[0], found), word_quads(line, found), atol=1e-3)
 
 
 def test_quads_of_words_follow_an_arc():

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 from ocdrnet_triton.engines.base import Placement
 from ocdrnet_triton.engines.factory import open_network
 from ocdrnet_triton.engines.onnxruntime import CUDA, OnnxRuntimeNetwork, session_options
-from ocdrnet_triton.engines.openvino import OFTEN, GraphChoice, OpenVinoNetwork
+from ocdrnet_triton.engines.openvino import OFTEN, OpenVinoNetwork, ShapeGraphCache
 
 ENGINES = {"openvino": OpenVinoNetwork, "onnxruntime": OnnxRuntimeNetwork}
 CORES = {"threads": "2", "streams": "2"}
@@ -74,7 +74,7 @@ def test_a_graph_of_one_shape_takes_another_input_of_any(adding):
 def test_only_inputs_up_to_a_size_have_a_graph_of_their_own(doubling, monkeypatch):
     monkeypatch.setattr("ocdrnet_triton.engines.openvino.LARGEST_GRAPH", 4 * 8)
     asked = []
-    monkeypatch.setattr(GraphChoice, "graph_of", lambda _, shape: asked.append(shape))
+    monkeypatch.setattr(ShapeGraphCache, "graph_of", lambda _, shape: asked.append(shape))
     network = OpenVinoNetwork(doubling, ["pred"], Placement(2, 1, graphs=1))
     answers = network.run([np.ones((1, 4, width, 3), np.uint8) for width in (7, 8, 9)])
     assert asked == [(1, 4, 7, 3), (1, 4, 8, 3)]

@@ -2,17 +2,17 @@ import threading
 
 import pytest
 
-from ocdrnet_triton.engines.pool import Streams
+from ocdrnet_triton.engines.pool import InferencePool
 
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_results_are_in_the_order_of_the_jobs(count):
-    assert Streams(count, "s").map(lambda job: job * job, iter(range(50))) == [job * job for job in range(50)]
+    assert InferencePool(count, "s").map(lambda job: job * job, iter(range(50))) == [job * job for job in range(50)]
 
 
 def test_as_many_jobs_at_once_as_there_are_streams():
     meeting = threading.Barrier(3)
-    Streams(3, "s").map(lambda _: meeting.wait(timeout=10), range(6))  # with two streams nobody would come third
+    InferencePool(3, "s").map(lambda _: meeting.wait(timeout=10), range(6))  # with two streams nobody would come third
 
 
 def test_a_failure_is_raised_when_no_job_is_at_work_any_more():
@@ -26,7 +26,7 @@ def test_a_failure_is_raised_when_no_job_is_at_work_any_more():
         threading.Event().wait(0.2)
         done.append(job)
 
-    streams = Streams(2, "s")
+    streams = InferencePool(2, "s")
     with pytest.raises(RuntimeError, match="the first"):
         streams.map(work, range(100))
     at_the_raise = list(done)
@@ -50,5 +50,5 @@ def test_a_job_that_cannot_be_made_is_raised_when_none_is_at_work_any_more():
         raise MemoryError("no second job")
 
     with pytest.raises(MemoryError, match="no second job"):
-        Streams(1, "s").map(work, jobs())
+        InferencePool(1, "s").map(work, jobs())
     assert done == [1]

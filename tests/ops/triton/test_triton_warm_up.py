@@ -1,4 +1,4 @@
-"""Every shape that a common picture and a short crop bring is run while the networks are loaded."""
+"""Every shape that a common image and a short crop bring is run while the networks are loaded."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ class Recorder:
 
 
 @pytest.mark.parametrize("size", [(720, 1280), (1280, 720), (1200, 1600), (1600, 1200)])
-def test_pictures_of_common_sizes_meet_a_prepared_detector(size, detector_card):
+def test_images_of_common_sizes_meet_a_prepared_detector(size, detector_card):
     network, card = Recorder(), detector_card()
     warm_detector(network, card)
     assert detector_input(np.zeros((*size, 3), np.uint8), card).tiles.shape in network.shapes

@@ -13,7 +13,7 @@ from ocdrnet_cli import read as reading
 from ocdrnet_cli.reports import use_utf8_output
 from ocdrnet_client.errors import ConfigurationError
 from ocdrnet_loadtest import quantities, settings
-from ocdrnet_loadtest.commands.wanted import Wanted, run_settings
+from ocdrnet_loadtest.commands.loadtest_options import LoadTestOptions, run_settings
 from ocdrnet_loadtest.errors import LoadTestError, SettingError
 from ocdrnet_loadtest.objectives import FIGURES
 from ocdrnet_loadtest.pictures import DEFAULT_SPECS
@@ -54,7 +54,7 @@ _DURATION, _SHARE, _RATE = (_parsed_by(kind) for kind in (quantities.duration, q
     "--draw",
     multiple=True,
     metavar="WxH:LINES",
-    help=f"Draw pictures instead. May be repeated. [default: {', '.join(DEFAULT_SPECS)}]",
+    help=f"Draw images instead. May be repeated. [default: {', '.join(DEFAULT_SPECS)}]",
 )
 @click.option("--rate", callback=_RATE, metavar="RATE", help="One step at this many images a second, no staircase.")
 @click.option("--users", type=click.IntRange(1), help="Locust's closed loop with this many users, no staircase.")
@@ -107,7 +107,7 @@ def loadtest(
     """
     use_utf8_output()
     try:
-        settings = run_settings(Wanted(**options))
+        settings = run_settings(LoadTestOptions(**options))
         result = asyncio.run(run(settings, Progress(is_quiet=quiet)))
     except (LoadTestError, ConfigurationError) as error:
         raise click.UsageError(str(error)) from error

@@ -1,1 +1,1 @@
-"""Ways to send a picture from an event loop, light enough that the generator does not become the bottleneck."""
+"""Ways to send an image from an event loop, light enough that the generator does not become the bottleneck."""

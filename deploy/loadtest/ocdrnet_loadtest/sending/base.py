@@ -50,10 +50,10 @@ class SendSettings:
 
 
 class Sender(Protocol):
-    """Sends pictures; failures are replies, never exceptions."""
+    """Sends images; failures are replies, never exceptions."""
 
     async def send(self, picture: Picture) -> Reply:
-        """Send one picture, wait for its answer, and look into it."""
+        """Send one image, wait for its answer, and look into it."""
 
     async def close(self) -> None:
         """Release the connection."""

@@ -22,7 +22,7 @@ _COUNTED = "BOXES"
 
 
 def infer_request(picture: Picture, model: str, options: Mapping[str, OptionValue]) -> Any:  # noqa: ANN401 (untyped)
-    """A `ModelInferRequest` for one picture."""
+    """A `ModelInferRequest` for one image."""
     request = service_pb2.ModelInferRequest(model_name=model, raw_input_contents=[picture.content])
     request.inputs.add(name=INPUT, datatype="UINT8", shape=[len(picture.content)])
     for name, value in options.items():

@@ -1,4 +1,4 @@
-"""HTTP on an event loop: to Triton with the picture as the body, or to the gateway as the OCR NIM's clients do."""
+"""HTTP on an event loop: to Triton with the image as the body, or to the gateway as the OCR NIM's clients do."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ocdrnet_client.transports.replicated_aio import AsyncReplicas
 from ocdrnet_loadtest.pictures import Picture
 from ocdrnet_loadtest.sending.base import NO_CONNECTION, NOT_OCR, TIMED_OUT, Reply, SendSettings
 
-_JSON_LENGTH = "Inference-Header-Content-Length"  # of Triton's binary extension; 0 means that all is the picture
+_JSON_LENGTH = "Inference-Header-Content-Length"  # of Triton's binary extension; 0 means that all is the image
 
 
 class HttpConnection:
@@ -59,7 +59,7 @@ class HttpSender:
         self._servers = http_servers(settings, f"/v2/models/{settings.model}/ready")
 
     async def send(self, picture: Picture) -> Reply:
-        """One POST of the bare picture."""
+        """One POST of the bare image."""
         return await _posted(
             self._servers,
             self._settings,
@@ -75,7 +75,7 @@ class HttpSender:
 
 
 class NimSender:
-    """`POST /v1/infer`, pictures as data URLs; options of Triton's requests have no place in it."""
+    """`POST /v1/infer`, images as data URLs; options of Triton's requests have no place in it."""
 
     def __init__(self, settings: SendSettings) -> None:
         self._settings = settings
@@ -100,12 +100,12 @@ class NimSender:
 
 
 def triton_path(settings: SendSettings) -> str:
-    """Where Triton takes pictures, of its url."""
+    """Where Triton takes images, of its url."""
     return f"/v2/models/{settings.model}/infer"
 
 
 def triton_headers(settings: SendSettings) -> dict[str, str]:
-    """Headers of a bare picture; options go as `ocdrnet-NAME`, with dashes."""
+    """Headers of a bare image; options go as `ocdrnet-NAME`, with dashes."""
     options = {f"ocdrnet-{name.replace('_', '-')}": str(value) for name, value in settings.options.items()}
     return {"content-type": "application/octet-stream", _JSON_LENGTH: "0", **options, **settings.headers}
 

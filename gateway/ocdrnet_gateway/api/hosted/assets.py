@@ -8,12 +8,12 @@ import uuid
 
 from fastapi import APIRouter, Request, Response
 
-from ocdrnet_gateway.api.hosted.bodies import Asset, AssetList, CreateAsset, CreatedAsset, OneAsset
-from ocdrnet_gateway.api.hosted.parts import HostedDep
+from ocdrnet_gateway.api.hosted.schemas import Asset, AssetList, CreateAsset, CreatedAsset, OneAsset
+from ocdrnet_gateway.api.hosted.state import HostedDep
 from ocdrnet_gateway.core.body_limit import read_body
 from ocdrnet_gateway.core.json_body import read_json
-from ocdrnet_gateway.core.keys import Caller
-from ocdrnet_gateway.core.services import CallerDep, ServicesDep
+from ocdrnet_gateway.core.keys import Principal
+from ocdrnet_gateway.core.services import PrincipalDep, ServicesDep
 from ocdrnet_gateway.http_errors import BadRequestError, ForbiddenError, NotFoundError, documented
 from ocdrnet_gateway.settings import GatewaySettings
 from ocdrnet_gateway.store import Label, Place, parse_id, space_of
@@ -58,8 +58,10 @@ _UPLOAD_BODY = {
 
 
 @router.post("/v2/nvcf/assets", responses=documented(401, 429, 503, 507), openapi_extra=_CREATE_BODY)
-async def create_asset(request: Request, services: ServicesDep, hosted: HostedDep, caller: CallerDep) -> CreatedAsset:
-    """Make an asset, and an address where its picture is to be put."""
+async def create_asset(
+    request: Request, services: ServicesDep, hosted: HostedDep, caller: PrincipalDep
+) -> CreatedAsset:
+    """Make an asset, and an address where its image is to be put."""
     # Not by the framework, which would parse a stranger's body before it asks who calls.
     wanted = await read_json(request, CreateAsset, _MAX_CREATE_BYTES)
     settings, now = services.settings, time.time()
@@ -89,7 +91,7 @@ async def upload(
     expires: str = "",
     signature: str = "",
 ) -> Response:
-    """Put an asset's picture; the pre-signed URL is all the right that it takes."""
+    """Put an asset's image; the pre-signed URL is all the right that it takes."""
     own_space, own_id = parse_space(space), parse_id(asset_id)
     if own_space is None or own_id is None:
         raise ForbiddenError("the URL is not one that was signed")
@@ -105,14 +107,14 @@ async def upload(
 
 
 @router.get("/v2/nvcf/assets", responses=documented(401, 503))
-async def list_assets(services: ServicesDep, caller: CallerDep) -> AssetList:
+async def list_assets(services: ServicesDep, caller: PrincipalDep) -> AssetList:
     """All of the caller's assets, those not uploaded yet included."""
     found = await services.store.list_labels("asset", space_of(caller.name))
     return AssetList(assets=[_asset(asset_id, label) for asset_id, label in found if _is_own(label, caller)])
 
 
 @router.get("/v2/nvcf/assets/{asset_id}", responses=documented(401, 404, 503))
-async def get_asset(asset_id: str, services: ServicesDep, caller: CallerDep) -> OneAsset:
+async def get_asset(asset_id: str, services: ServicesDep, caller: PrincipalDep) -> OneAsset:
     """One asset's description."""
     place = place_of(asset_id, caller)
     label = await services.store.label(place)
@@ -122,15 +124,15 @@ async def get_asset(asset_id: str, services: ServicesDep, caller: CallerDep) -> 
 
 
 @router.delete("/v2/nvcf/assets/{asset_id}", status_code=204, responses=documented(401, 404, 503))
-async def delete_asset(asset_id: str, services: ServicesDep, caller: CallerDep) -> None:
-    """Delete an asset and its picture, now."""
+async def delete_asset(asset_id: str, services: ServicesDep, caller: PrincipalDep) -> None:
+    """Delete an asset and its image, now."""
     place = place_of(asset_id, caller)
     label = await services.store.label(place)
     if label is None or not _is_own(label, caller) or not await services.store.delete(place):
         raise _unknown()
 
 
-def place_of(asset_id: str, caller: Caller) -> Place:
+def place_of(asset_id: str, caller: Principal) -> Place:
     """Where the caller's asset of this id would lie.
 
     Raises:
@@ -142,7 +144,7 @@ def place_of(asset_id: str, caller: Caller) -> Place:
     return Place("asset", space_of(caller.name), known)
 
 
-def _is_own(label: Label, caller: Caller) -> bool:
+def _is_own(label: Label, caller: Principal) -> bool:
     """Whether the caller made it. Where no keys are needed all callers share a space, and tell each other's by this.
 
     Reading needs the asset's id alone, which nobody guesses: who uploads and who reads may be two machines.
@@ -151,7 +153,7 @@ def _is_own(label: Label, caller: Caller) -> bool:
 
 
 def _unknown() -> NotFoundError:
-    return NotFoundError("there is no such asset of this key, or it has expired; upload the picture again")
+    return NotFoundError("there is no such asset of this key, or it has expired; upload the image again")
 
 
 def _asset(asset_id: str, label: Label) -> Asset:

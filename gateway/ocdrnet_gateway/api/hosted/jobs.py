@@ -122,7 +122,7 @@ class Jobs:
             place: of the result.
             work: gives the zip.
             hold_s: seconds to wait.
-            payer: whose share of the store the result uses; see `Caller.payer`.
+            payer: whose share of the store the result uses; see `Principal.payer`.
 
         Returns:
             Whether the result is in the store; False: the caller has to poll.
@@ -193,7 +193,7 @@ class Jobs:
             await self._fail(place, job, error)
             raise
         except asyncio.TimeoutError:
-            late = DeadlineError(f"the server did not answer within {self._deadline_s:g} s; try a smaller picture")
+            late = DeadlineError(f"the server did not answer within {self._deadline_s:g} s; try a smaller image")
             await self._fail(place, job, late)
             raise late from None
         except asyncio.CancelledError:
@@ -229,7 +229,7 @@ class Jobs:
         if await self._store.has_content(place):
             return True
         if data is None:
-            raise NotFoundError("there is no such request, or it has expired; send the picture again")
+            raise NotFoundError("there is no such request, or it has expired; send the image again")
         state = JobState.from_json(data)
         if state.status == "failed":
             raise _StateError(state)

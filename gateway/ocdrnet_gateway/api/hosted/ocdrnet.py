@@ -18,16 +18,16 @@ from ocdrnet_client import Page
 from ocdrnet_client.results import Box
 from ocdrnet_gateway.api.hosted.assets import RESULTS, place_of, result_address
 from ocdrnet_gateway.api.hosted.assets import router as assets
-from ocdrnet_gateway.api.hosted.bodies import Detection, OcdrnetRequest, Polygon, ResponseFile
 from ocdrnet_gateway.api.hosted.jobs import RESULT_TYPE
-from ocdrnet_gateway.api.hosted.parts import HostedDep, HostedParts, hosted_lifespan
 from ocdrnet_gateway.api.hosted.rendering import drawing_bytes
-from ocdrnet_gateway.core.body_limit import hold_of, keep_pictures
-from ocdrnet_gateway.core.json_body import picture_of, read_json
-from ocdrnet_gateway.core.keys import Caller
+from ocdrnet_gateway.api.hosted.schemas import Detection, OcdrnetRequest, Polygon, ResponseFile
+from ocdrnet_gateway.api.hosted.state import HostedDep, HostedState, hosted_lifespan
+from ocdrnet_gateway.core.body_limit import hold_of, keep_images
+from ocdrnet_gateway.core.json_body import image_of, read_json
+from ocdrnet_gateway.core.keys import Principal
 from ocdrnet_gateway.core.memory import MemoryBudget
-from ocdrnet_gateway.core.reading import PictureSize, check_picture, read_picture
-from ocdrnet_gateway.core.services import CallerDep, Services, ServicesDep
+from ocdrnet_gateway.core.reading import ImageSize, check_image, read_image
+from ocdrnet_gateway.core.services import PrincipalDep, Services, ServicesDep
 from ocdrnet_gateway.http_errors import (
     HEADER,
     ForbiddenError,
@@ -107,23 +107,23 @@ _INLINE = "data:"
 _SHOWN = 40
 
 
-async def requested_picture(services: Services, caller: Caller, image: str) -> bytes:
-    """The bytes of an inline picture or of an asset.
+async def requested_image(services: Services, caller: Principal, image: str) -> bytes:
+    """The bytes of an inline image or of an asset.
 
     Raises:
-        UnprocessableError: it is neither, or the inline picture cannot be decoded.
+        UnprocessableError: it is neither, or the inline image cannot be decoded.
         NotFoundError: the caller has no such asset, or nothing was uploaded to it.
         TooLargeError: the asset has too many bytes; what is put straight into a bucket is measured only here.
     """
     if image[:_SHOWN].lstrip()[: len(_INLINE)].lower() == _INLINE:
-        return await asyncio.to_thread(picture_of, image)
+        return await asyncio.to_thread(image_of, image)
     if parse_id(image) is None:
         raise UnprocessableError(
             f"image is {image[:_SHOWN]!r}; send an asset's id or a data:image/...;base64, URL, nothing is fetched"
         )
     picture = await services.store.get(place_of(image, caller), services.settings.max_upload_bytes)
     if picture is None:
-        raise NotFoundError("there is no such asset of this key, or its picture was not uploaded yet, or it expired")
+        raise NotFoundError("there is no such asset of this key, or its image was not uploaded yet, or it expired")
     return picture
 
 
@@ -163,9 +163,9 @@ _BODY = {
     response_class=Response,
 )
 async def ocdrnet(
-    request: Request, services: ServicesDep, hosted: HostedDep, caller: CallerDep, poll_seconds: PollSeconds = None
+    request: Request, services: ServicesDep, hosted: HostedDep, caller: PrincipalDep, poll_seconds: PollSeconds = None
 ) -> Response:
-    """Read the text in an asset or an inline picture.
+    """Read the text in an asset or an inline image.
 
     `NVCF-INPUT-ASSET-REFERENCES` and `NVCF-FUNCTION-ASSET-IDS` are taken and not needed: `image` says which asset.
     """
@@ -174,16 +174,16 @@ async def ocdrnet(
     hosted.jobs.check()
     arrived = time.monotonic()
     wanted = await read_json(request, OcdrnetRequest)
-    picture = await requested_picture(services, caller, wanted.image)
-    keep_pictures(request, len(picture))
-    size = await asyncio.to_thread(check_picture, picture, services.settings.max_pixels)
+    picture = await requested_image(services, caller, wanted.image)
+    keep_images(request, len(picture))
+    size = await asyncio.to_thread(check_image, picture, services.settings.max_pixels)
     # Before it is read: what could not be drawn on is refused at no cost.
     services.memory.check_drawing(drawing_bytes(size, Page(size.width, size.height), wanted.render_label))
     place = Place("result", space_of(caller.name), _new_id(request))
     hold = hold_of(request)
 
     async def work() -> bytes:
-        # The job may outlive its request, and the picture with it.
+        # The job may outlive its request, and the image with it.
         held = hold.retain() if hold is not None else None
         try:
             job = _Job(services, hosted, caller, place.id, picture, size, wanted.render_label)
@@ -207,7 +207,7 @@ async def status(
     request: Request,
     services: ServicesDep,
     hosted: HostedDep,
-    caller: CallerDep,
+    caller: PrincipalDep,
     poll_seconds: PollSeconds = None,
 ) -> Response:
     """Wait for a request that was answered 202. Without NVCF-POLL-SECONDS it is held for 5 seconds."""
@@ -236,7 +236,7 @@ async def result(
     hosted.signer.check("result", place, expires, signature)
     content = await services.store.get(place)
     if content is None:
-        raise NotFoundError("the result has expired, or gave way to newer ones; send the picture again")
+        raise NotFoundError("the result has expired, or gave way to newer ones; send the image again")
     services.store.note_fetched(place)
     headers = {
         "content-disposition": f'attachment; filename="{place.id}.zip"',
@@ -247,7 +247,7 @@ async def result(
 
 @dataclass(frozen=True)
 class _Job:
-    """One picture to be read and drawn on.
+    """One image to be read and drawn on.
 
     Attributes:
         services: of the application.
@@ -260,11 +260,11 @@ class _Job:
     """
 
     services: Services
-    hosted: HostedParts
-    caller: Caller
+    hosted: HostedState
+    caller: Principal
     request_id: str
     picture: bytes
-    size: PictureSize
+    size: ImageSize
     with_labels: bool
 
     def draw(self, page: Page) -> bytes:
@@ -276,7 +276,7 @@ class _Job:
 async def _done(job: _Job, end: float) -> bytes:
     """Read, wait for memory to draw in, draw."""
     services = job.services
-    reading = await read_picture(services, job.caller, job.picture, {}, deadline_s=end - time.monotonic())
+    reading = await read_image(services, job.caller, job.picture, {}, deadline_s=end - time.monotonic())
     size = drawing_bytes(job.size, reading.page, job.with_labels)
     await services.memory.wait_for_drawing(size, max(0.0, end - time.monotonic()))
     drawing = asyncio.get_running_loop().run_in_executor(job.hosted.threads, job.draw, reading.page)
@@ -297,7 +297,7 @@ def _new_id(request: Request) -> str:
     return own or str(uuid.uuid4())
 
 
-def _answer(request: Request, services: Services, hosted: HostedParts, place: Place, is_done: bool) -> Response:
+def _answer(request: Request, services: Services, hosted: HostedState, place: Place, is_done: bool) -> Response:
     headers = {"nvcf-reqid": place.id, "cache-control": "no-store"}
     if not is_done:
         return Response(status_code=202, headers={**headers, "nvcf-status": "in-progress"})

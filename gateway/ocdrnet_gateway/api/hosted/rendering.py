@@ -1,4 +1,4 @@
-"""The returned picture: boxes alone, or with each text beside its box."""
+"""The returned image: boxes alone, or with each text beside its box."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from PIL import Image, ImageDraw
 from ocdrnet_client.fonts import FontBook
 from ocdrnet_client.overlay import MissingGlyphsWarning, draw_overlay, overlay_size
 from ocdrnet_client.results import Line, Page, Point
-from ocdrnet_gateway.core.reading import PictureSize
+from ocdrnet_gateway.core.reading import ImageSize
 from ocdrnet_gateway.http_errors import UnprocessableError
 from ocdrnet_ops.errors import ImageError
 from ocdrnet_ops.image.decode import ImageLimits, decode_image
 
 # Red, and dark red under it, is seen on paper as well as on photographs.
 _LINE, _EDGE = "#ff2d2d", "#5c0000"
-# Lines of 3 pixels on a picture of 1,280.
+# Lines of 3 pixels on an image of 1,280.
 _STROKE_SHARE = 1 / 420
 _JPEG_QUALITY = 90
 # What libjpeg writes; JPEG itself ends at 65,535 (ITU-T T.81, table B.2).
 _JPEG_SIDE = 65_500
-# Bytes for each pixel of Pillow's pictures, and how many of them there are: of the one read, while it is copied
+# Bytes for each pixel of Pillow's images, and how many of them there are: of the one read, while it is copied
 # and while it is drawn over; of the halves, the enlarged one, the panel, and both in one.
 _BYTES = 4
 _COPIES, _KEPT, _HALVES = 3, 1, 4
-# The encoded picture and the zip of it, which are small where the picture is.
+# The encoded image and the zip of it, which are small where the image is.
 _LEAST_BYTES = 4 * 1024 * 1024
 
 
-def drawing_bytes(size: PictureSize, page: Page, with_labels: bool) -> int:
-    """The most memory that drawing on a picture takes, in bytes.
+def drawing_bytes(size: ImageSize, page: Page, with_labels: bool) -> int:
+    """The most memory that drawing on an image takes, in bytes.
 
     Args:
-        size: of the picture.
+        size: of the image.
         page: what was read in it; without lines it tells the least.
         with_labels: see `Renderer.render`.
     """
@@ -58,17 +58,17 @@ class Renderer:
         warnings.filterwarnings("ignore", category=MissingGlyphsWarning)
 
     def render(self, image: bytes, page: Page, with_labels: bool) -> bytes:
-        """The picture as a JPEG: the pixels that the server read, by its own decoder.
+        """The image as a JPEG: the pixels that the server read, by its own decoder.
 
         Args:
             image: what was read, whose size was checked.
             page: what was read in it.
-            with_labels: put the text beside each box, in a panel right of the picture, which is enlarged until the
+            with_labels: put the text beside each box, in a panel right of the image, which is enlarged until the
                 text is legible, or made smaller where both would be too large; without, the boxes alone are drawn and
-                the picture keeps its size, unless it is wider or higher than a JPEG can be.
+                the image keeps its size, unless it is wider or higher than a JPEG can be.
 
         Raises:
-            UnprocessableError: the picture is damaged.
+            UnprocessableError: the image is damaged.
         """
         picture = self._with_labels(image, page) if with_labels else _with_boxes(image, page)
         buffer = io.BytesIO()
@@ -87,7 +87,7 @@ def _decoded(image: bytes) -> Image.Image:
     try:
         pixels = decode_image(image, limits).pixels
     except ImageError as error:
-        raise UnprocessableError(f"the picture was read but cannot be drawn on: {error}") from error
+        raise UnprocessableError(f"the image was read but cannot be drawn on: {error}") from error
     height, width, _ = pixels.shape
     return Image.frombuffer("RGB", (width, height), pixels, "raw", "BGR", 0, 1)
 

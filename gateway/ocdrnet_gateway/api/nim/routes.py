@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from pydantic import BaseModel
 
 from ocdrnet_client import Line, Page
-from ocdrnet_gateway.api.nim.bodies import (
+from ocdrnet_gateway.api.nim.schemas import (
     MODEL,
     BoundingBox,
     FieldError,
@@ -27,11 +27,11 @@ from ocdrnet_gateway.api.nim.bodies import (
     TextPrediction,
     Usage,
 )
-from ocdrnet_gateway.core.body_limit import keep_pictures
-from ocdrnet_gateway.core.json_body import JsonBodyError, picture_of, read_json
+from ocdrnet_gateway.core.body_limit import keep_images
+from ocdrnet_gateway.core.json_body import JsonBodyError, image_of, read_json
 from ocdrnet_gateway.core.metrics import CONTENT_TYPE
 from ocdrnet_gateway.core.reading import PictureFailedError, read_pictures
-from ocdrnet_gateway.core.services import CallerDep, Services, ServicesDep
+from ocdrnet_gateway.core.services import PrincipalDep, Services, ServicesDep
 from ocdrnet_gateway.http_errors import UnprocessableError, documented, problem_response
 
 # The NIM says sentence for what the server calls a line.
@@ -40,12 +40,12 @@ _MEBIBYTE = 1024 * 1024
 
 
 def infer_answer(pages: Sequence[Page], sizes: Sequence[int]) -> InferAnswer:
-    """The answer for pages, read from pictures of so many bytes."""
+    """The answer for pages, read from images of so many bytes."""
     return InferAnswer(data=detections(pages), model=MODEL, usage=Usage(images_size_mb=sum(sizes) / _MEBIBYTE))
 
 
 def detections(pages: Sequence[Page]) -> list[ImageDetections]:
-    """What was read in a request's first pictures."""
+    """What was read in a request's first images."""
     return [
         ImageDetections(index=index, text_detections=[_detection(line, page) for line in page.lines])
         for index, page in enumerate(pages)
@@ -59,7 +59,7 @@ def _detection(line: Line, page: Page) -> TextDetection:
 
 
 def _share(position: float, side: int) -> float:
-    # A box of rotated text may reach a little over the picture's edge.
+    # A box of rotated text may reach a little over the image's edge.
     return _bounded(position / side)
 
 
@@ -80,33 +80,33 @@ class Pictures:
     """What a request asks for.
 
     Attributes:
-        images: encoded pictures.
-        options: for the server, one set for each picture.
+        images: encoded images.
+        options: for the server, one set for each image.
     """
 
     images: list[bytes]
     options: list[dict[str, Any]]
 
 
-def requested_pictures(request: InferRequest, max_images: int) -> Pictures:
-    """Take the pictures out of a body.
+def requested_images(request: InferRequest, max_images: int) -> Pictures:
+    """Take the images out of a body.
 
     Raises:
-        InvalidBodyError: there are too many pictures, or one is no data URL.
+        InvalidBodyError: there are too many images, or one is no data URL.
     """
     if len(request.input) > max_images:
         detail = FieldError(
             type="too_many_images",
             loc=["body", "input"],
-            msg=f"there are {len(request.input)} pictures; the limit is {max_images}",
+            msg=f"there are {len(request.input)} images; the limit is {max_images}",
         )
         raise InvalidBodyError([detail])
-    images = [_picture(index, item.url) for index, item in enumerate(request.input)]
+    images = [_image(index, item.url) for index, item in enumerate(request.input)]
     return Pictures(images, [{"merge": MERGE[level]} for level in request.levels])
 
 
-def invalid_picture(index: int, message: str) -> InvalidBodyError:
-    """What is answered for a picture that cannot be read; the index tells which of the request's it is."""
+def invalid_image(index: int, message: str) -> InvalidBodyError:
+    """What is answered for an image that cannot be read; the index tells which of the request's it is."""
     return InvalidBodyError([FieldError(type="image", loc=["body", "input", index, "url"], msg=message)])
 
 
@@ -117,11 +117,11 @@ def invalid_fields(errors: Sequence[Mapping[str, Any]]) -> InvalidBodyError:
     )
 
 
-def _picture(index: int, url: str) -> bytes:
+def _image(index: int, url: str) -> bytes:
     try:
-        return picture_of(url)
+        return image_of(url)
     except UnprocessableError as error:
-        raise invalid_picture(index, str(error.detail)) from None
+        raise invalid_image(index, str(error.detail)) from None
 
 
 def inline_schema(model: type[BaseModel]) -> dict[str, Any]:
@@ -222,7 +222,7 @@ async def live() -> Health:
     responses={503: {"model": Health, "description": "Triton is away, still loading, or reads nothing"}},
 )
 async def ready(services: ServicesDep) -> Response:
-    """A picture was read just now, or would be: a small one is, where there was none lately."""
+    """An image was read just now, or would be: a small one is, where there was none lately."""
     if await services.readiness.is_ready():
         return _health(Health(message="Service is ready.", status="ready", ready=True), 200)
     return _health(
@@ -287,13 +287,13 @@ _RESPONSES = {**documented(401, 429, 502, 503, 504), **_INVALID}
 
 @router.post("/v1/infer", response_model=InferAnswer, responses=_RESPONSES, openapi_extra=_BODY)
 @router.post("/v1/ocr", response_model=InferAnswer, responses=_RESPONSES, openapi_extra=_BODY)
-async def infer(request: Request, services: ServicesDep, caller: CallerDep) -> Response:
-    """Read the text in pictures. Each has the deadline of a request of its own; what fails one is told by its index."""
+async def infer(request: Request, services: ServicesDep, caller: PrincipalDep) -> Response:
+    """Read the text in images. Each has the deadline of a request of its own; what fails one is told by its index."""
     # Before the body is read: a full queue must answer at once, and cost nothing.
     services.admission.check()
     try:
-        pictures = await _pictures(request, services)
-        keep_pictures(request, sum(map(len, pictures.images)))
+        pictures = await _images(request, services)
+        keep_images(request, sum(map(len, pictures.images)))
         reading = await read_pictures(services, caller, pictures.images, pictures.options)
     except InvalidBodyError as error:
         return JSONResponse(error.body.model_dump(), 422)
@@ -303,23 +303,23 @@ async def infer(request: Request, services: ServicesDep, caller: CallerDep) -> R
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-async def _pictures(request: Request, services: Services) -> Pictures:
+async def _images(request: Request, services: Services) -> Pictures:
     try:
         body = await read_json(request, InferRequest)
     except JsonBodyError as error:
         raise invalid_fields(error.errors) from None
-    return await asyncio.to_thread(requested_pictures, body, services.settings.max_images)
+    return await asyncio.to_thread(requested_images, body, services.settings.max_images)
 
 
 def _failure(error: PictureFailedError, count: int) -> Response:
     if isinstance(error.cause, UnprocessableError):
-        return JSONResponse(invalid_picture(error.index, str(error.cause.detail)).body.model_dump(), 422)
+        return JSONResponse(invalid_image(error.index, str(error.cause.detail)).body.model_dump(), 422)
     cause = error.cause
     if count == 1:
         return problem_response(cause.status_code, str(cause.detail), cause.headers)
     # RFC 9457 lets a problem carry more: what was read before is not lost.
     more = {"failedIndex": error.index, "data": [item.model_dump() for item in detections(error.pages)]}
-    said = f"input[{error.index}], of {count} pictures: {cause.detail}"
+    said = f"input[{error.index}], of {count} images: {cause.detail}"
     if error.pages:
         said += f"; `data` has the {len(error.pages)} before it, which were read"
     return problem_response(cause.status_code, said, cause.headers, more)

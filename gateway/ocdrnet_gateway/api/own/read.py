@@ -13,9 +13,9 @@ from pydantic import BaseModel, Field
 from starlette.datastructures import QueryParams
 
 from ocdrnet_gateway.api.own.step_times import Statistics, StepTimes, StepWatch
-from ocdrnet_gateway.core.body_limit import keep_pictures, read_body
-from ocdrnet_gateway.core.reading import Reading, check_picture, read_picture
-from ocdrnet_gateway.core.services import CallerDep, ServicesDep
+from ocdrnet_gateway.core.body_limit import keep_images, read_body
+from ocdrnet_gateway.core.reading import Reading, check_image, read_image
+from ocdrnet_gateway.core.services import PrincipalDep, ServicesDep
 from ocdrnet_gateway.http_errors import UnprocessableError, documented
 from ocdrnet_ops.errors import OptionError
 from ocdrnet_ops.options import OPTIONS, ChoiceOption, NumberOption, Option, OptionValue, parse_options
@@ -61,7 +61,7 @@ def _schema(option: Option) -> dict[str, Any]:
 
 Point = tuple[float, float]
 Box = tuple[Point, Point, Point, Point]
-_BOX = "four corners [x, y] in pixels of the upright picture, clockwise from the text's top-left"
+_BOX = "four corners [x, y] in pixels of the upright image, clockwise from the text's top-left"
 
 
 class WordAnswer(BaseModel):
@@ -87,7 +87,7 @@ class LineAnswer(BaseModel):
 class Timing(BaseModel):
     """Where the time went, in milliseconds."""
 
-    receive_ms: float = Field(description="until the picture had arrived")
+    receive_ms: float = Field(description="until the image had arrived")
     wait_ms: float = Field(description="in the gateway's queue")
     read_ms: float = Field(description="with Triton")
     total_ms: float = Field(description="from the request's arrival to its answer")
@@ -95,10 +95,10 @@ class Timing(BaseModel):
 
 
 class PageAnswer(BaseModel):
-    """Everything read in one picture, as `ocdrnet read --format json` prints it, and `timing`."""
+    """Everything read in one image, as `ocdrnet read --format json` prints it, and `timing`."""
 
-    image: str | None = Field(description="always null: the picture comes without a name")
-    width: int = Field(description="pixels, after the picture was turned upright by its EXIF orientation")
+    image: str | None = Field(description="always null: the image comes without a name")
+    width: int = Field(description="pixels, after the image was turned upright by its EXIF orientation")
     height: int
     lines: list[LineAnswer] = Field(description="in reading order")
     truncated: bool = Field(description="more text was found than max_candidates; some is missing")
@@ -107,33 +107,33 @@ class PageAnswer(BaseModel):
 
 
 router = APIRouter()
-# The bytes say what the picture is; the header may say any of these, or leave it open.
+# The bytes say what the image is; the header may say any of these, or leave it open.
 _TYPES = ("application/octet-stream", "image/jpeg", "image/png", "image/webp", "image/tiff", "image/bmp", "image/gif")
 _BODY = {"required": True, "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _TYPES}}
 
 
 @router.post(
     "/v1/read",
-    summary="Read the text in a picture",
+    summary="Read the text in an image",
     tags=["read"],
     response_model=PageAnswer,
     responses=documented(401, 408, 413, 422, 429, 502, 503, 504),
     openapi_extra={"parameters": described_options(), "requestBody": _BODY},
 )
-async def read(request: Request, services: ServicesDep, caller: CallerDep) -> JSONResponse:
-    """Send the picture's file as the body; options are query parameters, and nothing is kept of either."""
+async def read(request: Request, services: ServicesDep, caller: PrincipalDep) -> JSONResponse:
+    """Send the image's file as the body; options are query parameters, and nothing is kept of either."""
     begin = time.monotonic()
     options, wants_steps = options_of(request.query_params)
-    # Whoever would be refused afterwards need not send the picture first.
+    # Whoever would be refused afterwards need not send the image first.
     services.admission.check()
     image = await read_body(request)
-    keep_pictures(request, len(image))
+    keep_images(request, len(image))
     await asyncio.to_thread(_check, request, image, services.settings.max_pixels)
     receive_s = time.monotonic() - begin
     watch = StepWatch(statistics_of(request)) if wants_steps else None
     if watch:
         await watch.start()
-    reading = await read_picture(services, caller, image, options)
+    reading = await read_image(services, caller, image, options)
     steps = await watch.stop() if watch else None
     timing = _timing(receive_s, reading, time.monotonic() - begin, steps)
     return JSONResponse({**reading.page.to_dict(), "timing": timing})
@@ -142,7 +142,7 @@ async def read(request: Request, services: ServicesDep, caller: CallerDep) -> JS
 def _check(request: Request, image: bytes, max_pixels: int) -> None:
     """Before the queue, and with what the headers tell: whoever sends a form hears so."""
     headers = request.headers
-    check_picture(image, max_pixels, headers.get("content-type", ""), headers.get("content-encoding", ""))
+    check_image(image, max_pixels, headers.get("content-type", ""), headers.get("content-encoding", ""))
 
 
 def statistics_of(request: Request) -> Statistics:

@@ -80,7 +80,7 @@ class TritonStatistics:
         self._uses: Mapping[str, int] | None = None
 
     async def tallies(self) -> Tallies | None:
-        """See `Statistics.tallies`; of several servers the sums, for any of them may read the picture."""
+        """See `Statistics.tallies`; of several servers the sums, for any of them may read the image."""
         answers = await self._asked("get_inference_statistics")
         if answers is None:
             return None

@@ -1,7 +1,7 @@
-/** Copy, and download as text, JSON or picture: exactly what is shown. */
+/** Copy, and download as text, JSON or image: exactly what is shown. */
 
 import { byId, make, say } from "./dom.js";
-import { overlayPicture } from "./overlay_picture.js";
+import { drawnOverlay } from "./drawn_overlay.js";
 
 /**
  * @param {function(): {page: Object, text: string, image: HTMLImageElement, type: string}} shown
@@ -18,9 +18,9 @@ const DOWNLOADS = {
   json: ({ page }) => save(new Blob([`${JSON.stringify(page)}\n`], { type: "application/json" }), `${stem(page)}.json`),
   overlay: async ({ page, image, type }) => {
     const isPhoto = ["image/jpeg", "image/webp"].includes(type);
-    const picture = await overlayPicture(image, page, isPhoto ? "image/jpeg" : "image/png");
-    if (picture) save(picture, `${stem(page)}-overlay.${isPhoto ? "jpg" : "png"}`);
-    else say("This picture is too large for the browser to draw.");
+    const drawn = await drawnOverlay(image, page, isPhoto ? "image/jpeg" : "image/png");
+    if (drawn) save(drawn, `${stem(page)}-overlay.${isPhoto ? "jpg" : "png"}`);
+    else say("This image is too large for the browser to draw.");
   },
 };
 

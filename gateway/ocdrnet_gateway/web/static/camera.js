@@ -1,4 +1,4 @@
-/** A picture from the camera: on a phone its own camera app, elsewhere a live view. */
+/** An image from the camera: on a phone its own camera app, elsewhere a live view. */
 
 import { byId, make, say } from "./dom.js";
 
@@ -28,10 +28,10 @@ async function shoot(take) {
   video.srcObject = stream;
   dialog.returnValue = "";
   dialog.addEventListener("close", async () => {
-    const picture = dialog.returnValue === "shoot" && (await frameOf(video));
+    const image = dialog.returnValue === "shoot" && (await frameOf(video));
     for (const track of stream.getTracks()) track.stop();
     video.srcObject = null;
-    if (picture) take([picture]);
+    if (image) take([image]);
   }, { once: true });
   dialog.showModal();
   await video.play();

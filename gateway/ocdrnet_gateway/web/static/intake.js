@@ -1,15 +1,15 @@
-/** Ways for a picture to come in: chosen, dropped anywhere, pasted anywhere. */
+/** Ways for an image to come in: chosen, dropped anywhere, pasted anywhere. */
 
 import { byId, say } from "./dom.js";
 
 /**
- * @param {function(File[])} take hears of the pictures
+ * @param {function(File[])} take hears of the images
  */
 export function setUpIntake(take) {
   const takePictures = (files) => {
-    const pictures = [...files].filter(mayBePicture);
-    if (pictures.length) take(pictures);
-    else if (files.length) say("That is not a picture.");
+    const images = [...files].filter(mayBeImage);
+    if (images.length) take(images);
+    else if (files.length) say("That is not an image.");
   };
   chosen(takePictures);
   dropped(takePictures);
@@ -53,4 +53,4 @@ function pasted(take) {
 }
 
 // A file manager may not know the type of a TIFF or of a file without a suffix: the server decides then.
-const mayBePicture = (file) => !file.type || file.type.startsWith("image/");
+const mayBeImage = (file) => !file.type || file.type.startsWith("image/");

@@ -1,7 +1,7 @@
 /** One answer at three levels: words, lines, paragraphs, each a page as the server's `merge` option would answer it. */
 
-import { joinParagraph } from "./joining.js";
-import { boxAround } from "./around.js";
+import { joinParagraph } from "./join_text.js";
+import { boundingBox } from "./bounding_box.js";
 
 /**
  * @param {Object} page as the server answered it, with lines
@@ -39,7 +39,7 @@ function paragraphFrom(lines, index) {
   return {
     text: joinParagraph(lines.map((line) => line.text)),
     score: mean(lines.map((line) => line.score)),
-    box: boxAround(lines.map((line) => line.box)),
+    box: boundingBox(lines.map((line) => line.box)),
     box_score: mean(lines.map((line) => line.box_score)),
     words: lines.flatMap((line) => line.words),
     paragraph: index,

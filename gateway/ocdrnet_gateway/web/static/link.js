@@ -1,4 +1,4 @@
-/** Which part of the text is pointed at, on the picture or in the list: both sides listen. */
+/** Which part of the text is pointed at, on the image or in the list: both sides listen. */
 
 export class Link extends EventTarget {
   #active = -1;
@@ -10,7 +10,7 @@ export class Link extends EventTarget {
 
   /**
    * @param {number} index
-   * @param {"picture"|"list"} from the side that was pointed at; the other one scrolls
+   * @param {"image"|"list"} from the side that was pointed at; the other one scrolls
    */
   point(index, from) {
     if (index === this.#active) return;
@@ -18,7 +18,7 @@ export class Link extends EventTarget {
     this.dispatchEvent(new CustomEvent("pointed", { detail: { index, from } }));
   }
 
-  /** A part on the picture was clicked: the list takes the focus there. */
+  /** A part on the image was clicked: the list takes the focus there. */
   pick(index) {
     this.dispatchEvent(new CustomEvent("picked", { detail: { index } }));
   }

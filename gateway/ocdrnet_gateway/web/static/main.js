@@ -1,24 +1,24 @@
 /** Puts the page together. */
 
 import { setUpCamera } from "./camera.js";
-import { Desk } from "./desk.js";
+import { ResultView } from "./result_view.js";
 import { byId } from "./dom.js";
 import { setUpIntake } from "./intake.js";
 import { setUpKey } from "./key.js";
 import { setUpOptions } from "./options.js";
 import { megabytes } from "./problem.js";
 import { setUpSamples } from "./samples.js";
-import { Tray } from "./tray.js";
-import { setUpTrayView } from "./tray_view.js";
+import { Queue } from "./queue.js";
+import { setUpQueueView } from "./queue_view.js";
 
 const config = await (await fetch("/page/config.json")).json();
-const options = setUpOptions(config.options, () => tray.current && tray.again(tray.current));
-const tray = new Tray({ options, limit: config.image_bytes });
-const take = (files) => tray.add(files);
+const options = setUpOptions(config.options, () => queue.current && queue.again(queue.current));
+const queue = new Queue({ options, limit: config.image_bytes });
+const take = (files) => queue.add(files);
 
 setUpKey(config.keys_required);
-setUpTrayView(tray);
-new Desk(tray);
+setUpQueueView(queue);
+new ResultView(queue);
 setUpIntake(take);
 setUpSamples(config.samples, take);
 setUpCamera(take);

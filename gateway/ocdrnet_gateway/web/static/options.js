@@ -6,7 +6,7 @@ const FIRST = ["upside_down", "geometry", "tiling", "charset", "min_text_score"]
 const TITLES = {
   upside_down: "Upside-down text",
   geometry: "Shape of a line",
-  tiling: "Tiles for large pictures",
+  tiling: "Tiles for large images",
   charset: "Characters",
   min_text_score: "Least confidence",
 };

@@ -3,13 +3,13 @@
 const WORDS = {
   400: ["The server does not understand this", "The page and the server may differ in version; reload the page."],
   401: ["An API key is needed", "This server reads for callers with a key."],
-  408: ["The picture came too slowly", "The connection may be slow; a smaller picture helps."],
-  413: ["The picture is too large", "A smaller copy will do: text needs no more than about 20 pixels of height."],
-  422: ["The server cannot read this", "The file may be damaged or no picture, or an option does not fit. It says:"],
+  408: ["The image came too slowly", "The connection may be slow; a smaller image helps."],
+  413: ["The image is too large", "A smaller copy will do: text needs no more than about 20 pixels of height."],
+  422: ["The server cannot read this", "The file may be damaged or no image, or an option does not fit. It says:"],
   429: ["The server is busy", "More requests arrived than it can take right now."],
-  502: ["The reader failed on this picture", "Trying again may help; its log has the details."],
+  502: ["The reader failed on this image", "Trying again may help; its log has the details."],
   503: ["The reader is not there", "The server is up, but what reads the text is starting or away."],
-  504: ["This took too long", "The server gave up. A smaller picture, or trying again later, may help."],
+  504: ["This took too long", "The server gave up. A smaller image, or trying again later, may help."],
 };
 const OTHER = ["Something went wrong", "The server could not answer this request."];
 
@@ -44,8 +44,8 @@ export class Problem extends Error {
     return new Problem("Cancelled", "Nothing was read.");
   }
 
-  static tooLarge(picture, limit) {
-    const said = `${megabytes(picture.size)} MB; at most ${megabytes(limit)} MB are taken`;
+  static tooLarge(file, limit) {
+    const said = `${megabytes(file.size)} MB; at most ${megabytes(limit)} MB are taken`;
     return new Problem(WORDS[413][0], WORDS[413][1], { status: 413, said });
   }
 

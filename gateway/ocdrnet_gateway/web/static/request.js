@@ -1,20 +1,20 @@
-/** One `POST /v1/read`. An XMLHttpRequest, because `fetch` does not tell how much of a picture has been sent. */
+/** One `POST /v1/read`. An XMLHttpRequest, because `fetch` does not tell how much of an image has been sent. */
 
 import { keyHeaders } from "./key.js";
 import { Problem } from "./problem.js";
 
 /**
- * @param {Blob} picture
+ * @param {Blob} image
  * @param {Object<string, string>} options of the request
  * @param {{onSent: function(number), signal: AbortSignal}} hooks `onSent` hears the share sent, 0 to 1
  * @returns {Promise<{page: Object, timing: Object}>} rejects with a Problem
  */
-export function read(picture, options, { onSent, signal }) {
+export function read(image, options, { onSent, signal }) {
   const request = new XMLHttpRequest();
   const watch = stopwatch(request, onSent);
   const query = new URLSearchParams({ ...options, timing: "steps" });
   request.open("POST", `/v1/read?${query}`);
-  request.setRequestHeader("Content-Type", picture.type || "application/octet-stream");
+  request.setRequestHeader("Content-Type", image.type || "application/octet-stream");
   for (const [name, value] of Object.entries(keyHeaders())) request.setRequestHeader(name, value);
   signal.addEventListener("abort", () => request.abort());
   return new Promise((resolve, reject) => {
@@ -22,7 +22,7 @@ export function read(picture, options, { onSent, signal }) {
     request.onerror = () => reject(Problem.away());
     request.onabort = () => reject(Problem.cancelled());
     watch.start = performance.now();
-    request.send(picture);
+    request.send(image);
   });
 }
 

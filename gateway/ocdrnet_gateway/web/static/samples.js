@@ -1,4 +1,4 @@
-/** Buttons that read a sample picture. */
+/** Buttons that read a sample image. */
 
 import { byId, make, say } from "./dom.js";
 

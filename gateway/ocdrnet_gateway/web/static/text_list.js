@@ -1,4 +1,4 @@
-/** The text, part by part: a list box whose options light up on the picture. */
+/** The text, part by part: a list box whose options light up on the image. */
 
 import { byId, make } from "./dom.js";
 import { percent } from "./numbers.js";
@@ -68,7 +68,7 @@ export class TextList {
       option.classList.toggle("active", other === index);
       option.setAttribute("aria-selected", other === index);
     });
-    if (from === "picture") this.#options[index]?.scrollIntoView({ block: "nearest" });
+    if (from === "image") this.#options[index]?.scrollIntoView({ block: "nearest" });
   }
 
   #key(event) {

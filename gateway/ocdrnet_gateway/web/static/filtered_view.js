@@ -1,7 +1,7 @@
 /** What is shown of a reading: the level, the least confidence, and what follows from them. */
 
 import { atLevel, lineOfWord, surer } from "./levels.js";
-import { gapsBefore } from "./joining.js";
+import { gapsBefore } from "./join_text.js";
 
 /**
  * @param {Object} page as the server answered it
@@ -9,7 +9,7 @@ import { gapsBefore } from "./joining.js";
  * @returns {{page: Object, parts: Object[], rows: Object[][], of: number, text: string}} the page as a download holds
  *   it; its parts; the parts row by row; how many there are with the doubtful ones; the text as it is copied
  */
-export function shownOf(page, { level, least }) {
+export function filteredView(page, { level, least }) {
   const whole = atLevel(page, level);
   const kept = surer(whole, least);
   const rows = rowsOf(page, whole.lines, level).map((row) => row.filter(({ part }) => part.score >= least));

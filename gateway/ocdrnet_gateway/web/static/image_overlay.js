@@ -1,12 +1,12 @@
-/** The picture and, over it, an outline for each part that is shown. */
+/** The image and, over it, an outline for each part that is shown. */
 
-import { outline } from "./around.js";
+import { outline } from "./bounding_box.js";
 import { byId, make, makeSvg } from "./dom.js";
 import { percent } from "./numbers.js";
 
 const DENSE = 150; // outlines, from which on they are drawn finer
 
-export class Sheet {
+export class ImageOverlay {
   #polygons = [];
   #parts = [];
   #size = [3, 2];
@@ -15,43 +15,43 @@ export class Sheet {
   /** @param {import("./link.js").Link} link */
   constructor(link) {
     this.link = link;
-    this.sheet = byId("sheet");
+    this.overlay = byId("image-overlay");
     link.addEventListener("pointed", ({ detail }) => this.#point(detail));
     byId("boxes-shown").addEventListener("change", () => this.#toggle());
     byId("full-size").addEventListener("change", ({ target }) => this.#enlarge(target.checked));
   }
 
-  /** Show a picture, without outlines for now. */
-  picture({ url, name }) {
-    const image = make("img", { src: url, alt: `The picture ${name}` });
+  /** Show an image, without outlines for now. */
+  show({ url, name }) {
+    const image = make("img", { src: url, alt: `The image ${name}` });
     image.addEventListener("load", () => this.#parts.length || this.#resize(image.naturalWidth, image.naturalHeight));
     image.addEventListener("error", () => image.replaceWith(make("p", { class: "no-preview" }, noPreview(name))));
     this.image = image;
-    this.sheet.replaceChildren(image);
+    this.overlay.replaceChildren(image);
     this.#polygons = this.#parts = [];
   }
 
   isReading(yes) {
-    this.sheet.classList.toggle("reading", yes);
+    this.overlay.classList.toggle("reading", yes);
   }
 
-  /** Draw the outlines of `parts`, in pixels of a picture of this size. */
+  /** Draw the outlines of `parts`, in pixels of an image of this size. */
   outlines(parts, { width, height }) {
     this.#resize(width, height);
     this.#parts = parts;
     this.#polygons = parts.map((part, index) => this.#polygon(part, index));
     const place = { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" };
     const svg = makeSvg("svg", { ...place, class: parts.length > DENSE ? "dense" : "" }, ...this.#polygons);
-    this.sheet.querySelector("svg")?.remove();
+    this.overlay.querySelector("svg")?.remove();
     this.#tag?.remove();
-    this.sheet.append(svg);
+    this.overlay.append(svg);
     this.#toggle();
   }
 
   #polygon(part, index) {
     const polygon = makeSvg("polygon", { points: outline(part).join(" ") });
-    polygon.addEventListener("pointerenter", () => this.link.point(index, "picture"));
-    polygon.addEventListener("pointerleave", () => this.link.point(-1, "picture"));
+    polygon.addEventListener("pointerenter", () => this.link.point(index, "image"));
+    polygon.addEventListener("pointerleave", () => this.link.point(-1, "image"));
     polygon.addEventListener("click", () => this.link.pick(index));
     return polygon;
   }
@@ -59,11 +59,11 @@ export class Sheet {
   #point({ index, from }) {
     this.#tag?.remove();
     this.#polygons.forEach((polygon, other) => polygon.classList.toggle("active", other === index));
-    this.sheet.querySelector("svg")?.classList.toggle("pointing", index >= 0);
+    this.overlay.querySelector("svg")?.classList.toggle("pointing", index >= 0);
     if (!this.#polygons[index]) return;
-    // The list has the text and its score already; over the picture they would hide what lies around.
-    if (from === "picture") this.sheet.append((this.#tag = this.#tagFor(this.#parts[index])));
-    else if (this.sheet.classList.contains("full")) this.#polygons[index].scrollIntoView({ block: "nearest", inline: "nearest" });
+    // The list has the text and its score already; over the image they would hide what lies around.
+    if (from === "image") this.overlay.append((this.#tag = this.#tagFor(this.#parts[index])));
+    else if (this.overlay.classList.contains("full")) this.#polygons[index].scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
   #tagFor(part) {
@@ -81,19 +81,19 @@ export class Sheet {
 
   #resize(width, height) {
     this.#size = [width, height];
-    this.sheet.style.setProperty("--ratio", width / height);
-    this.sheet.style.setProperty("--pixels", width);
+    this.overlay.style.setProperty("--ratio", width / height);
+    this.overlay.style.setProperty("--pixels", width);
   }
 
   #enlarge(isFull) {
-    this.sheet.classList.toggle("full", isFull);
+    this.overlay.classList.toggle("full", isFull);
     // What scrolls must also scroll by keys.
     if (isFull) byId("stage").tabIndex = 0;
     else byId("stage").removeAttribute("tabindex");
   }
 
   #toggle() {
-    this.sheet.querySelector("svg")?.toggleAttribute("hidden", !byId("boxes-shown").checked);
+    this.overlay.querySelector("svg")?.toggleAttribute("hidden", !byId("boxes-shown").checked);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ocdrnet_triton.engines.openvino import OFTEN, RECENT, GraphChoice
+from ocdrnet_triton.engines.openvino import OFTEN, RECENT, ShapeGraphCache
 
 A, B, C = (1, 32, 32, 3), (1, 32, 64, 3), (1, 64, 32, 3)
 
@@ -20,7 +20,7 @@ def choose(compiled):
             compiled.append(shape)
             return f"graph of {shape}"
 
-        return GraphChoice(limit, compile_for)
+        return ShapeGraphCache(limit, compile_for)
 
     return choose
 

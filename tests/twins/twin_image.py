@@ -1,7 +1,7 @@
-"""A picture that the twins can read: plates of coloured bands, each with a core in the marker's colour.
+"""An image that the twins can read: plates of coloured bands, each with a core in the marker's colour.
 
 The core is the shrunk text region, as a DBNet is trained to answer it: grown by the unclip ratio in the detector's
-map it covers the plate. The map is the picture stretched, so a core drawn for it fits no other resizing.
+map it covers the plate. The map is the image stretched, so a core drawn for it fits no other resizing.
 """
 
 import cv2
@@ -20,7 +20,7 @@ BACKGROUND = (90, 130, 110)
 UNCLIP_RATIO = 1.5
 
 
-def draw_picture(version):
+def draw_image(version):
     """uint8 [1472, 720, 3] BGR with the version's texts from top to bottom."""
     image = np.full((HEIGHT, WIDTH, 3), BACKGROUND, np.uint8)
     for row, text in enumerate(TEXTS[version.decoder]):

@@ -14,7 +14,7 @@ DEFAULT_LEVEL: MergeLevel = "paragraph"
 
 
 class ImageUrl(BaseModel):
-    """One picture."""
+    """One image."""
 
     type: Literal["image_url"]
     url: str = Field(description="data:image/png;base64,... ; other URLs are refused, nothing is fetched")
@@ -26,28 +26,28 @@ class InferRequest(BaseModel):
     # The first wrong item ends the check: an error for each of a million would be an answer larger than the request.
     input: Annotated[list[ImageUrl], Field(min_length=1, max_length=MAX_IMAGES, fail_fast=True)]
     merge_levels: Annotated[list[MergeLevel], Field(max_length=MAX_IMAGES, fail_fast=True)] | None = Field(
-        default=None, description="what one detection holds, one level for each picture; paragraph by default"
+        default=None, description="what one detection holds, one level for each image; paragraph by default"
     )
 
     @model_validator(mode="after")
     def _check_levels(self) -> InferRequest:
         if self.merge_levels is not None and len(self.merge_levels) != len(self.input):
             raise ValueError(
-                f"there are {len(self.merge_levels)} merge_levels for {len(self.input)} pictures; give one for each"
+                f"there are {len(self.merge_levels)} merge_levels for {len(self.input)} images; give one for each"
             )
         return self
 
     @property
     def levels(self) -> list[MergeLevel]:
-        """One for each picture."""
+        """One for each image."""
         return self.merge_levels or [DEFAULT_LEVEL] * len(self.input)
 
 
 class Point(BaseModel):
     """A corner."""
 
-    x: float = Field(ge=0, le=1, description="share of the picture's width")
-    y: float = Field(ge=0, le=1, description="share of the picture's height")
+    x: float = Field(ge=0, le=1, description="share of the image's width")
+    y: float = Field(ge=0, le=1, description="share of the image's height")
 
 
 class BoundingBox(BaseModel):
@@ -72,20 +72,20 @@ class TextDetection(BaseModel):
 
 
 class ImageDetections(BaseModel):
-    """One picture's text."""
+    """One image's text."""
 
-    index: int = Field(ge=0, description="of the picture in the request")
+    index: int = Field(ge=0, description="of the image in the request")
     text_detections: list[TextDetection]
 
 
 class Usage(BaseModel):
     """What was sent."""
 
-    images_size_mb: float = Field(ge=0, description="bytes of all pictures, decoded from base64, over 2**20")
+    images_size_mb: float = Field(ge=0, description="bytes of all images, decoded from base64, over 2**20")
 
 
 class InferAnswer(BaseModel):
-    """All pictures' text."""
+    """All images' text."""
 
     data: list[ImageDetections]
     model: str

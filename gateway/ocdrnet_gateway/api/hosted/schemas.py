@@ -33,7 +33,7 @@ class Asset(BaseModel):
 class CreatedAsset(Asset):
     """An asset and where to upload it."""
 
-    uploadUrl: str = Field(description="absolute and pre-signed: PUT the picture there, without a key")
+    uploadUrl: str = Field(description="absolute and pre-signed: PUT the image there, without a key")
 
 
 class OneAsset(BaseModel):
@@ -53,7 +53,7 @@ class OcdrnetRequest(BaseModel):
 
     image: str = Field(min_length=1, description="an asset's id, or data:image/...;base64,...")
     render_label: bool = Field(
-        default=False, description="draw the text beside each box in the returned picture, or the boxes alone"
+        default=False, description="draw the text beside each box in the returned image, or the boxes alone"
     )
 
 

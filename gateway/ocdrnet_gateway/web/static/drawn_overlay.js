@@ -1,17 +1,17 @@
-/** The picture with the outlines that are shown drawn into it, as a file. */
+/** The image with the outlines that are shown drawn into it, as a file. */
 
-import { outline } from "./around.js";
+import { outline } from "./bounding_box.js";
 import { make } from "./dom.js";
 
 const COLOUR = "#10cdb3";
 
 /**
- * @param {HTMLImageElement} image the picture; where the browser cannot show it, the paper stays white
+ * @param {HTMLImageElement} image the image; where the browser cannot show it, the paper stays white
  * @param {Object} page what is shown
  * @param {string} type `image/jpeg` for a photograph, else PNG
- * @returns {Promise<Blob?>} null where the browser cannot make so large a picture
+ * @returns {Promise<Blob?>} null where the browser cannot make so large an image
  */
-export function overlayPicture(image, page, type) {
+export function drawnOverlay(image, page, type) {
   const canvas = make("canvas", { width: page.width, height: page.height });
   const context = canvas.getContext("2d");
   context.fillStyle = "white";

@@ -5,7 +5,7 @@
  * @param {number[][][]} boxes each four [x, y], clockwise from the text's top-left
  * @returns {number[][]} four [x, y], rounded to a tenth of a pixel
  */
-export function boxAround(boxes) {
+export function boundingBox(boxes) {
   if (boxes.length === 1) return boxes[0];
   const [[x0, y0], [x1, y1]] = boxes[0];
   const length = Math.max(Math.hypot(x1 - x0, y1 - y0), 1e-6);

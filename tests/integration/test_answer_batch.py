@@ -1,4 +1,4 @@
-"""`respond_all` in a Triton of its own: a model whose answer fails for some requests, met in one batch with others."""
+"""`answer_batch` in a Triton of its own: a model whose answer fails for some requests, met in one batch with others."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -20,12 +20,12 @@ import os
 import numpy as np
 
 from ocdrnet_ops.errors import OptionError
-from ocdrnet_triton.requests import respond_all, tensor
+from ocdrnet_triton.requests import answer_batch, tensor
 
 
 class TritonPythonModel:
     def execute(self, requests):
-        return respond_all(requests, self._take, self._answer)
+        return answer_batch(requests, self._take, self._answer)
 
     def _take(self, request):
         value = int(tensor(request, "IN")[0, 0])

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ocdrnet_ops.detection.detect import elongations, lies_sideways, looks_sideways, turn_back, turn_tiles
+from ocdrnet_ops.detection.detect import elongations, is_rotated, looks_rotated, turn_back, turn_tiles
 
 NONE = np.zeros((0, 4, 2), np.float32)
 
@@ -26,31 +26,31 @@ def test_wide_and_tall_text_is_measured_in_its_own_heights():
 
 def test_the_detector_looks_again_where_text_is_tall_or_there_is_none():
     wide = [quad(0, 0, 100, 20)] * 4
-    assert not looks_sideways(boxes(*wide, tall(0, 0, 10, 20)))
-    assert looks_sideways(boxes(*wide, tall(0, 0, 10, 80)))
-    assert looks_sideways(boxes(tall(0, 0, 10, 60)))
-    assert looks_sideways(NONE)
+    assert not looks_rotated(boxes(*wide, tall(0, 0, 10, 20)))
+    assert looks_rotated(boxes(*wide, tall(0, 0, 10, 80)))
+    assert looks_rotated(boxes(tall(0, 0, 10, 60)))
+    assert looks_rotated(NONE)
 
 
 def test_the_frame_in_which_lines_run_along_the_rows_is_kept():
     upright, sideways = boxes(quad(0, 0, 100, 20)), boxes(tall(0, 0, 20, 100))
-    assert lies_sideways(sideways, upright)
-    assert not lies_sideways(upright, sideways)
-    assert not lies_sideways(NONE, NONE)
-    assert not lies_sideways(NONE, boxes(quad(0, 0, 40, 20)))  # as noise does
-    assert not lies_sideways(upright, NONE)
-    assert lies_sideways(NONE, upright)
+    assert is_rotated(sideways, upright)
+    assert not is_rotated(upright, sideways)
+    assert not is_rotated(NONE, NONE)
+    assert not is_rotated(NONE, boxes(quad(0, 0, 40, 20)))  # as noise does
+    assert not is_rotated(upright, NONE)
+    assert is_rotated(NONE, upright)
 
 
 @pytest.mark.parametrize("fixed", [False, True])
 def test_a_turned_tile_shows_the_same_places(fixed):
-    """A bright spot of the picture is found again at its place through the turned placement."""
+    """A bright spot of the image is found again at its place through the turned map_transform."""
     picture_width, tile_size = 400, (96, 160)
-    placement = np.array([[40, 20, 2.0, 1.5]], np.float32)
+    map_transform = np.array([[40, 20, 2.0, 1.5]], np.float32)
     tile = np.zeros((1, *tile_size, 3), np.uint8)
     tile[0, 30:34, 100:108] = 255
     spot = np.array([40 + 104 * 2.0, 20 + 32 * 1.5])
-    turned, placed = turn_tiles(tile, placement, picture_width, fixed)
+    turned, placed = turn_tiles(tile, map_transform, picture_width, fixed)
     assert turned.shape == ((1, 96, 160, 3) if fixed else (1, 160, 96, 3))
     y, x = (axis.mean() + 0.5 for axis in np.nonzero(turned[0, ..., 0] > 80))
     in_turned = np.array([x, y]) * placed[0, 2:] + placed[0, :2]

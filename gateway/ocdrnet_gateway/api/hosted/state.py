@@ -69,13 +69,13 @@ _RENDER_THREADS = 4
 
 
 @dataclass(frozen=True)
-class HostedParts:
+class HostedState:
     """See the module.
 
     Attributes:
         jobs: requests under way.
         signer: of upload and result URLs.
-        renderer: of the returned picture.
+        renderer: of the returned image.
         threads: where it draws.
     """
 
@@ -98,14 +98,14 @@ async def hosted_lifespan(app: FastAPI) -> AsyncIterator[None]:
     )
     with ThreadPoolExecutor(_RENDER_THREADS, thread_name_prefix="render") as threads:
         signer = Signer(settings.secret.get_secret_value())
-        app.state.hosted = HostedParts(jobs, signer, Renderer(), threads)
+        app.state.hosted = HostedState(jobs, signer, Renderer(), threads)
         yield
         await jobs.close()
 
 
-def _parts_of(request: Request) -> HostedParts:
-    parts: HostedParts = request.app.state.hosted
+def _parts_of(request: Request) -> HostedState:
+    parts: HostedState = request.app.state.hosted
     return parts
 
 
-HostedDep = Annotated[HostedParts, Depends(_parts_of)]
+HostedDep = Annotated[HostedState, Depends(_parts_of)]

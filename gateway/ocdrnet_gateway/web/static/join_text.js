@@ -1,7 +1,7 @@
 /** Texts of parts joined into one, as the server joins them. */
 
-// Scripts without spaces between words; the same ranges as in the server's ocdrnet_ops/layout/paragraphs.py.
-const CJK = /[\u2E80-\u2FDF\u3000-\u30FF\u3100-\u312F\u31A0-\u31FF\u3400-\u4DBF\u4E00-\u9FFF\uF900-\uFAFF\uFE30-\uFE4F\uFF01-\uFF9F\u{20000}-\u{3FFFF}]/u;
+// Scripts without spaces between words; the same ranges as in the server's ocdrnet_ops/scripts.py.
+const UNSPACED = /[\u2E80-\u2FDF\u3000-\u312F\u31A0-\u31FF\u3400-\u4DBF\u4E00-\u9FFF\uF900-\uFAFF\uFE30-\uFE4F\uFF01-\uFF9F\u{20000}-\u{3FFFF}]/u;
 
 /** The lines of a paragraph as one text: a space between them, nothing between two Chinese or Japanese characters. */
 export function joinParagraph(texts) {
@@ -20,5 +20,5 @@ export function gapsBefore(line) {
 }
 
 function gap(before, after) {
-  return CJK.test([...before].at(-1)) && CJK.test([...after][0]) ? "" : " ";
+  return UNSPACED.test([...before].at(-1)) && UNSPACED.test([...after][0]) ? "" : " ";
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 from ocdrnet_client.address import Address
 from ocdrnet_loadtest.errors import SettingError
 from ocdrnet_loadtest.objectives import Slo
-from ocdrnet_loadtest.pictures import DEFAULT_SPECS, DrawingSpec, Picture, drawn_pictures, load_pictures
+from ocdrnet_loadtest.pictures import DEFAULT_SPECS, DrawingSpec, Picture, drawn_images, load_images
 from ocdrnet_loadtest.result import LoadTestResult
 from ocdrnet_loadtest.run_settings import RunSettings, SoakSettings
 from ocdrnet_loadtest.sending.base import SendSettings
@@ -24,7 +24,7 @@ _DEFAULT_P99 = 1.0
 
 
 @dataclass(frozen=True)
-class Wanted:
+class LoadTestOptions:
     """The options of `ocdrnet loadtest`, as its help describes them; times in seconds, shares from 0 to 1."""
 
     url: str
@@ -57,7 +57,7 @@ class Wanted:
     slos: tuple[str, ...]
 
 
-def run_settings(wanted: Wanted) -> RunSettings:
+def run_settings(wanted: LoadTestOptions) -> RunSettings:
     """All that a run needs; everything that can be wrong with the command line is found here.
 
     Raises:
@@ -70,7 +70,7 @@ def run_settings(wanted: Wanted) -> RunSettings:
     if api == NIM and wanted.users:
         raise SettingError("--users speaks Triton's protocols; for --api nim use --rate or the staircase")
     slos = tuple(Slo.parse(text) for text in wanted.slos)
-    pictures, source = _pictures(wanted)
+    pictures, source = _images(wanted)
     return RunSettings(
         send=SendSettings(address, wanted.model, wanted.parameters, _headers(wanted), wanted.timeout),
         api=api,
@@ -88,7 +88,7 @@ def run_settings(wanted: Wanted) -> RunSettings:
     )
 
 
-def _refuse_contradictions(wanted: Wanted) -> None:
+def _refuse_contradictions(wanted: LoadTestOptions) -> None:
     if wanted.users and (wanted.rate or wanted.soak):
         raise SettingError("--users is a closed loop; it has no --rate and no --soak")
     if wanted.users and wanted.headers:
@@ -101,14 +101,14 @@ def _refuse_contradictions(wanted: Wanted) -> None:
         raise SettingError("--fraction is 0; it must be above 0")
 
 
-def _pictures(wanted: Wanted) -> tuple[tuple[Picture, ...], str]:
+def _images(wanted: LoadTestOptions) -> tuple[tuple[Picture, ...], str]:
     if wanted.images:
-        return load_pictures(wanted.images), ", ".join(wanted.images)
+        return load_images(wanted.images), ", ".join(wanted.images)
     specs = [DrawingSpec.parse(text) for text in wanted.draw or DEFAULT_SPECS]
-    return drawn_pictures(specs, wanted.seed), "drawn"
+    return drawn_images(specs, wanted.seed), "drawn"
 
 
-def _headers(wanted: Wanted) -> dict[str, str]:
+def _headers(wanted: LoadTestOptions) -> dict[str, str]:
     pairs = [text.partition("=") for text in wanted.headers]
     for name, equals, _ in pairs:
         if not equals or not name:
@@ -116,13 +116,13 @@ def _headers(wanted: Wanted) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def _step(wanted: Wanted, slos: tuple[Slo, ...]) -> StepSettings:
+def _step(wanted: LoadTestOptions, slos: tuple[Slo, ...]) -> StepSettings:
     objective = next((slo.limit for slo in slos if slo.figure == "p99"), _DEFAULT_P99)
     limits = Limits(wanted.p99 or objective, wanted.errors)
     return StepSettings(wanted.arrivals, wanted.requests, wanted.seconds, limits=limits, seed=wanted.seed)
 
 
-def _soak(wanted: Wanted) -> SoakSettings | None:
+def _soak(wanted: LoadTestOptions) -> SoakSettings | None:
     if not wanted.soak:
         return None
     if wanted.rate:
@@ -135,7 +135,7 @@ def _soak(wanted: Wanted) -> SoakSettings | None:
     return SoakSettings(wanted.soak, wanted.fraction, wanted.fraction * knee.rate, wanted.settling)
 
 
-def _metrics_url(wanted: Wanted, address: Address) -> str | None:
+def _metrics_url(wanted: LoadTestOptions, address: Address) -> str | None:
     if wanted.metrics == "none":
         return None
     if wanted.metrics:
@@ -144,7 +144,7 @@ def _metrics_url(wanted: Wanted, address: Address) -> str | None:
     return f"http://{','.join(servers)}/metrics"
 
 
-def _processes(wanted: Wanted, address: Address) -> ServerProcesses | None:
+def _processes(wanted: LoadTestOptions, address: Address) -> ServerProcesses | None:
     if wanted.server_pids:
         return ServerProcesses.of(wanted.server_pids)
     return ServerProcesses.listening_at(address)

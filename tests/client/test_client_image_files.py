@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from ocdrnet_client.image_files import find_pictures, picture_names
+from ocdrnet_client.image_files import find_images, image_names
 
 TREE = (
     "a.jpg",
@@ -28,12 +28,12 @@ def _tree(tmp_path, monkeypatch):
 
 
 def found(*arguments):
-    pictures = find_pictures(arguments)
+    pictures = find_images(arguments)
     assert pictures.empty == []
     return [path.as_posix() for path in pictures.paths]
 
 
-def test_a_folder_is_its_pictures_at_any_depth():
+def test_a_folder_is_its_images_at_any_depth():
     assert found(".") == ["[1].jpg", "a.jpg", "b.PNG", "folder.jpg/f.gif", "sub/c.tiff", "sub/deep/d.webp"]
 
 
@@ -41,7 +41,7 @@ def test_a_file_is_taken_whatever_its_name():
     assert found("notes.txt", ".hidden.jpg", "missing.jpg") == ["notes.txt", ".hidden.jpg", "missing.jpg"]
 
 
-def test_a_folder_named_like_a_picture_is_a_folder():
+def test_a_folder_named_like_an_image_is_a_folder():
     assert found("folder.jpg") == ["folder.jpg/f.gif"]
 
 
@@ -70,13 +70,13 @@ def test_the_first_spelling_of_a_file_stays():
 
 def test_arguments_that_stand_for_nothing_are_told():
     Path("empty").mkdir()
-    pictures = find_pictures(["*.bmp", "a.jpg", "empty"])
+    pictures = find_images(["*.bmp", "a.jpg", "empty"])
     assert ([path.name for path in pictures.paths], pictures.empty) == (["a.jpg"], ["*.bmp", "empty"])
 
 
 def test_only_shared_names_get_their_folder():
     paths = [Path("x/a.jpg"), Path("y/a.jpg"), Path("y/b.jpg"), Path.cwd() / "a.jpg"]
-    assert picture_names(paths) == ["x/a.jpg", "y/a.jpg", "b.jpg", "a.jpg"]
+    assert image_names(paths) == ["x/a.jpg", "y/a.jpg", "b.jpg", "a.jpg"]
 
 
 def test_overlays_of_an_earlier_run_are_not_read_again():
@@ -88,7 +88,7 @@ def test_overlays_of_an_earlier_run_are_not_read_again():
 
 
 def left_out(*arguments):
-    return str(find_pictures(arguments).left_out)
+    return str(find_images(arguments).left_out)
 
 
 def test_what_is_left_out_of_a_folder_is_counted_and_told_why():
@@ -104,7 +104,7 @@ def test_what_is_left_out_of_a_folder_is_counted_and_told_why():
         "left out: 4 files of other kinds (.pdf, .txt, no suffix), 2 hidden ones, 1 overlays"
     )
     assert left_out("sub", "a.jpg", "notes.txt", "*.txt") == ""
-    assert not find_pictures(["sub"]).left_out
+    assert not find_images(["sub"]).left_out
     assert found("pdf/linked") == ["pdf/linked/c.tiff", "pdf/linked/deep/d.webp"]
 
 
@@ -115,7 +115,7 @@ def test_of_many_kinds_the_most_frequent_are_named():
     assert left_out("k") == "left out: 7 files of other kinds (.a, .b, .c, ...)"
 
 
-def test_pictures_of_phones_are_pictures():
+def test_images_of_phones_are_images():
     for name in ("p/a.heic", "p/b.HEIF", "p/c.avif", "p/d.hif"):
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).touch()
@@ -131,12 +131,12 @@ def test_a_folder_that_cannot_be_listed_is_told(monkeypatch):
         return real(path)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    pictures = find_pictures(["sub"])
+    pictures = find_images(["sub"])
     assert [path.as_posix() for path in pictures.paths] == ["sub/c.tiff"]
     assert pictures.unlisted == [(str(Path("sub/deep")), "Permission denied")]
 
 
 def test_the_standard_input_is_a_dash():
-    pictures = find_pictures(["-", "a.jpg", "-"])
+    pictures = find_images(["-", "a.jpg", "-"])
     assert pictures.paths == [Path("-"), Path("a.jpg")]
-    assert picture_names(pictures.paths) == ["stdin", "a.jpg"]
+    assert image_names(pictures.paths) == ["stdin", "a.jpg"]

@@ -5,7 +5,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from PIL import Image
 
-from ocdrnet_deploy.server.readiness import read_first_picture
+from ocdrnet_deploy.server.readiness import send_warm_up_request
 from ocdrnet_deploy.warm_up_image import warm_up_image
 
 
@@ -30,17 +30,17 @@ def asked():
     server.server_close()
 
 
-def test_the_picture_goes_to_the_ensemble_and_an_error_is_nobodys_business(asked):
+def test_the_image_goes_to_the_ensemble_and_an_error_is_nobodys_business(asked):
     seen, address = asked
-    read_first_picture(address)
+    send_warm_up_request(address)
     assert seen == [("/v2/models/ocdrnet/infer", "0", warm_up_image())]
 
 
 def test_no_server_is_nobodys_business_either():
-    read_first_picture("http://127.0.0.1:9")
+    send_warm_up_request("http://127.0.0.1:9")
 
 
-def test_the_picture_is_a_jpeg_with_something_on_it():
+def test_the_image_is_a_jpeg_with_something_on_it():
     picture = Image.open(io.BytesIO(warm_up_image()))
     assert (picture.format, picture.size) == ("JPEG", (1280, 720))
     assert picture.convert("L").getextrema()[0] < 30

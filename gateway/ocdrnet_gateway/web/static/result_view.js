@@ -1,48 +1,48 @@
-/** The second view: shows the current picture of the tray in whatever state it is. */
+/** The second view: shows the current image of the queue in whatever state it is. */
 
 import { setUpActions } from "./actions.js";
 import { byId, make, say } from "./dom.js";
 import { askForKey } from "./key.js";
 import { Link } from "./link.js";
 import { counted, duration, percent } from "./numbers.js";
-import { Sheet } from "./sheet.js";
-import { shownOf } from "./shown.js";
+import { ImageOverlay } from "./image_overlay.js";
+import { filteredView } from "./filtered_view.js";
 import { TextList } from "./text_list.js";
 import { showTiming } from "./timing.js";
 
-export class Desk {
-  /** @param {import("./tray.js").Tray} tray */
-  constructor(tray) {
-    this.tray = tray;
+export class ResultView {
+  /** @param {import("./queue.js").Queue} queue */
+  constructor(queue) {
+    this.queue = queue;
     this.link = new Link();
-    this.sheet = new Sheet(this.link);
+    this.overlay = new ImageOverlay(this.link);
     this.list = new TextList(this.link);
-    tray.addEventListener("picked", () => this.#open());
-    tray.addEventListener("changed", ({ detail }) => detail === tray.current && this.#update());
+    queue.addEventListener("picked", () => this.#open());
+    queue.addEventListener("changed", ({ detail }) => detail === queue.current && this.#update());
     byId("levels").addEventListener("change", () => this.#fill());
     byId("confidence").addEventListener("input", () => this.#fill());
-    byId("cancel").addEventListener("click", () => tray.cancel(tray.current));
+    byId("cancel").addEventListener("click", () => queue.cancel(queue.current));
     setUpActions(() => this.#offered());
     setInterval(() => this.#progress(), 100);
   }
 
   #open() {
-    const isFirst = byId("desk").hidden;
+    const isFirst = byId("result-view").hidden;
     byId("intake").hidden = true;
-    byId("desk").hidden = false;
-    byId("desk-title").textContent = this.tray.current.name;
-    this.sheet.picture(this.tray.current);
+    byId("result-view").hidden = false;
+    byId("result-view-title").textContent = this.queue.current.name;
+    this.overlay.show(this.queue.current);
     this.#update();
-    if (isFirst) byId("desk-title").focus();
+    if (isFirst) byId("result-view-title").focus();
   }
 
   #update() {
-    const { state, problem, page, timing } = this.tray.current;
+    const { state, problem, page, timing } = this.queue.current;
     const isUnderWay = state === "waiting" || state === "reading";
     byId("progress").hidden = !isUnderWay;
     byId("problem").hidden = state !== "failed";
     byId("result").hidden = state !== "done";
-    this.sheet.isReading(isUnderWay);
+    this.overlay.isReading(isUnderWay);
     showTiming(state === "done" && timing);
     byId("facts").textContent = page ? `${page.width} × ${page.height} pixels` : "";
     this.#progress();
@@ -60,13 +60,13 @@ export class Desk {
 
   /** Draw what level and confidence leave. */
   #fill() {
-    const { page } = this.tray.current;
+    const { page } = this.queue.current;
     if (!page) return;
     const view = currentView();
-    const shown = shownOf(page, view);
+    const shown = filteredView(page, view);
     this.link.point(-1, "list");
     this.shown = shown;
-    this.sheet.outlines(shown.parts, page);
+    this.overlay.outlines(shown.parts, page);
     this.list.show(shown.rows, view.level);
     byId("confidence-value").textContent = view.least ? `≥ ${percent(view.least)}` : "any";
     byId("count").textContent = countOf(shown, view.level);
@@ -76,16 +76,16 @@ export class Desk {
   }
 
   #offered() {
-    return { ...this.shown, image: this.sheet.image, type: this.tray.current.file.type };
+    return { ...this.shown, image: this.overlay.image, type: this.queue.current.file.type };
   }
 
   #progress() {
-    const picture = this.tray.current;
-    if (!picture || byId("progress").hidden) return;
-    const isSending = picture.state === "reading" && picture.sent < 1;
-    if (isSending) byId("progress-bar").value = picture.sent;
+    const image = this.queue.current;
+    if (!image || byId("progress").hidden) return;
+    const isSending = image.state === "reading" && image.sent < 1;
+    if (isSending) byId("progress-bar").value = image.sent;
     else byId("progress-bar").removeAttribute("value");
-    byId("progress-words").textContent = progressWords(picture, isSending);
+    byId("progress-words").textContent = progressWords(image, isSending);
   }
 
   #explain(problem) {
@@ -97,10 +97,10 @@ export class Desk {
   }
 
   #wayOut({ status, isPassing }) {
-    const picture = this.tray.current;
-    if (status === 401) return wayOut("Enter a key", async () => (await askForKey()) && this.tray.again(picture));
-    if (isPassing) return wayOut("Try again", () => this.tray.again(picture));
-    return wayOut("Choose another picture", () => byId("files").click());
+    const image = this.queue.current;
+    if (status === 401) return wayOut("Enter a key", async () => (await askForKey()) && this.queue.again(image));
+    if (isPassing) return wayOut("Try again", () => this.queue.again(image));
+    return wayOut("Choose another image", () => byId("files").click());
   }
 }
 
@@ -116,12 +116,12 @@ function currentView() {
 }
 
 function countOf({ parts, of }, level) {
-  if (!of) return "No text was found in this picture.";
+  if (!of) return "No text was found in this image.";
   return parts.length === of ? counted(of, level) : `${parts.length} of ${counted(of, level)}`;
 }
 
 function progressWords({ state, sent, since }, isSending) {
-  if (state === "waiting") return "Waiting for the pictures before it";
+  if (state === "waiting") return "Waiting for the images before it";
   if (isSending) return `Sending, ${percent(sent)}`;
   return `Reading, ${((performance.now() - since) / 1000).toFixed(1)} s`;
 }

@@ -30,7 +30,12 @@ OWN_SERVERS = {
 # A long one, whose tests of each engine may run in another process.
 BY_ENGINE = "tests/integration/test_plans_load.py"
 # Debian's packages of programs that have another name.
-PACKAGES = {"promtool": "prometheus", "node": "nodejs"}
+PACKAGES = {
+    "promtool": "prometheus",
+    "node": "nodejs",
+    "pdftotext": "poppler-utils",
+    "pdftoppm": "poppler-utils",
+}
 
 # A machine that is busy with something else is no failure.
 hypothesis.settings.register_profile("untimed", deadline=None)

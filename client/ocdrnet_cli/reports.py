@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from collections.abc import Iterable
 
 import click
 
@@ -42,6 +43,20 @@ class Report:
         click.echo(json.dumps(page.to_dict(), ensure_ascii=False) if self._as_json else self._text(name, page))
         for warning in page.warnings:
             self.warn(f"{name}: {warning}")
+
+    def chunks(self, name: str, chunks: Iterable[str]) -> None:
+        """Print a document's result as it comes."""
+        is_headed = self._total > 1 and not self._as_json
+        for chunk in chunks:
+            self._clear_progress()
+            click.echo(f"== {name} ==\n{chunk}" if is_headed else chunk, nl=False)
+            is_headed = False
+
+    def page_done(self, name: str, done: int, total: int) -> None:
+        """Show how far a document is."""
+        if sys.stderr.isatty() and done < total:
+            self._with_progress = True
+            click.echo(f"\r{name}: {done}/{total} pages", nl=False, err=True)
 
     def failure(self, name: str, reason: object) -> None:
         """Name an image that failed."""

@@ -10,6 +10,7 @@ Example:
 from ocdrnet_client.async_client import AsyncClient
 from ocdrnet_client.client import Client
 from ocdrnet_client.config import Retry, Timeout
+from ocdrnet_client.documents.document import Document, DocumentPage
 from ocdrnet_client.errors import (
     ClientClosedError,
     ConfigurationError,
@@ -31,6 +32,8 @@ __all__ = [
     "Client",
     "ClientClosedError",
     "ConfigurationError",
+    "Document",
+    "DocumentPage",
     "FontBook",
     "InvalidRequestError",
     "Line",

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from ocdrnet_client.address import DEFAULT_URL, Address
 from ocdrnet_client.config import DEFAULT_RETRY, DEFAULT_TIMEOUT, Attempts, Retry, Timeout, as_timeout, request_timeout
+from ocdrnet_client.documents.document import Document
+from ocdrnet_client.documents.opened import DEFAULT_DPI, DocumentSource, OpenDocument, TextLayer
+from ocdrnet_client.documents.reading import read_pages_async
 from ocdrnet_client.errors import (
     ClientClosedError,
     ConfigurationError,
@@ -125,6 +129,32 @@ class AsyncClient:
                 return Outcome(source, error=error)
 
         return map_in_tasks(outcome, images, check_concurrency(concurrency))
+
+    async def read_document(
+        self,
+        source: DocumentSource,
+        *,
+        pages: str = "",
+        dpi: float = DEFAULT_DPI,
+        text_layer: TextLayer = "auto",
+        password: str = "",
+        concurrency: int = 4,
+        timeout: float | None = None,
+        **options: Unpack[ReadOptions],
+    ) -> Document:
+        """All pages of a PDF or a TIFF, see `Client.read_document`."""
+        start = time.monotonic()
+        document = await asyncio.to_thread(
+            OpenDocument, source, pages=pages, dpi=dpi, text_layer=text_layer, password=password
+        )
+        try:
+            found = read_pages_async(
+                document, lambda image: self._read(image, "RGB", options, timeout=timeout), concurrency
+            )
+            done = tuple([page async for page in found])
+        finally:
+            await asyncio.to_thread(document.close)
+        return Document(image_name(source), done, document.page_count, time.monotonic() - start)
 
     async def _read(
         self,

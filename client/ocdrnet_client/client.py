@@ -5,12 +5,16 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from ocdrnet_client.address import DEFAULT_URL, Address
 from ocdrnet_client.config import DEFAULT_RETRY, DEFAULT_TIMEOUT, Attempts, Retry, Timeout, as_timeout, request_timeout
+from ocdrnet_client.documents.document import Document
+from ocdrnet_client.documents.opened import DEFAULT_DPI, DocumentSource, OpenDocument, TextLayer
+from ocdrnet_client.documents.reading import read_pages
 from ocdrnet_client.errors import (
     ClientClosedError,
     ModelNotFoundError,
@@ -160,6 +164,43 @@ class Client:
                 return Outcome(source, error=error)
 
         return map_in_threads(outcome, images, check_concurrency(concurrency))
+
+    def read_document(
+        self,
+        source: DocumentSource,
+        *,
+        pages: str = "",
+        dpi: float = DEFAULT_DPI,
+        text_layer: TextLayer = "auto",
+        password: str = "",
+        concurrency: int = 4,
+        timeout: float | None = None,
+        **options: Unpack[ReadOptions],
+    ) -> Document:
+        """All pages of a PDF or a TIFF; a page that fails does not end the others.
+
+        Args:
+            source: a path, bytes, or a file opened with "rb".
+            pages: such as `1-3,7` or `5-`; all if empty.
+            dpi: dots per inch at which PDF pages are drawn, 36 to 1200.
+            text_layer: `ocr` reads every page; `trust` takes the text that a PDF page holds; `auto` takes it where it
+                is sound, see `ocdrnet_client.documents.text_layer`.
+            password: of an encrypted PDF.
+            concurrency: pages under way at once, 1 or more.
+            timeout: seconds for each page, retries included, instead of the client's own.
+            **options: of every page, see `read`.
+
+        Raises:
+            InvalidRequestError: the file cannot be opened, or an argument is out of range.
+            ConfigurationError: `concurrency` is below 1, or `timeout` is not above 0.
+        """
+        start = time.monotonic()
+        with OpenDocument(source, pages=pages, dpi=dpi, text_layer=text_layer, password=password) as document:
+            found = tuple(
+                read_pages(document, lambda image: self._read(image, "RGB", options, timeout=timeout), concurrency)
+            )
+            name = image_name(source)
+            return Document(name, found, document.page_count, time.monotonic() - start)
 
     def _read(
         self,

@@ -13,6 +13,7 @@ SUFFIXES = frozenset(
     {".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff"}
     | {".webp"}
 )
+WITH_DOCUMENTS = SUFFIXES | {".pdf"}
 STANDARD_INPUT = Path("-")
 _SHOWN = 3  # suffixes, and links, that a sentence names
 
@@ -26,19 +27,21 @@ class LeftOut:
         hidden: files and folders whose name begins with a dot.
         overlays: images that an earlier run drew.
         links: links to folders, which may lead in a circle.
+        suffixes: of the files that are read.
     """
 
     others: Counter[str] = field(default_factory=Counter)
     hidden: int = 0
     overlays: int = 0
     links: list[str] = field(default_factory=list)
+    suffixes: frozenset[str] = SUFFIXES
 
     def takes(self, name: str) -> bool:
         """Whether a file of this name is to be read; one that is not is counted."""
         path = Path(name)
         if name.startswith("."):
             self.hidden += 1
-        elif path.suffix.lower() not in SUFFIXES:
+        elif path.suffix.lower() not in self.suffixes:
             self.others[path.suffix.lower()] += 1
         elif path.stem.endswith(".overlay"):
             self.overlays += 1
@@ -82,15 +85,16 @@ class FoundImages:
     unlisted: list[tuple[str, str]] = field(default_factory=list)
 
 
-def find_images(arguments: Iterable[str]) -> FoundImages:
+def find_images(arguments: Iterable[str], suffixes: frozenset[str] = SUFFIXES) -> FoundImages:
     """Files, folders and glob patterns as a list of files.
 
     Args:
         arguments: a file is taken whatever its suffix, even if it is missing, so that its failure is reported
             like any other; a folder stands for the images in it at any depth, hidden ones left out; a
             pattern may contain `**`; `-` is the standard input.
+        suffixes: of the files in a folder that are taken.
     """
-    found, known = FoundImages(), set()
+    found, known = FoundImages(left_out=LeftOut(suffixes=suffixes)), set()
     for argument in arguments:
         count = 0
         for count, path in enumerate(_expanded(argument, found), 1):  # noqa: B007 -- the last one counts

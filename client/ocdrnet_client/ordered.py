@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
@@ -59,7 +59,7 @@ def _awaited(future: Future[Answer]) -> Answer:
 
 async def map_in_tasks(
     work: Callable[[Item], Awaitable[Answer]], items: Iterable[Item] | AsyncIterable[Item], concurrency: int
-) -> AsyncIterator[Answer]:
+) -> AsyncGenerator[Answer, None]:
     """Yield `await work(item)` for each item; at most `concurrency` run at once, each in a task."""
     slots = asyncio.Semaphore(concurrency)
 

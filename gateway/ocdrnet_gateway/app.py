@@ -31,6 +31,7 @@ from ocdrnet_gateway.web.routes import router as page
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 # The caller, and the owner of assets, where no keys are needed.
 ANONYMOUS = "anonymous"
+_WAITING_DOCUMENTS = 4  # for each that may be open
 
 
 def gateway_lifespan(settings: GatewaySettings, reader: Reader | None, memory: MemoryBudget) -> Lifespan:
@@ -65,6 +66,7 @@ def gateway_lifespan(settings: GatewaySettings, reader: Reader | None, memory: M
                 tracing=tracing,
                 readiness=readiness,
                 memory=memory,
+                documents=Admission(settings.max_documents, _WAITING_DOCUMENTS * settings.max_documents),
             )
             yield
 

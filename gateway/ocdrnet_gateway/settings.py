@@ -77,6 +77,10 @@ class GatewaySettings(BaseSettings):
     """Requests that are with Triton at once; a few more than keep it busy."""
     max_waiting: int = Field(default=64, ge=0)
     """Requests that may wait for their turn; the next one is answered 429 at once."""
+    max_documents: int = Field(default=2, ge=1)
+    """Documents that may be open at once, each with a process of up to 256 MiB; four times as many may wait."""
+    max_document_pages: int = Field(default=1000, ge=1, le=100_000)
+    """Pages that one document may have."""
     deadline_s: float = Field(default=60.0, gt=0)
     """Seconds from a request's arrival to its answer, waiting included; each further NIM image has as many."""
     rate_per_minute: float | None = Field(default=None, gt=0)

@@ -23,6 +23,9 @@ class Blocking:
     def read_many(self, images, **options):
         return list(self._client.read_many(images, **options))
 
+    def read_document(self, source, **options):
+        return self._client.read_document(source, **options)
+
     def read_and_close(self, image, is_time):
         """Read, and close from another thread as soon as it is time."""
 
@@ -62,6 +65,9 @@ class Awaited:
             return [outcome async for outcome in self._client.read_many(images, **options)]
 
         return self._runner.run_until_complete(collected())
+
+    def read_document(self, source, **options):
+        return self._runner.run_until_complete(self._client.read_document(source, **options))
 
     def read_and_close(self, image, is_time):
         async def both():

@@ -31,9 +31,7 @@ def with_boxes(pipeline: Pipeline, measured: float, wanted: float) -> Pipeline:
         MeasurementError: the measured mix had no line to go by.
     """
     if not measured:
-        raise MeasurementError(
-            "mix.pictures has no line of text, from which --boxes could follow; measure another mix"
-        )
+        raise MeasurementError("mix.pictures has no line of text, from which --boxes could follow; measure another mix")
     factor = wanted / measured
     seen, visits = set[int](), []
     for visit in pipeline.visits:

@@ -16,7 +16,10 @@ _IMAGES = {
     b"MM\0+": "a BigTIFF",
 }
 _OTHERS = (
-    (re.compile(rb"\s*%PDF-"), "a PDF; make images of its pages first (pdftoppm -r 200 -png)"),
+    (
+        re.compile(rb"\s*%PDF-"),
+        "a PDF; POST /v1/read takes it, here make images of its pages first (pdftoppm -r 200 -png)",
+    ),
     (re.compile(rb"\x1f\x8b"), "compressed by gzip; send it uncompressed"),
     (re.compile(rb"\x28\xb5\x2f\xfd"), "compressed by zstd; send it uncompressed"),
     (re.compile(rb"PK\x03\x04"), "a zip archive; send the images in it one by one"),

@@ -30,14 +30,20 @@ class Charge:
     Attributes:
         pictures: paid for.
         read: of them.
+        refused: of them, though the others were read: pages of a document that the server failed on.
     """
 
     pictures: int
     read: int = 0
+    refused: int = 0
 
     def note_read(self) -> None:
         """One more image was read, or it was the image that was at fault."""
         self.read += 1
+
+    def note_refused(self) -> None:
+        """The server refused or failed on one, and goes on with the next."""
+        self.refused += 1
 
 
 class Quotas:
@@ -69,6 +75,8 @@ class Quotas:
         except Exception:  # not where the caller left: Triton worked for it all the same
             use.tokens += charge.pictures - charge.read
             raise
+        else:
+            use.tokens += charge.refused
         finally:
             use.under_way -= 1
 

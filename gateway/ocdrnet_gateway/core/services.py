@@ -34,6 +34,7 @@ class Services:
         tracing: spans for OpenTelemetry.
         readiness: whether an image would be read now.
         memory: what bodies and drawings may take together.
+        documents: places for documents that are open.
     """
 
     settings: GatewaySettings
@@ -46,6 +47,7 @@ class Services:
     tracing: Tracing
     readiness: Readiness
     memory: MemoryBudget
+    documents: Admission
 
 
 def services_of(request: Request) -> Services:

@@ -61,7 +61,7 @@ _PARSERS: tuple[tuple[bytes, Callable[[bytes, ImageLimits], ImageFile]], ...] = 
 _IMAGE = "save it as JPEG or PNG"
 _PAGES = "make images of its pages, for instance with `pdftoppm -r 300 -png`"
 _OTHERS: tuple[tuple[bytes, str, str], ...] = (
-    (b"%PDF", "a PDF", _PAGES),
+    (b"%PDF", "a PDF", f"read it with `ocdrnet read`, or {_PAGES}"),
     (b"%!PS", "a PostScript file", _PAGES),
     (b"PK\x03\x04", "a ZIP archive, or a DOCX, XLSX or EPUB", "unpack it, and send the images in it"),
     (b"\x1f\x8b", "a gzip file", "unpack it, or send it with the header `Content-Encoding: gzip` where that is taken"),

@@ -264,9 +264,9 @@ def test_a_dash_reads_the_standard_input(server, folder, model):
 
 
 def test_what_is_left_out_of_a_folder_is_a_warning(read, folder):
-    (folder / "page.pdf").touch()
+    (folder / "page.docx").touch()
     run = read(".")
-    assert (run.exit_code, run.stderr) == (0, "Warning: left out: 1 files of other kinds (.pdf)\n")
+    assert (run.exit_code, run.stderr) == (0, "Warning: left out: 1 files of other kinds (.docx)\n")
 
 
 def test_a_folder_that_cannot_be_listed_is_a_failure(read, folder, monkeypatch):

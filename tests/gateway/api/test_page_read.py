@@ -97,13 +97,16 @@ def test_steps_that_nobody_tells_are_left_out(start_gateway, http, picture):
 def test_openapi_has_every_option_with_its_range(gateway, http):
     described = http.get(f"{gateway}/openapi.json").json()["paths"]["/v1/read"]["post"]
     parameters = {parameter["name"]: parameter["schema"] for parameter in described["parameters"]}
-    assert parameters.keys() == {option.name for option in OPTIONS} | {"timing"}
+    own = {"timing", "output", "pages", "dpi", "text_layer", "ocdrnet-password"}
+    assert parameters.keys() == {option.name for option in OPTIONS} | own
+    assert (parameters["output"]["default"], parameters["dpi"]["minimum"]) == ("json", 36)
     assert parameters["max_candidates"] == {"type": "integer", "minimum": 1, "maximum": 10_000}
     assert parameters["min_text_score"] == {"type": "number", "minimum": 0.0, "maximum": 1.0}
     assert parameters["tiling"] == {"type": "string", "enum": ["auto", "off", "on"], "default": "auto"}
     assert parameters["charset"] == {"type": "string", "minLength": 1, "maxLength": 1000}
     assert {"401", "408", "413", "422", "429", "502", "503", "504"} <= described["responses"].keys()
-    assert "image/jpeg" in described["requestBody"]["content"]
+    assert {"image/jpeg", "application/pdf"} <= described["requestBody"]["content"].keys()
+    assert "application/x-ndjson" in described["responses"]["200"]["content"]
 
 
 def test_the_answer_fits_its_description(gateway, http, picture):

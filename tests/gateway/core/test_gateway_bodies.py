@@ -112,7 +112,7 @@ def box(brand):
     ("data", "words"),
     [
         (b"", "empty"),
-        (b"%PDF-1.4\n1 0 obj", "a PDF; make images of its pages"),
+        (b"%PDF-1.4\n1 0 obj", "the PDF is damaged"),
         (gzip.compress(b"x" * 99, mtime=0), "gzip; send it uncompressed"),
         (box(b"heic"), "HEIC whose header is damaged"),
         (box(b"mif1"), "HEIF whose header is damaged"),
@@ -137,6 +137,10 @@ def test_what_is_no_image_is_named(gateway, http, reader, data, words):
     answer = http.post(f"{gateway}/v1/read", content=data)
     assert is_problem(answer, 422, "cannot be read", words)
     assert reader.calls == []
+
+
+def test_interfaces_that_take_no_pdf_name_the_one_that_does():
+    assert "a PDF; POST /v1/read takes it" in str(other_than_image(b"%PDF-1.4\n1 0 obj"))
 
 
 def test_noise_is_not_called_something():

@@ -428,7 +428,7 @@ def test_brands_decide_between_heic_and_avif():
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"%PDF-1.7 ...", "a PDF: make images of its pages"),
+        (b"%PDF-1.7 ...", "a PDF: read it with `ocdrnet read`, or make images of its pages"),
         (b"PK\x03\x04....", "a ZIP archive"),
         (b"\x1f\x8b\x08....", "a gzip file"),
         (b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000: save it as JPEG or PNG"),

@@ -1,32 +1,82 @@
-"""`POST /v1/read`: an image as the body, the page as JSON; what `ocdrnet read --format json` prints, and timing."""
+"""`POST /v1/read`: an image or a document as the body; what `ocdrnet read` prints, and timing."""
 
 from __future__ import annotations
 
 import asyncio
+import queue
 import time
 from collections import Counter
-from typing import Any
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, Literal, cast
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, Field
 from starlette.datastructures import QueryParams
+from starlette.types import Receive, Scope, Send
 
+from ocdrnet_client.documents.document import Document, DocumentPage
+from ocdrnet_client.documents.formats import FORMATS, Format
+from ocdrnet_client.documents.opened import DEFAULT_DPI, LEAST_DPI, MOST_DPI, TEXT_LAYERS, TextLayer
+from ocdrnet_client.documents.reading import is_document
 from ocdrnet_gateway.api.own.step_times import Statistics, StepTimes, StepWatch
-from ocdrnet_gateway.core.body_limit import keep_images, read_body
+from ocdrnet_gateway.core.body_limit import hold_of, keep_images, read_body
+from ocdrnet_gateway.core.documents import DRAWING_BYTES, DocumentChoice, open_document, read_document
+from ocdrnet_gateway.core.keys import Principal
 from ocdrnet_gateway.core.reading import Reading, check_image, read_image
-from ocdrnet_gateway.core.services import PrincipalDep, ServicesDep
+from ocdrnet_gateway.core.services import PrincipalDep, Services, ServicesDep
 from ocdrnet_gateway.http_errors import UnprocessableError, documented
 from ocdrnet_ops.errors import OptionError
-from ocdrnet_ops.options import OPTIONS, ChoiceOption, NumberOption, Option, OptionValue, parse_options
+from ocdrnet_ops.options import (
+    OPTIONS,
+    ChoiceOption,
+    NumberOption,
+    Option,
+    OptionValue,
+    TextOption,
+    parse_options,
+)
 
 TIMING = ChoiceOption(
     "timing", ("total", "steps"), "Whether `timing` also tells each step inside Triton, at the cost of two questions."
 )
 
 
-def options_of(query: QueryParams) -> tuple[dict[str, OptionValue], bool]:
-    """The reading's options, and whether the steps' times are wanted.
+OUTPUT = ChoiceOption(
+    "output",
+    tuple(sorted(FORMATS, key="json".__ne__)),  # the default stands first
+    "Format of the answer; left out, the Accept header says it.",
+)
+PAGES = TextOption("pages", 200, "Pages of a PDF, or of a TIFF that is read page by page then: `1-3,7`, `5-`.")
+DPI = NumberOption("dpi", float, LEAST_DPI, MOST_DPI, "Dots per inch at which PDF pages are drawn; left out, 200.")
+TEXT_LAYER = ChoiceOption(
+    "text_layer", TEXT_LAYERS, "Text that a PDF page holds: taken where it is sound, never (ocr), or always (trust)."
+)
+_OWN = (TIMING, OUTPUT, PAGES, DPI, TEXT_LAYER)
+PASSWORD_HEADER = "ocdrnet-password"  # of an encrypted PDF; a query would stand in logs
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the query and the headers ask for.
+
+    Attributes:
+        options: of the reading.
+        wants_steps: whether the steps' times are wanted.
+        output: the answer's format.
+        choice: of a document.
+    """
+
+    options: dict[str, OptionValue]
+    wants_steps: bool
+    output: Format
+    choice: DocumentChoice
+
+
+def asked_by(query: QueryParams, headers: Mapping[str, str]) -> Asked:
+    """What a request asks for.
 
     Raises:
         UnprocessableError: a name is unknown or twice there, or a value is out of range.
@@ -36,17 +86,53 @@ def options_of(query: QueryParams) -> tuple[dict[str, OptionValue], bool]:
         raise UnprocessableError(f"the option {twice[0][:80]!r} is given more than once")
     given = dict(query)
     try:
-        timing = TIMING.parse(given.pop(TIMING.name, TIMING.choices[0]))
-        return parse_options(given), timing == "steps"
+        own = {option.name: option.parse(given.pop(option.name)) for option in _OWN if option.name in given}
+        options = parse_options(given)
     except OptionError as error:
         raise UnprocessableError(str(error)) from None
+    choice = DocumentChoice(
+        pages=str(own.get("pages", "")),
+        dpi=float(own.get("dpi", DEFAULT_DPI)),
+        text_layer=cast(TextLayer, own.get("text_layer", TEXT_LAYERS[0])),
+        password=headers.get(PASSWORD_HEADER, ""),
+    )
+    output = FORMATS[str(own["output"])] if "output" in own else _accepted(headers.get("accept", ""))
+    return Asked(options, own.get("timing") == "steps", output, choice)
+
+
+def _accepted(accept: str) -> Format:
+    """The first format that the header names, JSON if it names none: what callers send unasked names none."""
+    for kind in (part.partition(";")[0].strip().lower() for part in accept.split(",")):
+        for each in FORMATS.values():
+            if kind == each.media_type.partition(";")[0] and kind not in _SENT_UNASKED:
+                return each
+    return FORMATS["json"]
+
+
+# Browsers and libraries accept these without having been told.
+_SENT_UNASKED = ("text/plain", "application/xml", "application/xhtml+xml")
 
 
 def described_options() -> list[dict[str, Any]]:
     """OpenAPI's `parameters`."""
     return [
-        {"name": option.name, "in": "query", "required": False, "description": option.help, "schema": _schema(option)}
-        for option in (*OPTIONS, TIMING)
+        *(
+            {
+                "name": option.name,
+                "in": "query",
+                "required": False,
+                "description": option.help,
+                "schema": _schema(option),
+            }
+            for option in (*OPTIONS, *_OWN)
+        ),
+        {
+            "name": PASSWORD_HEADER,
+            "in": "header",
+            "required": False,
+            "description": "Password of an encrypted PDF.",
+            "schema": {"type": "string"},
+        },
     ]
 
 
@@ -106,37 +192,172 @@ class PageAnswer(BaseModel):
     timing: Timing
 
 
+class DocumentPageAnswer(BaseModel):
+    """One page of a document: what an image has, or `error`, after its place."""
+
+    page: int = Field(description="its place in the file, from 1")
+    dpi: float = Field(description="pixels per inch of its boxes")
+    angle: float = Field(description="degrees, clockwise, by which most of its text is turned")
+    text_source: Literal["ocr", "text_layer"] = Field(description="whether it was read, or held its text")
+    seconds: float
+    error: str | None = Field(None, description="why it was not read; the other keys are missing then")
+    image: str | None = None
+    width: int | None = None
+    height: int | None = None
+    lines: list[LineAnswer] | None = None
+    truncated: bool | None = None
+    frames: int | None = None
+
+
+class DocumentAnswer(BaseModel):
+    """All pages of a document."""
+
+    document: str | None = Field(description="always null: the document comes without a name")
+    page_count: int = Field(description="pages that the file has")
+    pages_read: int
+    lines: int
+    words: int
+    seconds: float
+    pages: list[DocumentPageAnswer]
+
+
 router = APIRouter()
 # The bytes say what the image is; the header may say any of these, or leave it open.
-_TYPES = ("application/octet-stream", "image/jpeg", "image/png", "image/webp", "image/tiff", "image/bmp", "image/gif")
+_TYPES = (
+    "application/octet-stream",
+    "application/pdf",
+    "image/jpeg",
+    "image/png",
+    "image/webp",
+    "image/tiff",
+    "image/bmp",
+    "image/gif",
+)
+_ANSWERS = {
+    each.media_type.partition(";")[0]: {"schema": {"type": "string"}}
+    for each in FORMATS.values()
+    if each.name != "json"
+}
+_SIGNATURE_WITHIN = 1024  # bytes, as `page_worker` has it
+_PAGES_AHEAD = 2  # of what the caller has taken
 _BODY = {"required": True, "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _TYPES}}
 
 
 @router.post(
     "/v1/read",
-    summary="Read the text in an image",
+    summary="Read the text in an image or a document",
     tags=["read"],
-    response_model=PageAnswer,
-    responses=documented(401, 408, 413, 422, 429, 502, 503, 504),
+    response_model=PageAnswer | DocumentAnswer,
+    responses={200: {"content": _ANSWERS}, **documented(401, 408, 413, 422, 429, 502, 503, 504)},
     openapi_extra={"parameters": described_options(), "requestBody": _BODY},
 )
-async def read(request: Request, services: ServicesDep, caller: PrincipalDep) -> JSONResponse:
-    """Send the image's file as the body; options are query parameters, and nothing is kept of either."""
+async def read(request: Request, services: ServicesDep, caller: PrincipalDep) -> Response:
+    """Send the file as the body; options are query parameters, and nothing is kept of either.
+
+    A PDF is read page by page, and so is a TIFF where `pages` is given; each page then has its place in the answer.
+    """
     begin = time.monotonic()
-    options, wants_steps = options_of(request.query_params)
+    asked = asked_by(request.query_params, request.headers)
     # Whoever would be refused afterwards need not send the image first.
     services.admission.check()
-    image = await read_body(request)
-    keep_images(request, len(image))
-    await asyncio.to_thread(_check, request, image, services.settings.max_pixels)
+    body = await read_body(request)
+    if is_pdf(body) or (asked.choice.pages and await asyncio.to_thread(is_document, body)):
+        return await _read_document(request, services, caller, body, asked)
+    keep_images(request, len(body))
+    await asyncio.to_thread(_check, request, body, services.settings.max_pixels)
     receive_s = time.monotonic() - begin
-    watch = StepWatch(statistics_of(request)) if wants_steps else None
+    watch = StepWatch(statistics_of(request)) if asked.wants_steps else None
     if watch:
         await watch.start()
-    reading = await read_image(services, caller, image, options)
+    reading = await read_image(services, caller, body, asked.options)
     steps = await watch.stop() if watch else None
     timing = _timing(receive_s, reading, time.monotonic() - begin, steps)
-    return JSONResponse({**reading.page.to_dict(), "timing": timing})
+    if asked.output.name in ("json", "jsonl"):
+        return JSONResponse({**reading.page.to_dict(), "timing": timing}, media_type=asked.output.media_type)
+    pages = [DocumentPage(1, reading.page)]
+    return Response(await asyncio.to_thread(_written, asked.output, pages), media_type=asked.output.media_type)
+
+
+async def _read_document(
+    request: Request, services: Services, caller: Principal, body: bytes, asked: Asked
+) -> Response:
+    """All pages: as they are read where the format allows it, and as one JSON object otherwise."""
+    begin = time.monotonic()
+    if hold := hold_of(request):
+        hold.resize(len(body) + DRAWING_BYTES)
+    stack = AsyncExitStack()
+    try:
+        document = await stack.enter_async_context(open_document(services, body, asked.choice))
+        pages = read_document(services, caller, document, asked.options)
+        stack.push_async_callback(pages.aclose)
+        if asked.output.is_streamed:
+            # What is wrong with the whole is said by a status, so the answer begins with the first page.
+            first = await anext(pages)
+            headers = {"x-ocdrnet-pages": str(len(document.numbers))}
+            return PagesResponse(_chunks(first, pages, asked.output), stack, asked.output.media_type, headers)
+        found = tuple([page async for page in pages])
+        answer = Document(None, found, document.page_count, time.monotonic() - begin).to_dict()
+        await stack.aclose()
+        return JSONResponse(answer)
+    except BaseException:
+        await stack.aclose()
+        raise
+
+
+class PagesResponse(StreamingResponse):
+    """An answer that is sent as the pages are read, and then closes the document."""
+
+    def __init__(
+        self, chunks: AsyncIterator[str], stack: AsyncExitStack, media_type: str, headers: Mapping[str, str]
+    ) -> None:
+        super().__init__(chunks, media_type=media_type, headers=headers)
+        self._stack = stack
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        async with self._stack:
+            await super().__call__(scope, receive, send)
+
+
+async def _chunks(first: DocumentPage, pages: AsyncIterator[DocumentPage], output: Format) -> AsyncIterator[str]:
+    """A format's pieces, each as soon as its page is there; a slow caller holds up the reading."""
+    assert output.of_pages is not None
+    loop, room, taken = asyncio.get_running_loop(), asyncio.Semaphore(_PAGES_AHEAD), queue.SimpleQueue[Any]()
+    taken.put(first)
+
+    async def feed() -> None:
+        try:
+            async for page in pages:
+                await room.acquire()
+                taken.put(page)
+        finally:
+            taken.put(None)
+
+    def fed() -> Iterator[DocumentPage]:
+        while page := taken.get():
+            yield page
+            loop.call_soon_threadsafe(room.release)
+
+    feeding = asyncio.create_task(feed())
+    pieces = output.of_pages(fed(), None)
+    try:
+        # In a thread, where it may wait for the next page.
+        while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+            yield piece
+        await feeding
+    finally:
+        feeding.cancel()
+        await asyncio.wait([feeding])
+
+
+def _written(output: Format, pages: list[DocumentPage]) -> str:
+    assert output.of_pages is not None
+    return "".join(output.of_pages(pages, None))
+
+
+def is_pdf(body: bytes) -> bool:
+    """Whether a PDF's signature stands where readers look for it."""
+    return b"%PDF-" in body[:_SIGNATURE_WITHIN]
 
 
 def _check(request: Request, image: bytes, max_pixels: int) -> None:

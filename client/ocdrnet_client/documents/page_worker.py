@@ -1,0 +1,229 @@
+"""The process that opens a document and draws its pages: a PDF by PDFium, the frames of an image file by Pillow.
+
+`opened.OpenDocument` runs it as `python -m ocdrnet_client.documents.page_worker`. Documents are hostile: this process
+has a limit of memory, its caller gives each answer a time limit, and if it dies only the page that it worked on is
+lost. Where its caller is killed, it ends with the pipe, or by an alarm within a page. PDFium must not be called by two
+threads, either.
+
+A message, in both directions, is a length (8 bytes, big-endian), so many bytes of JSON, and a blob, whose length the
+JSON gives as `bytes`. The caller first sends {"open": PATH or null, "password", "memory"}, with the document as blob
+where there is no path, then {"page": NUMBER, "dpi", "text_layer", "pixels"} for each page; both with "seconds", the
+time limit. It is answered {"pages": COUNT, "kind"}, then {"dpi", "layer"}, with an encoded image unless the layer is
+taken; or either time {"error": SENTENCE}.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import signal
+import struct
+import sys
+from contextlib import suppress
+from typing import Any, BinaryIO, Protocol, TypeAlias
+
+import numpy as np
+from PIL import Image, ImageSequence, UnidentifiedImageError
+
+from ocdrnet_client.errors import OcdrnetError
+from ocdrnet_client.images import encoded_image
+
+PdfBitmap: TypeAlias = Any  # pypdfium2 has no types
+_SIGNATURE_WITHIN = 1024  # bytes in which "%PDF-" may begin, as readers have it (PDF 1.7, implementation note 13)
+_POINTS_PER_INCH = 72
+_LEAST_POINTS = 1.0
+_LENGTH = struct.Struct(">Q")
+_RUNS_OF_FRAMES = ("TIFF", "GIF", "WEBP", "PNG", "AVIF")
+_PDFIUM_FAULTS = {  # fpdfview.h, FPDF_ERR_*
+    1: "the PDF cannot be opened",
+    2: "the PDF cannot be read",
+    3: "the PDF is damaged, or is none",
+    4: "the PDF is encrypted; give its password",
+    5: "the PDF is protected in a way that PDFium does not know",
+    6: "the page is damaged",
+}
+
+
+class DocumentError(Exception):
+    """What is wrong with the document, as a sentence."""
+
+
+class Pages(Protocol):
+    """An opened document."""
+
+    kind: str
+    count: int
+
+    def draw(self, number: int, dpi: float, text_layer: str, pixels: int) -> tuple[dict[str, Any], bytes]:
+        """A page, from 1: what to say of it, and its image unless its own text is taken."""
+
+
+class PdfPages:
+    """The pages of a PDF."""
+
+    kind = "PDF"
+
+    def __init__(self, source: str | bytes, password: str) -> None:
+        try:
+            import pypdfium2  # noqa: PLC0415 -- an extra, and not for image files
+        except ImportError:
+            raise DocumentError(
+                "this is a PDF, and pypdfium2, which draws these, is not installed: pip install 'ocdrnet[documents]'"
+            ) from None
+        try:
+            self._pdf = pypdfium2.PdfDocument(source, password=password or None)
+            # Forms are drawn only where they are loaded before the first page is.
+            with suppress(pypdfium2.PdfiumError):
+                self._pdf.init_forms()
+        except pypdfium2.PdfiumError as error:
+            code = getattr(error, "err_code", None)
+            if code == 4 and password:
+                raise DocumentError("the PDF's password is another one") from None
+            raise DocumentError(_PDFIUM_FAULTS.get(code or 3, str(error))) from None
+        self._error = pypdfium2.PdfiumError
+        self.count = len(self._pdf)
+
+    def draw(self, number: int, dpi: float, text_layer: str, pixels: int) -> tuple[dict[str, Any], bytes]:
+        """Annotations and forms are drawn; the page is its crop box, turned by its own rotation.
+
+        A page of more pixels at this dpi is drawn at fewer dots.
+        """
+        try:
+            page = self._pdf[number - 1]
+        except self._error:
+            raise DocumentError(f"page {number} is damaged") from None
+        from ocdrnet_client.documents.text_layer import find_text_layer  # noqa: PLC0415 -- needs pypdfium2
+
+        try:
+            width, height = page.get_size()
+            if not (_LEAST_POINTS <= width < math.inf and _LEAST_POINTS <= height < math.inf):
+                raise DocumentError(f"page {number} is {width:g} x {height:g} points, which cannot be drawn")
+            dpi = min(dpi, _POINTS_PER_INCH * math.sqrt(pixels / (width * height)))
+            # In one go with the bitmap: whole pixels decide what an inch is.
+            bitmap = page.render(scale=dpi / _POINTS_PER_INCH, may_draw_forms=True)
+            drawn = bitmap.to_numpy()
+            layer = find_text_layer(page, drawn, text_layer) if text_layer != "ocr" else None
+            return {"dpi": dpi, "layer": layer}, b"" if layer is not None else _encoded(bitmap, drawn)
+        except self._error as error:
+            raise DocumentError(f"page {number} cannot be drawn: {error}") from None
+        finally:
+            page.close()
+
+
+class FramePages:
+    """The frames of an image file: the pages of a TIFF, the pictures of a GIF."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        try:
+            self._image = Image.open(file)
+            self.kind = self._image.format or "image"
+            self.count = getattr(self._image, "n_frames", 1)
+        except (UnidentifiedImageError, OSError, ValueError, SyntaxError, struct.error) as error:
+            raise DocumentError(f"this is no PDF, and as an image it cannot be read: {_reason(error)}") from None
+
+    def draw(self, number: int, dpi: float, text_layer: str, pixels: int) -> tuple[dict[str, Any], bytes]:
+        """The frame without losses, upright, in its own pixels."""
+        del dpi, text_layer, pixels
+        try:
+            self._image.seek(number - 1)
+            across = self._image.info.get("dpi", (0, 0))[0]
+            frame = next(iter(ImageSequence.Iterator(self._image))) if number == 1 else self._image
+            return {"dpi": float(across or 0), "layer": None}, encoded_image(frame.copy())
+        except OcdrnetError as error:
+            raise DocumentError(f"page {number} cannot be read: {error}") from None
+        except (OSError, ValueError, SyntaxError, EOFError, struct.error) as error:
+            raise DocumentError(f"page {number} is damaged: {_reason(error)}") from None
+
+
+def main() -> None:
+    """Answer the caller's messages until it closes the pipe."""
+    # What a library prints must not come between the answers.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    pages: Pages | None = None
+    while (message := read_message(sys.stdin.buffer)) is not None:
+        asked, blob = message
+        if hasattr(signal, "alarm"):  # not on Windows
+            signal.alarm(math.ceil(asked["seconds"]) + 5)
+        try:
+            if pages is None:
+                _limit_memory(asked["memory"])
+                pages = _opened(asked, blob)
+                answer: tuple[dict[str, Any], bytes] = ({"pages": pages.count, "kind": pages.kind}, b"")
+            else:
+                answer = pages.draw(asked["page"], asked["dpi"], asked["text_layer"], asked["pixels"])
+        except DocumentError as error:
+            answer = {"error": str(error)}, b""
+        except MemoryError:
+            what = f"page {asked['page']} cannot be drawn" if "page" in asked else "it cannot be opened"
+            answer = {"error": f"{what}: there is not enough memory"}, b""
+        if hasattr(signal, "alarm"):
+            signal.alarm(0)
+        write_message(answers, *answer)
+
+
+def read_message(stream: BinaryIO) -> tuple[dict[str, Any], bytes] | None:
+    """The next message and its blob; None at the end.
+
+    Raises:
+        EOFError: the stream ends within a message.
+    """
+    if not (head := stream.read(_LENGTH.size)):
+        return None
+    said = json.loads(_exactly(stream, _LENGTH.unpack(head)[0]))
+    return said, _exactly(stream, said.get("bytes", 0))
+
+
+def write_message(stream: BinaryIO, said: dict[str, Any], blob: bytes = b"") -> None:
+    """Write a message and its blob."""
+    text = json.dumps({**said, "bytes": len(blob)}).encode()
+    stream.write(_LENGTH.pack(len(text)) + text)
+    stream.write(blob)
+    stream.flush()
+
+
+def _exactly(stream: BinaryIO, size: int) -> bytes:
+    data = stream.read(size)
+    if len(data) < size:
+        raise EOFError("the other process ended within a message")
+    return data
+
+
+def _opened(asked: dict[str, Any], blob: bytes) -> Pages:
+    path = asked["open"]
+    try:
+        with open(path, "rb") if path else io.BytesIO(blob) as file:
+            is_pdf = b"%PDF-" in file.read(_SIGNATURE_WITHIN)
+        if is_pdf:
+            return PdfPages(path or blob, asked["password"])
+        return FramePages(open(path, "rb") if path else io.BytesIO(blob))
+    except OSError as error:
+        raise DocumentError(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def _limit_memory(limit: int) -> None:
+    if limit and sys.platform == "linux":
+        import resource  # noqa: PLC0415 -- not on Windows
+
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _encoded(bitmap: PdfBitmap, pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> bytes:
+    """PNG, gray where the page is: a third of the bytes, and of the work."""
+    blue, green, red = (pixels[..., channel] for channel in range(3))
+    is_gray = np.array_equal(blue, green) and np.array_equal(green, red)
+    image = Image.fromarray(np.ascontiguousarray(blue)) if is_gray else bitmap.to_pil()
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def _reason(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+if __name__ == "__main__":
+    main()

@@ -195,7 +195,7 @@ def read(
         report.failure(unlisted, f"cannot be listed: {reason}")
     if not found.paths:
         raise click.UsageError(f"no image in {', '.join(paths)}")
-    target = Target(output_format, output, len(found.paths))
+    target = Target(output_format, None if output == STANDARD_INPUT else output, len(found.paths))
     sources = [_standard_input() if path == STANDARD_INPUT else path for path in found.paths]
     with open_client(url, timeout) as client:
         check_server(client, url)

@@ -102,6 +102,13 @@ def test_a_searchable_pdf(read):
     assert texts[1] == " ".join(LINES).split()
 
 
+def test_a_pdf_may_go_down_a_pipe(read):
+    piped = read("doc.pdf", "--format", "pdf")
+    assert pypdfium2.PdfDocument(piped.stdout_bytes)[0].get_textpage().get_text_bounded().split() == ["1653x2339"]
+    assert read("doc.pdf", "--format", "pdf", "-o", "-").stdout_bytes[:5] == b"%PDF-"
+    assert not Path("-").exists()
+
+
 def test_an_image_becomes_a_searchable_pdf(read):
     assert read("photo.jpg", "--format", "pdf", "-o", "photo.pdf").exit_code == 0
     found = pypdfium2.PdfDocument("photo.pdf")

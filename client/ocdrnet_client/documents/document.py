@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from ocdrnet_client.errors import OcdrnetError
+from ocdrnet_client.errors import OcdrnetError, UnexpectedResponseError
 from ocdrnet_client.results import Page
 
 TextSource: TypeAlias = Literal["ocr", "text_layer"]
@@ -54,6 +54,21 @@ class DocumentPage:
             "seconds": round(self.seconds, 3),
         }
         return {**place, **self.page.to_dict()} if self.page else {**place, "error": str(self.error)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> DocumentPage:
+        """The inverse of `to_dict`; an error comes back as an `OcdrnetError`.
+
+        Raises:
+            UnexpectedResponseError: a key is missing or a value is of the wrong kind.
+        """
+        try:
+            error = OcdrnetError(data["error"]) if "error" in data else None
+            page = None if error else Page.from_dict(data)
+            source: TextSource = "text_layer" if data["text_source"] == "text_layer" else "ocr"
+            return cls(int(data["page"]), page, error, float(data["dpi"]), source, float(data["seconds"]))
+        except (KeyError, TypeError, ValueError) as fault:
+            raise UnexpectedResponseError(f"not a page of a document as to_dict writes it: {fault}") from fault
 
 
 @dataclass(frozen=True)

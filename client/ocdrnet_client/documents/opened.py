@@ -8,12 +8,13 @@ import subprocess
 import sys
 import threading
 import weakref
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Literal, TypeAlias, cast
 
-from ocdrnet_client.documents.document import TextSource
+from ocdrnet_client.documents.document import DocumentPage, TextSource
 from ocdrnet_client.documents.page_worker import read_message, write_message
 from ocdrnet_client.errors import InvalidRequestError, RequestTimeoutError
 from ocdrnet_client.images import encoded_image
@@ -36,6 +37,7 @@ class DocumentLimits:
             interpreter take 0.4 GiB, a page of 50 million pixels 0.2 GiB more.
         open_s: seconds until the document is open.
         page_s: seconds for the drawing of a page.
+        write_s: seconds for the writing of a searchable PDF; 500 pages take 13.
         pages: most pages of one document.
         pixels: most pixels of a drawn page; a larger one is drawn at fewer dots.
     """
@@ -43,6 +45,7 @@ class DocumentLimits:
     memory: int = 2 << 30
     open_s: float = 20
     page_s: float = 20
+    write_s: float = 120
     pages: int = 10_000
     pixels: int = 50_000_000
 
@@ -166,6 +169,23 @@ class OpenDocument:
                 return DrawnPage(number, error=error)
         page = Page.from_dict(said["layer"]) if said["layer"] else None
         return DrawnPage(number, image, page, float(said["dpi"]))
+
+    def searchable(self, pages: Iterable[DocumentPage]) -> bytes:
+        """The document as a searchable PDF, written by the process that draws: see `searchable_pdf.add_text_layer`.
+
+        Args:
+            pages: what was read.
+
+        Raises:
+            InvalidRequestError: the document is signed or cannot be changed, or it took too much time or memory.
+        """
+        with self._lock:
+            try:
+                return self._asked({"text": [page.to_dict() for page in pages]}, self._limits.write_s)[1]
+            except (_WorkerEndedError, RequestTimeoutError) as error:
+                self._drop_worker()
+                reason = str(error) or "it ended the process that writes, for lack of memory or by a fault"
+                raise InvalidRequestError(f"the searchable PDF cannot be written: {reason}") from None
 
     def _drop_worker(self) -> None:
         if self._worker:

@@ -7,9 +7,10 @@ threads, either.
 
 A message, in both directions, is a length (8 bytes, big-endian), so many bytes of JSON, and a blob, whose length the
 JSON gives as `bytes`. The caller first sends {"open": PATH or null, "password", "memory"}, with the document as blob
-where there is no path, then {"page": NUMBER, "dpi", "text_layer", "pixels"} for each page; both with "seconds", the
-time limit. It is answered {"pages": COUNT, "kind"}, then {"dpi", "layer"}, with an encoded image unless the layer is
-taken; or either time {"error": SENTENCE}.
+where there is no path, then {"page": NUMBER, "dpi", "text_layer", "pixels"} for each page; or {"text": [PAGE, ...]}
+with pages as `DocumentPage.to_dict` has them; all with "seconds", the time limit. It is answered {"pages": COUNT,
+"kind"}, then {"dpi", "layer"}, with an encoded image unless the layer is taken, {} with a searchable PDF; or any time
+{"error": SENTENCE}.
 """
 
 from __future__ import annotations
@@ -22,13 +23,15 @@ import signal
 import struct
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeAlias
 
 import numpy as np
 from PIL import Image, ImageSequence, UnidentifiedImageError
 
+from ocdrnet_client.documents.document import DocumentPage
 from ocdrnet_client.errors import OcdrnetError
-from ocdrnet_client.images import encoded_image
+from ocdrnet_client.images import encoded_image, upright_image
 
 PdfBitmap: TypeAlias = Any  # pypdfium2 has no types
 _SIGNATURE_WITHIN = 1024  # bytes in which "%PDF-" may begin, as readers have it (PDF 1.7, implementation note 13)
@@ -112,16 +115,39 @@ class PdfPages:
             page.close()
 
 
+def with_text(source: str | bytes, password: str, pages: list[dict[str, Any]]) -> bytes:
+    """The document as a searchable PDF.
+
+    Args:
+        source: a path, or the file's bytes.
+        password: of an encrypted PDF.
+        pages: what was read, as `DocumentPage.to_dict` has it.
+    """
+    from ocdrnet_client.documents.searchable_pdf import add_text_layer  # noqa: PLC0415 -- an extra
+
+    written = io.BytesIO()
+    try:
+        file = source if isinstance(source, bytes) else Path(source)
+        add_text_layer(file, map(DocumentPage.from_dict, pages), written, password)
+    except OcdrnetError as error:
+        raise DocumentError(str(error)) from None
+    return written.getvalue()
+
+
 class FramePages:
-    """The frames of an image file: the pages of a TIFF, the pictures of a GIF."""
+    """The frames of an image file: the pages of a TIFF, the images of a GIF."""
+
+    _image: Image.Image
 
     def __init__(self, file: BinaryIO) -> None:
         try:
             self._image = Image.open(file)
-            self.kind = self._image.format or "image"
             self.count = getattr(self._image, "n_frames", 1)
-        except (UnidentifiedImageError, OSError, ValueError, SyntaxError, struct.error) as error:
-            raise DocumentError(f"this is no PDF, and as an image it cannot be read: {_reason(error)}") from None
+        except UnidentifiedImageError:
+            self._image, self.count = _by_the_servers_decoder(file), 1
+        except (OSError, ValueError, SyntaxError, struct.error) as error:
+            raise _no_document(error) from None
+        self.kind = self._image.format or "image"
 
     def draw(self, number: int, dpi: float, text_layer: str, pixels: int) -> tuple[dict[str, Any], bytes]:
         """The frame without losses, upright, in its own pixels."""
@@ -143,6 +169,8 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     pages: Pages | None = None
+    source: str | bytes = b""
+    password = ""
     while (message := read_message(sys.stdin.buffer)) is not None:
         asked, blob = message
         if hasattr(signal, "alarm"):  # not on Windows
@@ -150,8 +178,11 @@ def main() -> None:
         try:
             if pages is None:
                 _limit_memory(asked["memory"])
+                source, password = asked["open"] or blob, asked["password"]
                 pages = _opened(asked, blob)
                 answer: tuple[dict[str, Any], bytes] = ({"pages": pages.count, "kind": pages.kind}, b"")
+            elif "text" in asked:
+                answer = {}, with_text(source, password, asked["text"])
             else:
                 answer = pages.draw(asked["page"], asked["dpi"], asked["text_layer"], asked["pixels"])
         except DocumentError as error:
@@ -201,6 +232,19 @@ def _opened(asked: dict[str, Any], blob: bytes) -> Pages:
         return FramePages(open(path, "rb") if path else io.BytesIO(blob))
     except OSError as error:
         raise DocumentError(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def _by_the_servers_decoder(file: BinaryIO) -> Image.Image:
+    """What Pillow does not know and a server reads: HEIC."""
+    file.seek(0)
+    try:
+        return upright_image(file)
+    except OcdrnetError as error:
+        raise _no_document(error) from None
+
+
+def _no_document(error: Exception) -> DocumentError:
+    return DocumentError(f"this is no PDF, and as an image it cannot be read: {_reason(error)}")
 
 
 def _limit_memory(limit: int) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -62,7 +62,14 @@ async def open_document(services: Services, data: bytes, choice: DocumentChoice)
         OverloadedError: too many documents are open or wait.
         DeadlineError: no place came free in time.
     """
-    limits = DocumentLimits(_ADDRESS_SPACE, _DRAWING_S, _DRAWING_S, services.settings.max_document_pages, MOST_PIXELS)
+    limits = DocumentLimits(
+        memory=_ADDRESS_SPACE,
+        open_s=_DRAWING_S,
+        page_s=_DRAWING_S,
+        write_s=services.settings.deadline_s,
+        pages=services.settings.max_document_pages,
+        pixels=MOST_PIXELS,
+    )
 
     def opened() -> OpenDocument:
         return OpenDocument(
@@ -131,6 +138,18 @@ async def read_document(
                 yield page
         finally:
             await pages.aclose()
+
+
+async def searchable_pdf(document: OpenDocument, pages: Iterable[DocumentPage]) -> bytes:
+    """The document with the text that was read, invisibly over it.
+
+    Raises:
+        UnprocessableError: it is signed, cannot be changed, or took too long.
+    """
+    try:
+        return await asyncio.to_thread(document.searchable, pages)
+    except InvalidRequestError as error:
+        raise UnprocessableError(str(error)) from None
 
 
 @asynccontextmanager

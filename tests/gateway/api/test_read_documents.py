@@ -4,10 +4,12 @@ import asyncio
 import io
 import json
 import threading
+from pathlib import Path
 
 import httpx
 import pikepdf
 import psutil
+import pypdfium2
 import pytest
 from drawn_documents import LINES, letter, pdf, scan, scanned, tiff
 from gateway_reader import PAGE
@@ -225,3 +227,42 @@ def test_a_caller_that_leaves_ends_its_document(start_gateway, http, reader, unt
     with pytest.raises(httpx.ReadTimeout):
         http.post(f"{url}/v1/read?text_layer=ocr&dpi=72", content=SCANS, headers=NDJSON, timeout=1.5)
     until(lambda: not children())
+
+
+def words_of(data):
+    return [page.get_textpage().get_text_bounded().split() for page in pypdfium2.PdfDocument(data)]
+
+
+@pytest.mark.parametrize("how", [{"query": "?output=pdf&dpi=72"}, {"query": "?dpi=72", "accept": "application/pdf"}])
+def test_a_searchable_pdf_may_be_asked_for(gateway, http, how):
+    answer = post(http, gateway, **how)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/pdf")
+    first, second, third = words_of(answer.content)
+    assert {"Grüße", "你好", "tilted"} <= set(first)
+    assert first == third
+    assert second == " ".join(LINES).split()
+
+
+def test_an_image_may_be_answered_as_a_searchable_pdf(gateway, http, picture):
+    answer = post(http, gateway, picture, query="?output=pdf")
+    assert answer.status_code == 200
+    assert "Grüße" in words_of(answer.content)[0]
+
+
+def test_a_signed_pdf_is_not_changed(gateway, http):
+    signed = io.BytesIO()
+    with pikepdf.open(io.BytesIO(SCANS)) as plain:
+        value = pikepdf.Dictionary(Type=pikepdf.Name.Sig, ByteRange=pikepdf.Array([0, 1, 2, 3]), Contents=b"x")
+        field = plain.make_indirect(pikepdf.Dictionary(FT=pikepdf.Name.Sig, T="s", V=value))
+        plain.Root.AcroForm = pikepdf.Dictionary(Fields=pikepdf.Array([field]), SigFlags=3)
+        plain.save(signed)
+    answer = post(http, gateway, signed.getvalue(), query="?output=pdf&dpi=72")
+    assert (answer.status_code, "signed" in answer.json()["detail"]) == (422, True)
+    assert post(http, gateway, signed.getvalue(), query="?dpi=72").status_code == 200
+
+
+def test_a_heic_may_be_answered_as_a_searchable_pdf(gateway, http):
+    heic = (Path(__file__).parents[2] / "ops" / "pictures" / "turned.heic").read_bytes()
+    answer = post(http, gateway, heic, query="?output=pdf")
+    assert answer.status_code == 200
+    assert "Grüße" in words_of(answer.content)[0]

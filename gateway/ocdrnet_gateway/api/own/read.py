@@ -23,7 +23,13 @@ from ocdrnet_client.documents.opened import DEFAULT_DPI, LEAST_DPI, MOST_DPI, TE
 from ocdrnet_client.documents.reading import is_document
 from ocdrnet_gateway.api.own.step_times import Statistics, StepTimes, StepWatch
 from ocdrnet_gateway.core.body_limit import hold_of, keep_images, read_body
-from ocdrnet_gateway.core.documents import DRAWING_BYTES, DocumentChoice, open_document, read_document
+from ocdrnet_gateway.core.documents import (
+    DRAWING_BYTES,
+    DocumentChoice,
+    open_document,
+    read_document,
+    searchable_pdf,
+)
 from ocdrnet_gateway.core.keys import Principal
 from ocdrnet_gateway.core.reading import Reading, check_image, read_image
 from ocdrnet_gateway.core.services import PrincipalDep, Services, ServicesDep
@@ -44,9 +50,10 @@ TIMING = ChoiceOption(
 )
 
 
+PDF, PDF_TYPE = "pdf", "application/pdf"
 OUTPUT = ChoiceOption(
     "output",
-    tuple(sorted(FORMATS, key="json".__ne__)),  # the default stands first
+    (*sorted(FORMATS, key="json".__ne__), PDF),  # the default stands first
     "Format of the answer; left out, the Accept header says it.",
 )
 PAGES = TextOption("pages", 200, "Pages of a PDF, or of a TIFF that is read page by page then: `1-3,7`, `5-`.")
@@ -65,13 +72,13 @@ class Asked:
     Attributes:
         options: of the reading.
         wants_steps: whether the steps' times are wanted.
-        output: the answer's format.
+        output: the answer's format; None for a searchable PDF.
         choice: of a document.
     """
 
     options: dict[str, OptionValue]
     wants_steps: bool
-    output: Format
+    output: Format | None
     choice: DocumentChoice
 
 
@@ -96,13 +103,15 @@ def asked_by(query: QueryParams, headers: Mapping[str, str]) -> Asked:
         text_layer=cast(TextLayer, own.get("text_layer", TEXT_LAYERS[0])),
         password=headers.get(PASSWORD_HEADER, ""),
     )
-    output = FORMATS[str(own["output"])] if "output" in own else _accepted(headers.get("accept", ""))
+    output = FORMATS.get(str(own["output"])) if "output" in own else _accepted(headers.get("accept", ""))
     return Asked(options, own.get("timing") == "steps", output, choice)
 
 
-def _accepted(accept: str) -> Format:
+def _accepted(accept: str) -> Format | None:
     """The first format that the header names, JSON if it names none: what callers send unasked names none."""
     for kind in (part.partition(";")[0].strip().lower() for part in accept.split(",")):
+        if kind == PDF_TYPE:
+            return None
         for each in FORMATS.values():
             if kind == each.media_type.partition(";")[0] and kind not in _SENT_UNASKED:
                 return each
@@ -239,6 +248,7 @@ _ANSWERS = {
     if each.name != "json"
 }
 _SIGNATURE_WITHIN = 1024  # bytes, as `page_worker` has it
+_COPIES = 3
 _PAGES_AHEAD = 2  # of what the caller has taken
 _BODY = {"required": True, "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _TYPES}}
 
@@ -272,6 +282,9 @@ async def read(request: Request, services: ServicesDep, caller: PrincipalDep) ->
     reading = await read_image(services, caller, body, asked.options)
     steps = await watch.stop() if watch else None
     timing = _timing(receive_s, reading, time.monotonic() - begin, steps)
+    if asked.output is None:
+        async with open_document(services, body, DocumentChoice()) as document:
+            return Response(await searchable_pdf(document, [DocumentPage(1, reading.page)]), media_type=PDF_TYPE)
     if asked.output.name in ("json", "jsonl"):
         return JSONResponse({**reading.page.to_dict(), "timing": timing}, media_type=asked.output.media_type)
     pages = [DocumentPage(1, reading.page)]
@@ -284,21 +297,25 @@ async def _read_document(
     """All pages: as they are read where the format allows it, and as one JSON object otherwise."""
     begin = time.monotonic()
     if hold := hold_of(request):
-        hold.resize(len(body) + DRAWING_BYTES)
+        # The body, its copy on the way to the process that draws, and the PDF that may come back.
+        hold.resize(_COPIES * len(body) + DRAWING_BYTES)
     stack = AsyncExitStack()
     try:
         document = await stack.enter_async_context(open_document(services, body, asked.choice))
         pages = read_document(services, caller, document, asked.options)
         stack.push_async_callback(pages.aclose)
-        if asked.output.is_streamed:
+        if asked.output and asked.output.is_streamed:
             # What is wrong with the whole is said by a status, so the answer begins with the first page.
             first = await anext(pages)
             headers = {"x-ocdrnet-pages": str(len(document.numbers))}
             return PagesResponse(_chunks(first, pages, asked.output), stack, asked.output.media_type, headers)
         found = tuple([page async for page in pages])
-        answer = Document(None, found, document.page_count, time.monotonic() - begin).to_dict()
+        if asked.output is None:
+            answer = Response(await searchable_pdf(document, found), media_type=PDF_TYPE)
+        else:
+            answer = JSONResponse(Document(None, found, document.page_count, time.monotonic() - begin).to_dict())
         await stack.aclose()
-        return JSONResponse(answer)
+        return answer
     except BaseException:
         await stack.aclose()
         raise

@@ -1,8 +1,9 @@
-"""PDFs and TIFFs as people send them, drawn by reportlab and Pillow."""
+"""PDFs and TIFFs as people send them, drawn by reportlab and Pillow; and the processes that draw their pages."""
 
 import io
 
 import pikepdf
+import psutil
 from PIL import Image, ImageDraw, ImageFont
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen import canvas
@@ -66,3 +67,15 @@ def tiff(*images, **options):
     buffer = io.BytesIO()
     images[0].save(buffer, "TIFF", save_all=True, append_images=images[1:], **options)
     return buffer.getvalue()
+
+
+def page_workers():
+    """The processes of this one that draw pages; one that has ended and waits to be noticed is none."""
+    found = []
+    for child in psutil.Process().children():
+        try:
+            if "page_worker" in " ".join(child.cmdline()) and child.status() != psutil.STATUS_ZOMBIE:
+                found.append(child)
+        except psutil.NoSuchProcess:  # a zombie, too
+            continue
+    return found

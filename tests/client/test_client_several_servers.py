@@ -176,7 +176,8 @@ def test_servers_that_are_not_there_are_passed_over(connect, servers, unused_por
     url = f"{servers[0].protocol}://127.0.0.1:{unused_port}," + url_of(servers).partition("://")[2]
     client = connect(url, retry=ONCE)
     assert client.is_ready()
-    for _ in range(12):
+    # On a busy machine one of them may join late.
+    for _ in range(30):
         assert client.read(b"picture") == EMPTY
     assert min(counts(servers)) >= 3
 

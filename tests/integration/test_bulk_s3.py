@@ -85,7 +85,7 @@ def test_from_bucket_to_bucket_in_shards(served, store, environment, tmp_path):
 
     waits = bulk("--shards", 2, "--shard", 1, "--patience", 0)
     assert waits.returncode == 2
-    assert "shard 0 has not listed the pictures" in waits.stderr
+    assert "shard 0 has not listed the images" in waits.stderr
     assert bulk("--shards", 2, "--shard", 0).returncode == 0
     last = bulk("--shards", 2, "--shard", 1)
     assert last.returncode == 1, last.stderr

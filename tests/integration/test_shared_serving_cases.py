@@ -175,7 +175,7 @@ def test_client_after_fork_of_a_real_server(cases, served):
     assert "parent again 4" in said
 
 
-def test_drawn_image_differs(cases, served, tmp_path):
+def test_drawn_picture_differs(cases, served, tmp_path):
     """The script prints whatever differs."""
     said, code = run(
         [sys.executable, "render_all.py", cases / "drawn_picture_differs"], cases / "drawn_picture_differs"
@@ -201,7 +201,7 @@ def test_folder_left_out_silently(served, tmp_path):
     (folder / "closed").mkdir(parents=True)
     for place in (folder, folder / "closed"):
         shutil.copy(SAMPLES / "storefront.jpg", place)
-    (folder / "letter.pdf").write_bytes(b"%PDF-1.7")
+    (folder / "letter.jp2").write_bytes(b"\0\0\0\x0cjP  ")
     (tmp_path / "linked").mkdir()
     (folder / "linked").symlink_to(tmp_path / "linked")
     for path in (tmp_path, *tmp_path.parents):
@@ -286,7 +286,7 @@ def test_path_with_space(served, tmp_path):
         assert client.read(SAMPLES / "storefront.jpg").lines
 
 
-def test_images_silently_empty(cases, client):
+def test_pictures_silently_empty(cases, client):
     found = {path.name: lines_of(client, path) for path in (cases / "pictures_silently_empty").glob("*.[!R]*")}
     assert len(found) == 8
     assert {name: lines for name, lines in found.items() if lines != TEXT} == {}

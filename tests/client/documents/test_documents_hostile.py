@@ -6,9 +6,8 @@ import time
 import zlib
 
 import pikepdf
-import psutil
 import pytest
-from drawn_documents import letter, pdf, scan
+from drawn_documents import letter, page_workers, pdf, scan
 
 from ocdrnet_client.documents.opened import DocumentLimits, OpenDocument
 from ocdrnet_client.errors import InvalidRequestError, RequestTimeoutError
@@ -16,14 +15,10 @@ from ocdrnet_client.errors import InvalidRequestError, RequestTimeoutError
 LIMITS = DocumentLimits(memory=1 << 30, open_s=10, page_s=10, pixels=25_000_000)
 
 
-def workers():
-    return [child for child in psutil.Process().children() if "page_worker" in " ".join(child.cmdline())]
-
-
 @pytest.fixture(autouse=True)
 def none_is_left():
     yield
-    assert not workers()
+    assert not page_workers()
 
 
 def raw(*objects, root=1):

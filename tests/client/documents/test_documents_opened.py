@@ -9,7 +9,7 @@ import numpy as np
 import pikepdf
 import psutil
 import pytest
-from drawn_documents import A4, LINES, hidden_letter, letter, pdf, scan, scanned, tiff
+from drawn_documents import A4, LINES, hidden_letter, letter, page_workers, pdf, scan, scanned, tiff
 from PIL import Image
 from reportlab.lib.utils import ImageReader
 
@@ -178,7 +178,7 @@ def test_too_many_pages_are_refused():
 
 
 def worker():
-    return next(child for child in psutil.Process().children() if "page_worker" in " ".join(child.cmdline()))
+    return page_workers()[0]
 
 
 def test_it_ends_with_the_document():
@@ -189,7 +189,7 @@ def test_it_ends_with_the_document():
 
 def test_no_process_is_left_where_opening_fails():
     refused(b"%PDF-1.7\n", "damaged")
-    assert not any("page_worker" in " ".join(child.cmdline()) for child in psutil.Process().children())
+    assert not page_workers()
 
 
 def test_a_page_that_kills_it_costs_that_page_only():

@@ -3,11 +3,10 @@
 import io
 import time
 
-import psutil
 import pytest
 from client_answers import tensors_of
 from client_model import Refused
-from drawn_documents import LINES, letter, pdf, scan, scanned, tiff
+from drawn_documents import LINES, letter, page_workers, pdf, scan, scanned, tiff
 from PIL import Image
 
 from ocdrnet_client import ConfigurationError, InvalidRequestError, Page, ServerError
@@ -24,7 +23,7 @@ def with_sizes(*sizes):
 
 
 def no_child_is_left():
-    return not any("page_worker" in " ".join(child.cmdline()) for child in psutil.Process().children())
+    return not page_workers()
 
 
 @pytest.fixture

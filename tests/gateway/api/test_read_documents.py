@@ -8,10 +8,9 @@ from pathlib import Path
 
 import httpx
 import pikepdf
-import psutil
 import pypdfium2
 import pytest
-from drawn_documents import LINES, letter, pdf, scan, scanned, tiff
+from drawn_documents import LINES, letter, page_workers, pdf, scan, scanned, tiff
 from gateway_reader import PAGE
 
 from ocdrnet_gateway.http_errors import ReaderFailedError, UnprocessableError
@@ -20,14 +19,10 @@ SCANS = pdf(scan, letter, scan)
 NDJSON = {"accept": "application/x-ndjson"}
 
 
-def children():
-    return [child for child in psutil.Process().children() if "page_worker" in " ".join(child.cmdline())]
-
-
 @pytest.fixture(autouse=True)
 def no_process_is_left(until):
     yield
-    until(lambda: not children())
+    until(lambda: not page_workers())
 
 
 def post(http, url, body=SCANS, query="", **headers):
@@ -207,7 +202,7 @@ def test_a_document_waits_for_its_place(start_gateway, http, reader):
         thread.start()
     most = 0
     while any(thread.is_alive() for thread in threads):
-        most = max(most, len(children()))
+        most = max(most, len(page_workers()))
         threads[0].join(0.02)
         threads[-1].join(0.02)
     assert [answer.status_code for answer in answers] == [200] * 3
@@ -226,7 +221,7 @@ def test_a_caller_that_leaves_ends_its_document(start_gateway, http, reader, unt
     url = start_gateway().url
     with pytest.raises(httpx.ReadTimeout):
         http.post(f"{url}/v1/read?text_layer=ocr&dpi=72", content=SCANS, headers=NDJSON, timeout=1.5)
-    until(lambda: not children())
+    until(lambda: not page_workers())
 
 
 def words_of(data):

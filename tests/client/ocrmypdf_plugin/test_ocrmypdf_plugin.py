@@ -17,7 +17,7 @@ from PIL import Image
 
 from ocdrnet_client import Line, Page, Word
 
-ocrmypdf = pytest.importorskip("ocrmypdf", reason="OCRmyPDF needs Python 3.11")
+pytest.importorskip("ocrmypdf.pluginspec", reason="OCRmyPDF needs Python 3.11")
 from ocdrnet_ocrmypdf import Engine, get_ocr_engine, orientation_of  # noqa: E402
 
 

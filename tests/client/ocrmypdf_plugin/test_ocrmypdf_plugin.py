@@ -18,7 +18,7 @@ from PIL import Image
 from ocdrnet_client import Line, Page, Word
 
 pytest.importorskip("ocrmypdf.pluginspec", reason="OCRmyPDF needs Python 3.11")
-from ocdrnet_ocrmypdf import Engine, get_ocr_engine, orientation_of  # noqa: E402
+from ocdrnet_ocrmypdf import Engine, get_ocr_engine, orientation_of
 
 
 def quad(left, top, right, bottom, turn=0):

@@ -20,6 +20,29 @@ OUTPUT_FORMATS = (*FORMATS, PDF)
 _FOLLOWING = ("text", "json", "jsonl", "markdown")  # of which several make one stream
 
 
+class FileNames:
+    """Names of the files in one folder, each given once."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def free(self, name: str, suffix: str) -> str:
+        """A name that was not given yet.
+
+        Args:
+            name: of an input; its folders become part of the name, its own suffix does not.
+            suffix: of the file.
+        """
+        stem = "_".join(part for part in Path(name).with_suffix("").parts if part not in ("..", "/", "\\"))
+        free, count = f"{stem}{suffix}", 1
+        # Case is ignored, since some file systems do.
+        while free.lower() in self._taken:
+            count += 1
+            free = f"{stem}-{count}{suffix}"
+        self._taken.add(free.lower())
+        return free
+
+
 class Target:
     """The place for the results of one run."""
 
@@ -38,7 +61,7 @@ class Target:
         self._suffix = ".pdf" if format_name == PDF else FORMATS[format_name].suffix
         self._output = output
         self._is_folder = output is not None and (output.is_dir() or inputs > 1)
-        self._taken: set[str] = set()
+        self._names = FileNames()
         if output is None and format_name == PDF and sys.stdout.isatty():
             raise click.UsageError(f"{format_name} is no text for a terminal; give --output FILE")
         if output is None and inputs > 1 and format_name not in _FOLLOWING:
@@ -62,17 +85,7 @@ class Target:
             InvalidRequestError: it is the input itself.
         """
         assert self._output is not None
-        if not self._is_folder:
-            path = self._output
-        else:
-            stem = "_".join(part for part in Path(name).with_suffix("").parts if part not in ("..", "/", "\\"))
-            free, count = f"{stem}{self._suffix}", 1
-            # Case is ignored, since some file systems do.
-            while free.lower() in self._taken:
-                count += 1
-                free = f"{stem}-{count}{self._suffix}"
-            self._taken.add(free.lower())
-            path = self._output / free
+        path = self._output / self._names.free(name, self._suffix) if self._is_folder else self._output
         if source and path.exists() and source.exists() and path.samefile(source):
             raise InvalidRequestError(f"the result would replace the input {path}; give another --output")
         return path

@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from ocdrnet_cli.connection import check_server, open_client
-from ocdrnet_cli.outputs import OUTPUT_FORMATS, PDF, Target, written_whole
+from ocdrnet_cli.outputs import OUTPUT_FORMATS, PDF, FileNames, Target, written_whole
 from ocdrnet_cli.reports import Report, use_utf8_output
 from ocdrnet_client.address import DEFAULT_URL
 from ocdrnet_client.client import Client
@@ -51,7 +51,7 @@ class OverlayFolder:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._taken: set[str] = set()
+        self._names = FileNames()
         self._fonts = FontBook()
 
     def write(self, source: Path | bytes, name: str, page: Page) -> list[str]:
@@ -72,23 +72,13 @@ class OverlayFolder:
             warnings.simplefilter("always", MissingGlyphsWarning)
             overlay = draw_overlay(source, page, fonts=self._fonts)
         is_jpeg = _is_jpeg(source) and max(overlay.size) <= _LARGEST_JPEG
-        path = self._folder / self._free_name(name, ".jpg" if is_jpeg else ".png")
+        path = self._folder / self._names.free(name, ".overlay.jpg" if is_jpeg else ".overlay.png")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             overlay.save(path, quality=92) if is_jpeg else overlay.save(path, compress_level=1)
         except OSError as error:
             raise InvalidRequestError(f"cannot write {path}: {error.strerror or error}") from error
         return [str(entry.message) for entry in caught if entry.category is MissingGlyphsWarning]
-
-    def _free_name(self, name: str, suffix: str) -> str:
-        stem = "_".join(part for part in Path(name).with_suffix("").parts if part not in ("..", "/", "\\"))
-        free, count = f"{stem}.overlay{suffix}", 1
-        # Case is ignored, since some file systems do.
-        while free.lower() in self._taken:
-            count += 1
-            free = f"{stem}-{count}.overlay{suffix}"
-        self._taken.add(free.lower())
-        return free
 
 
 def _is_jpeg(source: Path | bytes) -> bool:

@@ -31,7 +31,7 @@ from ocdrnet_deploy.machine.interpreter import Interpreter, dotted, library_name
 VENV = CHECKOUT / ".venv"
 # What the Makefile's targets need: the extras of pyproject.toml, and MiB in .venv and in the cache (measured with the
 # pinned versions, Python 3.11; the cache holds the same files, linked where both are on one disk).
-EXTRAS = {"serve": ("serve,gateway,documents", 920), "dev": ("dev", 2470)}
+EXTRAS = {"serve": ("serve,gateway", 920), "dev": ("dev", 2470)}
 # The one that is brought where the machine has none that can serve: the version that CI tests with.
 BROUGHT = (3, 11)
 

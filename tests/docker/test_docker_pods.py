@@ -14,9 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import onnx
+import pypdfium2
 import pytest
 from container_images import CHECKOUT, podman
 from dockerfile_reading import stages
+from drawn_documents import LINES, pdf, scan
 from pod_cluster import Cluster, rendered
 from twin_contracts import DETECTORS, RECOGNIZERS
 from twin_detector import detector_twin
@@ -153,6 +155,19 @@ def test_an_image_goes_through_the_gateways_pod_into_tritons(on_cpu):
     answer = read(on_cpu, PICTURE)
     assert len(answer["lines"]) >= 28
     assert "HARBOUR" in json.dumps(answer).upper()
+
+
+def test_a_pdf_goes_through_the_gateways_pod_and_comes_back_searchable(on_cpu, tmp_path):
+    """Its process that draws runs without rights, on a root that cannot be written."""
+    source, written = tmp_path / "scan.pdf", tmp_path / "searchable.pdf"
+    source.write_bytes(pdf(scan, scan))
+    command = ["curl", "--silent", "--fail-with-body", "--noproxy", "*", "--data-binary", f"@{source}"]
+    document = json.loads(on_cpu.run(*command, GATEWAY[1]))
+    assert [page["page"] for page in document["pages"]] == [1, 2]
+    on_cpu.run(*command, "--output", str(written), f"{GATEWAY[1]}?output=pdf")
+    for page in pypdfium2.PdfDocument(written):
+        found = page.get_textpage().get_text_bounded().split()
+        assert sum(word in found for line in LINES for word in line.split()) >= 0.95 * len(" ".join(LINES).split())
 
 
 def test_helm_test_passes(on_cpu):

@@ -13,6 +13,13 @@ from ocdrnet_client.results import Page
 
 TextSource: TypeAlias = Literal["ocr", "text_layer"]
 POINTS_PER_INCH = 72
+# Bytes in which "%PDF-" may begin, as readers have it (ISO 32000-1, annex H.3.4.1).
+SIGNATURE_WITHIN = 1024
+
+
+def is_pdf(head: bytes) -> bool:
+    """Whether a file is a PDF by its first `SIGNATURE_WITHIN` bytes; it may be given whole."""
+    return b"%PDF-" in head[:SIGNATURE_WITHIN]
 
 
 @dataclass(frozen=True)

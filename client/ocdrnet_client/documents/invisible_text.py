@@ -174,7 +174,7 @@ def _rows(line: Line, matrix: Matrix) -> list[list[_Piece]]:
             rows[-1].append(piece)
         else:
             rows.append([piece])
-    return [_left_to_right(row) if any(_is_right_to_left(piece.text) for piece in row) else row for row in rows]
+    return [_left_to_right(row) if any(_has_right_to_left(piece.text) for piece in row) else row for row in rows]
 
 
 def _pieces(text: str, words: Sequence[Word], matrix: Matrix) -> Iterable[_Piece]:
@@ -285,7 +285,7 @@ def _clusters(text: str) -> list[str]:
     return clusters
 
 
-def _is_right_to_left(text: str) -> bool:
+def _has_right_to_left(text: str) -> bool:
     return any(unicodedata.bidirectional(character) in _RIGHT_TO_LEFT for character in text)
 
 
@@ -294,7 +294,7 @@ def _visual(clusters: list[str]) -> list[str]:
 
     One word wants no more of the Unicode bidirectional algorithm (UAX 9) than levels 1 and 2.
     """
-    if not any(map(_is_right_to_left, clusters)):
+    if not any(map(_has_right_to_left, clusters)):
         return clusters
     kinds = "".join(_kind(cluster[0]) for cluster in clusters)
     visual: list[str] = []

@@ -123,6 +123,8 @@ class OpenDocument:
         try:
             opened = self._open()
             self.kind, self.page_count = str(opened["kind"]), int(opened["pages"])
+            if self.page_count < 1:
+                raise InvalidRequestError("the document has no pages")
             if self.page_count > limits.pages:
                 raise InvalidRequestError(
                     f"the document has {self.page_count:,} pages; the limit is {limits.pages:,}: split it"

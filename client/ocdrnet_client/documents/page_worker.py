@@ -27,19 +27,18 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeAlias
 
 import numpy as np
-from PIL import Image, ImageSequence, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-from ocdrnet_client.documents.document import DocumentPage
+from ocdrnet_client.documents.document import POINTS_PER_INCH, SIGNATURE_WITHIN, DocumentPage, is_pdf
 from ocdrnet_client.errors import OcdrnetError
 from ocdrnet_client.images import encoded_image, upright_image
 
 PdfBitmap: TypeAlias = Any  # pypdfium2 has no types
-_SIGNATURE_WITHIN = 1024  # bytes in which "%PDF-" may begin, as readers have it (PDF 1.7, implementation note 13)
-_POINTS_PER_INCH = 72
 _LEAST_POINTS = 1.0
 _LENGTH = struct.Struct(">Q")
 _RUNS_OF_FRAMES = ("TIFF", "GIF", "WEBP", "PNG", "AVIF")
 _PDFIUM_FAULTS = {  # fpdfview.h, FPDF_ERR_*
+    0: "the PDF has no pages",  # what pypdfium2 itself refuses
     1: "the PDF cannot be opened",
     2: "the PDF cannot be read",
     3: "the PDF is damaged, or is none",
@@ -84,7 +83,7 @@ class PdfPages:
             code = getattr(error, "err_code", None)
             if code == 4 and password:
                 raise DocumentError("the PDF's password is another one") from None
-            raise DocumentError(_PDFIUM_FAULTS.get(code or 3, str(error))) from None
+            raise DocumentError(_PDFIUM_FAULTS.get(3 if code is None else code, str(error))) from None
         self._error = pypdfium2.PdfiumError
         self.count = len(self._pdf)
 
@@ -103,9 +102,9 @@ class PdfPages:
             width, height = page.get_size()
             if not (_LEAST_POINTS <= width < math.inf and _LEAST_POINTS <= height < math.inf):
                 raise DocumentError(f"page {number} is {width:g} x {height:g} points, which cannot be drawn")
-            dpi = min(dpi, _POINTS_PER_INCH * math.sqrt(pixels / (width * height)))
+            dpi = min(dpi, POINTS_PER_INCH * math.sqrt(pixels / (width * height)))
             # In one go with the bitmap: whole pixels decide what an inch is.
-            bitmap = page.render(scale=dpi / _POINTS_PER_INCH, may_draw_forms=True)
+            bitmap = page.render(scale=dpi / POINTS_PER_INCH, may_draw_forms=True)
             drawn = bitmap.to_numpy()
             layer = find_text_layer(page, drawn, text_layer) if text_layer != "ocr" else None
             return {"dpi": dpi, "layer": layer}, b"" if layer is not None else _encoded(bitmap, drawn)
@@ -155,8 +154,7 @@ class FramePages:
         try:
             self._image.seek(number - 1)
             across = self._image.info.get("dpi", (0, 0))[0]
-            frame = next(iter(ImageSequence.Iterator(self._image))) if number == 1 else self._image
-            return {"dpi": float(across or 0), "layer": None}, encoded_image(frame.copy())
+            return {"dpi": float(across or 0), "layer": None}, encoded_image(self._image.copy())
         except OcdrnetError as error:
             raise DocumentError(f"page {number} cannot be read: {error}") from None
         except (OSError, ValueError, SyntaxError, EOFError, struct.error) as error:
@@ -226,8 +224,8 @@ def _opened(asked: dict[str, Any], blob: bytes) -> Pages:
     path = asked["open"]
     try:
         with open(path, "rb") if path else io.BytesIO(blob) as file:
-            is_pdf = b"%PDF-" in file.read(_SIGNATURE_WITHIN)
-        if is_pdf:
+            head = file.read(SIGNATURE_WITHIN)
+        if is_pdf(head):
             return PdfPages(path or blob, asked["password"])
         return FramePages(open(path, "rb") if path else io.BytesIO(blob))
     except OSError as error:

@@ -10,13 +10,12 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from ocdrnet_client.documents.document import DocumentPage
+from ocdrnet_client.documents.document import SIGNATURE_WITHIN, DocumentPage, is_pdf
 from ocdrnet_client.documents.opened import DrawnPage, OpenDocument
 from ocdrnet_client.errors import OcdrnetError
 from ocdrnet_client.ordered import check_concurrency, map_in_tasks, map_in_threads
 from ocdrnet_client.results import Page
 
-_SIGNATURE_WITHIN = 1024  # bytes, see `page_worker`
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -82,11 +81,11 @@ def is_document(source: Path | bytes) -> bool:
     """Whether a file is read page by page: a PDF, or a TIFF of several pages. A file that is not there is none."""
     try:
         if isinstance(source, bytes):
-            head = source[:_SIGNATURE_WITHIN]
+            head = source[:SIGNATURE_WITHIN]
         else:
             with source.open("rb") as file:
-                head = file.read(_SIGNATURE_WITHIN)
-        return b"%PDF-" in head or (head.startswith(_TIFF) and _frames(source) > 1)
+                head = file.read(SIGNATURE_WITHIN)
+        return is_pdf(head) or (head.startswith(_TIFF) and _frames(source) > 1)
     except OSError:
         return False
 

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from PIL import ExifTags, Image
 
-from ocdrnet_client.documents.document import DocumentPage
+from ocdrnet_client.documents.document import SIGNATURE_WITHIN, DocumentPage, is_pdf
 from ocdrnet_client.documents.invisible_text import (
     FONT_NAME,
     LAYER_END,
@@ -45,7 +45,6 @@ from ocdrnet_client.images import upright_image
 if TYPE_CHECKING:
     import pikepdf as pikepdf_types
 
-_PDF_MARK_WITHIN = 1024  # bytes before %PDF-, which readers tolerate (ISO 32000-1, annex H.3.4.1)
 _LARGEST_CONTENT = 1 << 26  # bytes of a content stream in which a layer is looked for; one has about 50 a word
 _LETTER = (0.0, 0.0, 612.0, 792.0)  # what pdfium shows of a page without a MediaBox
 
@@ -158,9 +157,9 @@ def _opened(
 
 def _is_pdf(source: Path | bytes) -> bool:
     if isinstance(source, bytes):
-        return b"%PDF-" in source[:_PDF_MARK_WITHIN]
+        return is_pdf(source)
     with source.open("rb") as file:
-        return b"%PDF-" in file.read(_PDF_MARK_WITHIN)
+        return is_pdf(file.read(SIGNATURE_WITHIN))
 
 
 def _save(pdf: pikepdf_types.Pdf, target: BinaryIO | Path) -> None:

@@ -117,7 +117,8 @@ async def read_document(
         try:
             async with _place(services, end) as waited_s:
                 begin = time.monotonic()
-                page = await services.reader.read(image, options, request_id=name, deadline_s=end - begin)
+                with services.tracing.span("read", request_id=name, pictures=1):
+                    page = await services.reader.read(image, options, request_id=name, deadline_s=end - begin)
         except GatewayError as error:
             if not isinstance(error, (OverloadedError, DeadlineError)):
                 services.readiness.note(error)

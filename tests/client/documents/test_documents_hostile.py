@@ -107,6 +107,12 @@ def test_a_hundred_thousand_pages_are_refused_at_once():
         OpenDocument(data, limits=LIMITS)
 
 
+def test_a_document_without_pages_says_so():
+    empty = raw(CATALOG, b"<</Type/Pages/Kids[]/Count 0>>")
+    with pytest.raises(InvalidRequestError, match="has no pages"):
+        OpenDocument(empty, limits=LIMITS)
+
+
 def test_the_other_pages_of_a_hostile_document_are_read():
     bomb = io.BytesIO()
     with pikepdf.open(io.BytesIO(pdf(letter, scan, letter))) as opened:

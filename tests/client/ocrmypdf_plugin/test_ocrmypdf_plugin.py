@@ -48,6 +48,10 @@ def server():
     server.stop()
 
 
+# OCRmyPDF wants Tesseract to be there, whichever engine reads.
+by_the_program = pytest.mark.program("tesseract")
+
+
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     monkeypatch.delenv("OCDRNET_URL", raising=False)
@@ -73,6 +77,7 @@ def words_of(path):
     return [page.get_textpage().get_text_bounded().split() for page in pypdfium2.PdfDocument(path)]
 
 
+@by_the_program
 @pytest.mark.parametrize("renderer", ["auto", "fpdf2"])
 def test_the_words_are_in_the_pdf_where_they_were_read(run, server, renderer):
     done = run("--ocdrnet-url", server.url, "--pdf-renderer", renderer, "--sidecar", "text.txt")
@@ -88,12 +93,14 @@ def test_the_words_are_in_the_pdf_where_they_were_read(run, server, renderer):
         assert "ocdrnet" in str(written.docinfo.get("/Creator", "")) + str(written.open_metadata())
 
 
+@by_the_program
 def test_the_variable_names_the_server_too(run, server, monkeypatch):
     monkeypatch.setenv("OCDRNET_URL", server.url)
     assert run().returncode == 0
     assert len(server.model.requests) == 2
 
 
+@by_the_program
 def test_a_server_that_is_away_is_one_sentence(run):
     done = run("--ocdrnet-url", "grpc://127.0.0.1:1")
     assert done.returncode == 3
@@ -101,12 +108,14 @@ def test_a_server_that_is_away_is_one_sentence(run):
     assert lines == ["no ocdrnet server is ready at grpc://127.0.0.1:1; start one: ocdrnet serve"]
 
 
+@by_the_program
 def test_an_address_that_is_none_is_one_sentence(run):
     done = run("--ocdrnet-url", "ftp://somewhere")
     assert done.returncode == 1
     assert "--ocdrnet-url: " in done.stderr
 
 
+@by_the_program
 def test_tesseracts_own_renderer_is_refused(run, server):
     done = run("--ocdrnet-url", server.url, "--pdf-renderer", "sandwich")
     assert done.returncode == 1
@@ -114,6 +123,7 @@ def test_tesseracts_own_renderer_is_refused(run, server):
     assert not server.model.requests
 
 
+@by_the_program
 def test_pages_that_have_text_are_left_to_ocrmypdf(run, server):
     Path("in.pdf").write_bytes(pdf(letter))
     assert run("--ocdrnet-url", server.url).returncode == 6
@@ -121,6 +131,7 @@ def test_pages_that_have_text_are_left_to_ocrmypdf(run, server):
     assert not server.model.requests
 
 
+@by_the_program
 def test_pages_are_turned_upright(run, server):
     server.model.respond = lambda request: tensors_of(
         Page(*(size := Image.open(io.BytesIO(request.image)).size), two_words(*size, turn=1).lines * 4)

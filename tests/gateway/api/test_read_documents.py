@@ -54,11 +54,11 @@ def test_pages_are_sent_as_they_are_read(start_gateway, http, reader):
 
 
 def test_the_first_page_comes_before_the_last_is_read(start_gateway, http, reader):
-    go_on = threading.Event()
+    go_on, waited = threading.Event(), []
 
     async def respond(call):
         if len(reader.calls) > 1:
-            await asyncio.to_thread(go_on.wait, 10)
+            waited.append(await asyncio.to_thread(go_on.wait, 10))
         return PAGE
 
     reader.respond = respond
@@ -68,6 +68,7 @@ def test_the_first_page_comes_before_the_last_is_read(start_gateway, http, reade
         assert json.loads(next(lines))["page"] == 1
         go_on.set()
         assert [json.loads(line)["page"] for line in lines] == [2, 3]
+    assert waited == [True, True], "the first page came after the others"
 
 
 @pytest.mark.parametrize(
@@ -222,6 +223,35 @@ def test_a_caller_that_leaves_ends_its_document(start_gateway, http, reader, unt
     with pytest.raises(httpx.ReadTimeout):
         http.post(f"{url}/v1/read?text_layer=ocr&dpi=72", content=SCANS, headers=NDJSON, timeout=1.5)
     until(lambda: not page_workers())
+
+
+def test_a_caller_that_leaves_in_the_middle_ends_its_document(start_gateway, http, reader, until):
+    go_on = threading.Event()
+
+    async def respond(call):
+        if len(reader.calls) > 1:
+            await asyncio.to_thread(go_on.wait, 10)
+        return PAGE
+
+    reader.respond = respond
+    url = start_gateway(concurrency=1).url
+    with http.stream("POST", f"{url}/v1/read?text_layer=ocr&dpi=72", content=SCANS, headers=NDJSON) as answer:
+        lines = answer.iter_lines()  # kept: httpx closes the answer with it
+        assert json.loads(next(lines))["page"] == 1
+        assert page_workers()
+    until(lambda: not page_workers())
+    go_on.set()
+    # Its place is free, and so is the caller's own.
+    until(lambda: post(http, url, query="?pages=2").status_code == 200)
+
+
+@pytest.mark.parametrize("query", ["", "?output=jsonl", "?output=pdf"])
+def test_a_document_without_pages_is_refused(gateway, http, query):
+    empty = io.BytesIO()
+    with pikepdf.new() as nothing:
+        nothing.save(empty)
+    answer = post(http, gateway, empty.getvalue(), query=query)
+    assert (answer.status_code, "has no pages" in answer.json()["detail"]) == (422, True)
 
 
 def words_of(data):

@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import queue
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Literal, cast
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.datastructures import QueryParams
-from starlette.types import Receive, Scope, Send
 
-from ocdrnet_client.documents.document import Document, DocumentPage
+from ocdrnet_client.documents.document import is_pdf
 from ocdrnet_client.documents.formats import FORMATS, Format
 from ocdrnet_client.documents.opened import DEFAULT_DPI, LEAST_DPI, MOST_DPI, TEXT_LAYERS, TextLayer
 from ocdrnet_client.documents.reading import is_document
+from ocdrnet_gateway.api.own.answers import PDF_TYPE, Asked, answer_document, answer_image
 from ocdrnet_gateway.api.own.step_times import Statistics, StepTimes, StepWatch
-from ocdrnet_gateway.core.body_limit import hold_of, keep_images, read_body
-from ocdrnet_gateway.core.documents import (
-    DRAWING_BYTES,
-    DocumentChoice,
-    open_document,
-    read_document,
-    searchable_pdf,
-)
-from ocdrnet_gateway.core.keys import Principal
+from ocdrnet_gateway.core.body_limit import keep_images, read_body
+from ocdrnet_gateway.core.documents import DocumentChoice
 from ocdrnet_gateway.core.reading import Reading, check_image, read_image
-from ocdrnet_gateway.core.services import PrincipalDep, Services, ServicesDep
+from ocdrnet_gateway.core.services import PrincipalDep, ServicesDep
 from ocdrnet_gateway.http_errors import UnprocessableError, documented
 from ocdrnet_ops.errors import OptionError
 from ocdrnet_ops.options import (
@@ -40,7 +30,6 @@ from ocdrnet_ops.options import (
     ChoiceOption,
     NumberOption,
     Option,
-    OptionValue,
     TextOption,
     parse_options,
 )
@@ -48,9 +37,7 @@ from ocdrnet_ops.options import (
 TIMING = ChoiceOption(
     "timing", ("total", "steps"), "Whether `timing` also tells each step inside Triton, at the cost of two questions."
 )
-
-
-PDF, PDF_TYPE = "pdf", "application/pdf"
+PDF = "pdf"
 OUTPUT = ChoiceOption(
     "output",
     (*sorted(FORMATS, key="json".__ne__), PDF),  # the default stands first
@@ -63,23 +50,6 @@ TEXT_LAYER = ChoiceOption(
 )
 _OWN = (TIMING, OUTPUT, PAGES, DPI, TEXT_LAYER)
 PASSWORD_HEADER = "ocdrnet-password"  # of an encrypted PDF; a query would stand in logs
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What the query and the headers ask for.
-
-    Attributes:
-        options: of the reading.
-        wants_steps: whether the steps' times are wanted.
-        output: the answer's format; None for a searchable PDF.
-        choice: of a document.
-    """
-
-    options: dict[str, OptionValue]
-    wants_steps: bool
-    output: Format | None
-    choice: DocumentChoice
 
 
 def asked_by(query: QueryParams, headers: Mapping[str, str]) -> Asked:
@@ -247,9 +217,6 @@ _ANSWERS = {
     for each in FORMATS.values()
     if each.name != "json"
 }
-_SIGNATURE_WITHIN = 1024  # bytes, as `page_worker` has it
-_COPIES = 3
-_PAGES_AHEAD = 2  # of what the caller has taken
 _BODY = {"required": True, "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _TYPES}}
 
 
@@ -272,7 +239,7 @@ async def read(request: Request, services: ServicesDep, caller: PrincipalDep) ->
     services.admission.check()
     body = await read_body(request)
     if is_pdf(body) or (asked.choice.pages and await asyncio.to_thread(is_document, body)):
-        return await _read_document(request, services, caller, body, asked)
+        return await answer_document(request, services, caller, body, asked)
     keep_images(request, len(body))
     await asyncio.to_thread(_check, request, body, services.settings.max_pixels)
     receive_s = time.monotonic() - begin
@@ -282,99 +249,9 @@ async def read(request: Request, services: ServicesDep, caller: PrincipalDep) ->
     reading = await read_image(services, caller, body, asked.options)
     steps = await watch.stop() if watch else None
     timing = _timing(receive_s, reading, time.monotonic() - begin, steps)
-    if asked.output is None:
-        async with open_document(services, body, DocumentChoice()) as document:
-            return Response(await searchable_pdf(document, [DocumentPage(1, reading.page)]), media_type=PDF_TYPE)
-    if asked.output.name in ("json", "jsonl"):
+    if asked.output and asked.output.name in ("json", "jsonl"):
         return JSONResponse({**reading.page.to_dict(), "timing": timing}, media_type=asked.output.media_type)
-    pages = [DocumentPage(1, reading.page)]
-    return Response(await asyncio.to_thread(_written, asked.output, pages), media_type=asked.output.media_type)
-
-
-async def _read_document(
-    request: Request, services: Services, caller: Principal, body: bytes, asked: Asked
-) -> Response:
-    """All pages: as they are read where the format allows it, and as one JSON object otherwise."""
-    begin = time.monotonic()
-    if hold := hold_of(request):
-        # The body, its copy on the way to the process that draws, and the PDF that may come back.
-        hold.resize(_COPIES * len(body) + DRAWING_BYTES)
-    stack = AsyncExitStack()
-    try:
-        document = await stack.enter_async_context(open_document(services, body, asked.choice))
-        pages = read_document(services, caller, document, asked.options)
-        stack.push_async_callback(pages.aclose)
-        if asked.output and asked.output.is_streamed:
-            # What is wrong with the whole is said by a status, so the answer begins with the first page.
-            first = await anext(pages)
-            headers = {"x-ocdrnet-pages": str(len(document.numbers))}
-            return PagesResponse(_chunks(first, pages, asked.output), stack, asked.output.media_type, headers)
-        found = tuple([page async for page in pages])
-        if asked.output is None:
-            answer = Response(await searchable_pdf(document, found), media_type=PDF_TYPE)
-        else:
-            answer = JSONResponse(Document(None, found, document.page_count, time.monotonic() - begin).to_dict())
-        await stack.aclose()
-        return answer
-    except BaseException:
-        await stack.aclose()
-        raise
-
-
-class PagesResponse(StreamingResponse):
-    """An answer that is sent as the pages are read, and then closes the document."""
-
-    def __init__(
-        self, chunks: AsyncIterator[str], stack: AsyncExitStack, media_type: str, headers: Mapping[str, str]
-    ) -> None:
-        super().__init__(chunks, media_type=media_type, headers=headers)
-        self._stack = stack
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
-        async with self._stack:
-            await super().__call__(scope, receive, send)
-
-
-async def _chunks(first: DocumentPage, pages: AsyncIterator[DocumentPage], output: Format) -> AsyncIterator[str]:
-    """A format's pieces, each as soon as its page is there; a slow caller holds up the reading."""
-    assert output.of_pages is not None
-    loop, room, taken = asyncio.get_running_loop(), asyncio.Semaphore(_PAGES_AHEAD), queue.SimpleQueue[Any]()
-    taken.put(first)
-
-    async def feed() -> None:
-        try:
-            async for page in pages:
-                await room.acquire()
-                taken.put(page)
-        finally:
-            taken.put(None)
-
-    def fed() -> Iterator[DocumentPage]:
-        while page := taken.get():
-            yield page
-            loop.call_soon_threadsafe(room.release)
-
-    feeding = asyncio.create_task(feed())
-    pieces = output.of_pages(fed(), None)
-    try:
-        # In a thread, where it may wait for the next page.
-        while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
-            yield piece
-        await feeding
-    finally:
-        feeding.cancel()
-        await asyncio.wait([feeding])
-
-
-def _written(output: Format, pages: list[DocumentPage]) -> str:
-    assert output.of_pages is not None
-    return "".join(output.of_pages(pages, None))
-
-
-def is_pdf(body: bytes) -> bool:
-    """Whether a PDF's signature stands where readers look for it."""
-    return b"%PDF-" in body[:_SIGNATURE_WITHIN]
+    return await answer_image(request, services, body, reading.page, asked.output)
 
 
 def _check(request: Request, image: bytes, max_pixels: int) -> None:

@@ -33,8 +33,8 @@ class DocumentLimits:
     """What opening and drawing a document may cost.
 
     Attributes:
-        memory: bytes of address space of the process that draws, 0 for no limit; held on Linux only. PDFium and the
-            interpreter take 0.4 GiB, a page of 50 million pixels 0.2 GiB more.
+        memory: bytes of address space of the process that draws, beside what it takes at its start; 0 for no limit;
+            held on Linux only. A coloured page of 50 million pixels takes 0.4 GiB.
         open_s: seconds until the document is open.
         page_s: seconds for the drawing of a page.
         write_s: seconds for the writing of a searchable PDF; 500 pages take 13.

@@ -249,7 +249,9 @@ def _limit_memory(limit: int) -> None:
     if limit and sys.platform == "linux":
         import resource  # noqa: PLC0415 -- not on Windows
 
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        # The libraries' own mappings grow with the machine's cores.
+        taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (taken + limit, taken + limit))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 

@@ -220,12 +220,21 @@ def test_opening_has_a_time_limit():
         opened(pdf(letter), limits=DocumentLimits(open_s=0.001))
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="Linux only")
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
 def test_a_page_beyond_the_memory_is_an_error():
-    with opened(pdf(letter, size=(14_000, 14_000)), limits=DocumentLimits(memory=300 << 20)) as document:
+    with opened(pdf(letter, size=(14_000, 14_000)), limits=DocumentLimits(memory=100 << 20)) as document:
         error = str(document.draw(1).error)
     assert error.startswith("page 1 cannot be drawn: ")
     assert "memory" in error
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+def test_what_the_libraries_take_at_the_start_does_not_count():
+    """It grows with the machine's cores."""
+    with opened(pdf(letter), limits=DocumentLimits(memory=400 << 20)):
+        child = worker()
+        limit, taken = child.rlimit(psutil.RLIMIT_AS)[0], child.memory_info().rss
+    assert limit > (400 << 20) + taken
 
 
 def test_it_ends_when_its_caller_is_killed():

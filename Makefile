@@ -4,14 +4,14 @@ BIN := .venv/bin
 .PHONY: help demo serve test test-all coverage check bench docs doctor clean
 
 help:
-	@echo "make demo [PICTURE=photo.jpg]   reads a picture through a real Triton, and draws what was read"
+	@echo "make demo [PICTURE=photo.jpg]   reads an image through a real Triton, and draws what was read"
 	@echo "make serve                      serves on 127.0.0.1 until Ctrl-C"
 	@echo "make test                       the tests that take minutes; make test-all: every one"
 	@echo "make check                      formatting, lints, types, who imports whom; make coverage: which lines make test runs"
 	@echo "make doctor                     what this machine has and lacks"
 	@echo "make bench, make docs, make clean"
 
-# To read pictures: 0.9 GB. To test and develop: 2.4 GB, and all of the former.
+# To read images: 0.9 GB. To test and develop: 2.4 GB, and all of the former.
 .venv/serve: pyproject.toml constraints.txt
 	@sh deploy/install/install.sh serve
 	@touch $@

@@ -56,7 +56,7 @@ class GatewaySettings(BaseSettings):
     max_pixels: int = Field(default=100_000_000, ge=1, le=178_000_000)
     """Pixels, width times height, that one image may have by its header, before anything is decoded."""
     max_images: int = Field(default=16, ge=1, le=MAX_IMAGES)
-    """Pictures that one NIM request may hold; they are read one after the other."""
+    """Images that one NIM request may hold; they are read one after the other."""
     upload_timeout_s: float = Field(default=30.0, gt=0)
     """Seconds a request's body may take to arrive."""
     max_uploads: int = Field(default=128, ge=1)
@@ -84,7 +84,7 @@ class GatewaySettings(BaseSettings):
     deadline_s: float = Field(default=60.0, gt=0)
     """Seconds from a request's arrival to its answer, waiting included; each further NIM image has as many."""
     rate_per_minute: float | None = Field(default=None, gt=0)
-    """Pictures a minute that one caller may have read, unless its key says otherwise; none: no limit."""
+    """Images a minute that one caller may have read, unless its key says otherwise; none: no limit."""
     concurrency: int | None = Field(default=None, ge=1)
     """Requests that one caller may have under way, unless its key says otherwise; none: no limit."""
     asset_lifetime_s: float = Field(default=86_400.0, gt=0)

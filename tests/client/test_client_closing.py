@@ -1,6 +1,7 @@
 """What close() does to the client and to requests under way."""
 
 import asyncio
+import contextlib
 import threading
 import time
 
@@ -146,3 +147,31 @@ def test_one_client_serves_many_threads(server):
     assert wrong == []
     assert len(server.model.requests) == 120
     assert server.model.most_running > 4
+
+
+def test_closing_ends_a_call_that_loses_its_first_cancellation(monkeypatch):
+    asked = threading.Event()
+
+    class Deaf:
+        """Goes on after its first cancellation, as a loop around `asyncio.wait_for` does before Python 3.12."""
+
+        async def infer(self, request, timeout):
+            asked.set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
+            await asyncio.sleep(60)
+
+        async def close(self):
+            pass
+
+    monkeypatch.setattr("ocdrnet_client.transports.opening.open_async_transport", lambda *arguments: Deaf())
+    client = Client("http://127.0.0.1:1")
+    closing = threading.Thread(target=lambda: asked.wait(10) and client.close())
+    closing.start()
+    started = time.monotonic()
+    with pytest.raises(ClientClosedError):
+        client.read(b"picture")
+    closing.join(10)
+    assert not closing.is_alive()
+    assert time.monotonic() - started < 10
+    assert not client_threads()

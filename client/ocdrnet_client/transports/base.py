@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 import numpy as np
@@ -39,6 +40,24 @@ class AsyncTransport(Protocol):
 
     async def close(self) -> None:
         """Break off the requests under way and release the connection."""
+
+
+_CANCEL_AGAIN_S = 0.1
+
+
+async def cancel_all(tasks: Callable[[], Collection[asyncio.Task[Any]]]) -> None:
+    """Cancel again and again until none is left.
+
+    Once is not enough: a call whose answer comes at the moment of its cancellation loses that, in grpc's
+    `UnaryUnaryCall` and, before Python 3.12, in `asyncio.wait_for`. A task that goes on after such a call lives on.
+
+    Args:
+        tasks: those that still run, asked anew each time, for they may begin others.
+    """
+    while left := tasks():
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=_CANCEL_AGAIN_S)
 
 
 class InferInput(Protocol):

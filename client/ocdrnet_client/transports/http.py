@@ -31,7 +31,7 @@ from ocdrnet_client.errors import (
 from ocdrnet_client.protocol import InferRequest, Tensors
 from ocdrnet_client.replicas import SILENCE_S
 from ocdrnet_client.transports import opening
-from ocdrnet_client.transports.base import AsyncTransport, infer_arguments, output_tensors
+from ocdrnet_client.transports.base import AsyncTransport, cancel_all, infer_arguments, output_tensors
 from ocdrnet_client.transports.errors import describe, from_triton
 
 T = TypeVar("T")
@@ -205,10 +205,7 @@ class HttpTransport:
             future.cancel()
 
     async def _cancel_and_close(self) -> None:
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        await cancel_all(lambda: [task for task in asyncio.all_tasks() if task is not asyncio.current_task()])
         await self._transport.close()
 
     def _stop_loop(self) -> None:

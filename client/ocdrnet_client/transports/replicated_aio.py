@@ -28,10 +28,9 @@ from ocdrnet_client.replicas import (
     time_left,
     unavailable,
 )
-from ocdrnet_client.transports.base import AsyncTransport
+from ocdrnet_client.transports.base import AsyncTransport, cancel_all
 
 T = TypeVar("T")
-_CANCEL_AGAIN_S = 0.1
 
 
 class Connection(Protocol):
@@ -154,12 +153,7 @@ class AsyncReplicas(Generic[C]):
     async def close(self) -> None:
         """Close all connections, which breaks off what is under way."""
         self._is_closed = True
-        # Again and again, for a call whose answer comes at the moment of its cancellation loses that: grpc's
-        # `UnaryUnaryCall` does, and `asyncio.wait_for` before Python 3.12.
-        while self._tasks:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.wait(self._tasks, timeout=_CANCEL_AGAIN_S)
+        await cancel_all(lambda: self._tasks)
         for replica in self._rota.replicas:
             await replica.connection.close()
         self._tell()

@@ -46,8 +46,8 @@ def accuracy_row(name: str, images: Path, pair: Pair, limit: int | None) -> tupl
 
 def _results(cases: Iterable[Case], pair: Pair, find: Find) -> Iterable[ImageResult]:
     for case in cases:
-        trace = read_in_process(case.picture.read_bytes(), pair, find)
-        yield ImageResult(case.name, case.picture, score_regions(case.regions, _words(trace)))
+        trace = read_in_process(case.image.read_bytes(), pair, find)
+        yield ImageResult(case.name, case.image, score_regions(case.regions, _words(trace)))
 
 
 def _words(trace: Trace) -> tuple[Region, ...]:

@@ -124,7 +124,7 @@ def _plan(
 
 
 def _floors(path: Path, plan: Plan) -> dict[str, float]:
-    nothing_read = [ImageResult(case.name, case.picture, plan.score(case, None)) for case in plan.cases]
+    nothing_read = [ImageResult(case.name, case.image, plan.score(case, None)) for case in plan.cases]
     try:
         floors = parse_floors(path.read_text(encoding="utf-8"), str(path))
         check_names(floors, flattened(summarize(nothing_read)), str(path))
@@ -145,7 +145,7 @@ def _collected(readings: Iterator[Reading], plan: Plan, progress: _Progress) -> 
             for warning in seen.page.warnings:
                 progress.warn(f"{name}: {warning}")
         error = None if seen.error is None else str(seen.error)
-        results.append(ImageResult(name, seen.case.picture, plan.score(seen.case, seen.page), seen.seconds, error))
+        results.append(ImageResult(name, seen.case.image, plan.score(seen.case, seen.page), seen.seconds, error))
         progress.advance()
     progress.finish()
     return results, pages

@@ -115,19 +115,19 @@ class Case:
     """An image and its truth.
 
     Attributes:
-        picture: the file.
+        image: the file.
         regions: of its truth.
         text: of its truth, where that has no regions.
     """
 
-    picture: Path
+    image: Path
     regions: tuple[Region, ...] = ()
     text: str = ""
 
     @property
     def name(self) -> str:
         """The image's file name, unique in its set."""
-        return self.picture.name
+        return self.image.name
 
 
 @dataclass(frozen=True)
@@ -149,11 +149,11 @@ class Vocabulary:
 
     Attributes:
         common: for every image.
-        by_picture: for one, by its name without suffix.
+        by_image: for one, by its name without suffix.
     """
 
     common: tuple[str, ...] = ()
-    by_picture: dict[str, tuple[str, ...]] | None = None
+    by_image: dict[str, tuple[str, ...]] | None = None
 
     def words_for(self, stem: str) -> tuple[str, ...]:
         """Of one image: its own words, then those for all.
@@ -161,11 +161,11 @@ class Vocabulary:
         Raises:
             VocabularyError: there are lists by image, but none of this one.
         """
-        if self.by_picture is None:
+        if self.by_image is None:
             return self.common
-        if stem not in self.by_picture:
+        if stem not in self.by_image:
             raise VocabularyError(f"the folder of vocabularies has no voc_{stem}.txt")
-        return self.by_picture[stem] + self.common
+        return self.by_image[stem] + self.common
 
 
 def load_dataset(layout: Layout, images: Path, truth: Path) -> Dataset:
@@ -180,21 +180,21 @@ def load_dataset(layout: Layout, images: Path, truth: Path) -> Dataset:
         TruthError: a truth file cannot be read, or is not in the set's layout.
         EvaluationError: no image has truth, or two share a name.
     """
-    pictures = find_images([str(images)]).paths
-    _refuse_twins(pictures)
+    paths = find_images([str(images)]).paths
+    _refuse_same_names(paths)
     cases, without, warnings = [], [], []
-    for picture in pictures:
-        path = _truth_path(layout, picture, truth)
+    for image in paths:
+        path = _truth_path(layout, image, truth)
         if path is None:
-            without.append(picture.name)
+            without.append(image.name)
             continue
         content, is_odd = _decoded(path)
-        cases.append(_case(layout, picture, content, str(path)))
+        cases.append(_case(layout, image, content, str(path)))
         if is_odd:
             warnings.append(f"{path} is not UTF-8; bytes that cannot be decoded count as unreadable characters")
     if not cases:
         expected = " or ".join(name.format(stem="NAME") for name in layout.truth_names)
-        raise EvaluationError(f"no image in {images} has truth in {truth} ({expected}); images: {len(pictures)}")
+        raise EvaluationError(f"no image in {images} has truth in {truth} ({expected}); images: {len(paths)}")
     if without:
         warnings.append(f"left out for want of truth: {_some(without)}")
     return Dataset(tuple(sorted(cases, key=lambda case: case.name)), tuple(warnings))
@@ -207,31 +207,31 @@ def load_vocabulary(paths: Iterable[Path]) -> Vocabulary:
         VocabularyError: a file cannot be read, or a folder has none of the files.
     """
     common: list[str] = []
-    by_picture: dict[str, tuple[str, ...]] = {}
+    by_image: dict[str, tuple[str, ...]] = {}
     for path in paths:
         if path.is_dir():
             files = {file.stem.removeprefix("voc_"): file for file in sorted(path.glob("voc_*.txt"))}
             if not files:
                 raise VocabularyError(f"{path} has no file voc_NAME.txt")
-            by_picture |= {stem: _lines(file) for stem, file in files.items()}
+            by_image |= {stem: _lines(file) for stem, file in files.items()}
         else:
             common += _lines(path)
-    return Vocabulary(tuple(common), by_picture or None)
+    return Vocabulary(tuple(common), by_image or None)
 
 
-def _refuse_twins(pictures: list[Path]) -> None:
-    counts = Counter(picture.stem for picture in pictures)
-    if twins := [str(picture) for picture in pictures if counts[picture.stem] > 1]:
-        raise EvaluationError(f"images share a name, so that their truth does, too: {_some(twins)}")
+def _refuse_same_names(paths: list[Path]) -> None:
+    counts = Counter(image.stem for image in paths)
+    if same := [str(image) for image in paths if counts[image.stem] > 1]:
+        raise EvaluationError(f"images share a name, so that their truth does, too: {_some(same)}")
 
 
-def _truth_path(layout: Layout, picture: Path, folder: Path) -> Path | None:
-    paths = (folder / name.format(stem=picture.stem) for name in layout.truth_names)
+def _truth_path(layout: Layout, image: Path, folder: Path) -> Path | None:
+    paths = (folder / name.format(stem=image.stem) for name in layout.truth_names)
     return next((path for path in paths if path.is_file()), None)
 
 
-def _case(layout: Layout, picture: Path, content: str, name: str) -> Case:
-    return Case(picture, parse_regions(content, name)) if layout.has_regions else Case(picture, text=content)
+def _case(layout: Layout, image: Path, content: str, name: str) -> Case:
+    return Case(image, parse_regions(content, name)) if layout.has_regions else Case(image, text=content)
 
 
 def _decoded(path: Path) -> tuple[str, bool]:

@@ -36,15 +36,15 @@ dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 .chart { display: flex; gap: .5rem; } .chart svg { width: 100%; height: 9rem; border-bottom: 1px solid var(--line); }
 .scale { display: flex; flex-direction: column; justify-content: space-between; height: 9rem; font-size: .75rem; }
 .bar-detection { fill: var(--bar); } .bar-mark { fill: var(--truth); }
-.picture { position: relative; line-height: 0; background: #8884; }
-.picture img { width: 100%; height: auto; }
-.picture svg { position: absolute; inset: 0; width: 100%; height: 100%; }
-.picture polygon { fill: none; vector-effect: non-scaling-stroke; stroke-width: 2; }
+.image { position: relative; line-height: 0; background: #8884; }
+.image img { width: 100%; height: auto; }
+.image svg { position: absolute; inset: 0; width: 100%; height: 100%; }
+.image polygon { fill: none; vector-effect: non-scaling-stroke; stroke-width: 2; }
 /* On an image the colours stay the same whatever the page's scheme is. */
-.picture .truth { stroke: #1769e0; } .picture .read { stroke: #ff8c00; stroke-dasharray: 5 3; }
-.picture .ignored { stroke: #9a9a9a; stroke-width: 1; }
-.picture .missed { fill: #ff203044; } .picture .false { fill: #d63be844; } .picture .wrong { fill: #ffd40055; }
-.picture text { font: 700 1px system-ui, sans-serif; fill: #fff; stroke: #000; stroke-width: .2px;
+.image .truth { stroke: #1769e0; } .image .read { stroke: #ff8c00; stroke-dasharray: 5 3; }
+.image .ignored { stroke: #9a9a9a; stroke-width: 1; }
+.image .missed { fill: #ff203044; } .image .false { fill: #d63be844; } .image .wrong { fill: #ffd40055; }
+.image text { font: 700 1px system-ui, sans-serif; fill: #fff; stroke: #000; stroke-width: .2px;
   paint-order: stroke; }
 .key { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; font-size: .875rem; }
 .key span::before { content: ""; display: inline-block; width: 1.1rem; height: .8rem; margin-right: .4rem; }
@@ -77,7 +77,7 @@ def image_html(path: Path, score: Score) -> str:
     widest = _TALLEST_REM * width / height
     image = f'<img alt="{escape(path.name)}" width="{width}" height="{height}" src="{data}">'
     drawing = f'<svg viewBox="0 0 {width} {height}">{shapes}</svg>'
-    return f'<div class="picture" style="max-width: {widest:.1f}rem">{image}{drawing}</div>'
+    return f'<div class="image" style="max-width: {widest:.1f}rem">{image}{drawing}</div>'
 
 
 def _jpeg(path: Path) -> tuple[str, tuple[int, int]]:

@@ -41,7 +41,7 @@ def read_timed(
     def reading(case: Case) -> Reading:
         started = time.perf_counter()
         try:
-            page = client.read(case.picture, **parameters)
+            page = client.read(case.image, **parameters)
         except OcdrnetError as error:
             return Reading(case, error=error)
         return Reading(case, page, time.perf_counter() - started)
@@ -93,7 +93,7 @@ class Plan:
 
 
 def _strong(case: Case, vocabulary: Vocabulary) -> Lexicon:
-    return Lexicon([*_texts(case), *vocabulary.words_for(case.picture.stem)])
+    return Lexicon([*_texts(case), *vocabulary.words_for(case.image.stem)])
 
 
 def _texts(*cases: Case) -> list[str]:

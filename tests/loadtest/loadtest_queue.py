@@ -3,10 +3,10 @@
 import asyncio
 from random import Random
 
-from ocdrnet_loadtest.pictures import Picture
 from ocdrnet_loadtest.sending.base import Reply
+from ocdrnet_loadtest.sent_images import SentImage
 
-IMAGES = tuple(Picture(f"{index}.jpg", 64, 64, b"x" * (index + 1)) for index in range(3))
+IMAGES = tuple(SentImage(f"{index}.jpg", 64, 64, b"x" * (index + 1)) for index in range(3))
 
 
 class SingleServer:
@@ -20,7 +20,7 @@ class SingleServer:
         self.stalls = {}
         self._worker = asyncio.Lock()
 
-    async def send(self, picture):
+    async def send(self, image):
         self.sent += 1
         number = self.sent
         async with self._worker:

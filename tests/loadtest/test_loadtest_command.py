@@ -32,7 +32,7 @@ def test_one_rate_over_each_protocol(model, tmp_path, api):
     assert (result.mode, result.target.api, step.sent, step.answered) == ("rate", api, 20, 20)
     assert step.latency.p50 > 0
     assert len(model.seen) == 3 + 2 + 20
-    assert {picture.boxes for picture in result.mix.pictures} == {3}
+    assert {image.boxes for image in result.mix.pictures} == {3}
 
 
 def test_objectives_decide_the_exit_code(model):

@@ -4,10 +4,10 @@ import pytest
 from PIL import Image
 
 from ocdrnet_loadtest import quantities
-from ocdrnet_loadtest.errors import PicturesError, SettingError
+from ocdrnet_loadtest.errors import ImagesError, SettingError
 from ocdrnet_loadtest.objectives import Slo
 from ocdrnet_loadtest.observing import model_steps, parse_counters, pending
-from ocdrnet_loadtest.pictures import DrawingSpec, Picture, drawn_images, load_images
+from ocdrnet_loadtest.sent_images import DrawingSpec, SentImage, drawn_images, load_images
 from ocdrnet_loadtest.soak import memory_slopes
 from ocdrnet_loadtest.step_result import Batch, MemorySample
 
@@ -128,33 +128,33 @@ def test_too_few_samples_have_no_slope():
 
 def test_drawings_repeat_with_their_seed_and_have_their_size():
     specs = [DrawingSpec.parse("480x320:3"), DrawingSpec.parse("200x100:0")]
-    pictures = drawn_images(specs, 1)
-    assert [(picture.width, picture.height) for picture in pictures] == [(480, 320)] * 3 + [(200, 100)] * 3
-    assert pictures == drawn_images(specs, 1)
-    assert pictures != drawn_images(specs, 2)
-    assert len({picture.content for picture in pictures[:3]}) == 3
+    images = drawn_images(specs, 1)
+    assert [(image.width, image.height) for image in images] == [(480, 320)] * 3 + [(200, 100)] * 3
+    assert images == drawn_images(specs, 1)
+    assert images != drawn_images(specs, 2)
+    assert len({image.content for image in images[:3]}) == 3
 
 
 def test_images_of_a_folder(tmp_path):
     Image.new("RGB", (40, 30)).save(tmp_path / "b.png")
     Image.new("RGB", (50, 60)).save(tmp_path / "a.jpg")
-    (tmp_path / "notes.txt").write_text("no picture")
-    pictures = load_images([str(tmp_path)])
-    assert [(picture.name, picture.width, picture.height) for picture in pictures] == [
+    (tmp_path / "notes.txt").write_text("no image")
+    images = load_images([str(tmp_path)])
+    assert [(image.name, image.width, image.height) for image in images] == [
         ("a.jpg", 50, 60),
         ("b.png", 40, 30),
     ]
-    assert pictures[1].content == (tmp_path / "b.png").read_bytes()
+    assert images[1].content == (tmp_path / "b.png").read_bytes()
 
 
 def test_images_that_are_none(tmp_path):
-    (tmp_path / "a.jpg").write_bytes(b"no picture")
-    with pytest.raises(PicturesError, match=r"a\.jpg cannot be sent"):
+    (tmp_path / "a.jpg").write_bytes(b"no image")
+    with pytest.raises(ImagesError, match=r"a\.jpg cannot be sent"):
         load_images([str(tmp_path)])
-    with pytest.raises(PicturesError, match="no image in"):
+    with pytest.raises(ImagesError, match="no image in"):
         load_images([str(tmp_path / "*.png")])
 
 
 @pytest.mark.parametrize(("size", "name"), [((500, 500), "0.125 to 0.25 MP"), ((1280, 720), "0.5 to 1 MP")])
 def test_size_classes(size, name):
-    assert Picture("a", *size, b"").size_class == name
+    assert SentImage("a", *size, b"").size_class == name

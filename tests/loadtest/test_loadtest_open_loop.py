@@ -18,8 +18,8 @@ LOOSE = Limits(1000)
 
 def shots_of(server, offsets, limits=LOOSE, **watching):
     async def sent():
-        pictures = [IMAGES[0]] * len(offsets)
-        return await send_by_schedule(server(), pictures, offsets, Watch(len(offsets), limits, **watching))
+        images = [IMAGES[0]] * len(offsets)
+        return await send_by_schedule(server(), images, offsets, Watch(len(offsets), limits, **watching))
 
     return run_jumping(sent())
 
@@ -77,7 +77,7 @@ def test_requests_leave_whether_or_not_earlier_ones_came_back():
 class BusyGenerator:
     """Answers at once, but making each request keeps the event loop busy for 40 ms."""
 
-    async def send(self, picture):
+    async def send(self, image):
         asyncio.get_running_loop().work(0.04)
         return Reply("OK", 1)
 
@@ -176,8 +176,8 @@ def test_a_step_is_as_long_as_its_requests_or_its_seconds_need():
 def test_the_mix_says_what_was_sent_and_found():
     _, bench = step_of(lambda: SingleServer(0.01, boxes=4), 10, requests=300)
     mix = bench.mix()
-    assert [picture.name for picture in mix] == ["0.jpg", "1.jpg", "2.jpg"]
-    assert sum(picture.sent for picture in mix) == 330
-    assert all(80 < picture.sent < 140 for picture in mix)
-    assert {picture.boxes for picture in mix} == {4}
-    assert [picture.bytes for picture in mix] == [1, 2, 3]
+    assert [image.name for image in mix] == ["0.jpg", "1.jpg", "2.jpg"]
+    assert sum(image.sent for image in mix) == 330
+    assert all(80 < image.sent < 140 for image in mix)
+    assert {image.boxes for image in mix} == {4}
+    assert [image.bytes for image in mix] == [1, 2, 3]

@@ -2,7 +2,7 @@
 
 LoadTestError                       a mistake of the user's, or no server (exit code 2)
 ├── SettingError                      a rate, a duration or an objective that cannot be used
-├── PicturesError                     no image to send, or one that cannot be read
+├── ImagesError                     no image to send, or one that cannot be read
 ├── ResultFileError                   a file that is not a result of this command, or cannot be written
 └── NoServerError                     nothing usable answers at the url
 """
@@ -16,7 +16,7 @@ class SettingError(LoadTestError):
     """A rate, a duration or an objective cannot be used; the text names the value and what is allowed."""
 
 
-class PicturesError(LoadTestError):
+class ImagesError(LoadTestError):
     """There is no image to send, or one cannot be read."""
 
 

@@ -28,17 +28,17 @@ from ocdrnet_client.protocol import INPUT, MODEL
 from ocdrnet_client.replicas import has_replicas, look_up
 from ocdrnet_client.transports.grpc import round_robin_channel
 from ocdrnet_loadtest.errors import LoadTestError, SettingError
-from ocdrnet_loadtest.pictures import DEFAULT_SPECS, DrawingSpec, Picture, drawn_images, load_images
 from ocdrnet_loadtest.sending.base import NO_CONNECTION, NOT_OCR, TIMED_OUT, Reply, SendSettings
 from ocdrnet_loadtest.sending.grpc_sender import count_boxes
 from ocdrnet_loadtest.sending.http_sender import count_triton_boxes, counted, triton_headers, triton_path
+from ocdrnet_loadtest.sent_images import DEFAULT_SPECS, DrawingSpec, SentImage, drawn_images, load_images
 from ocdrnet_ops.errors import OptionError
 from ocdrnet_ops.options import parse_options
 
 
 def add_options(parser: Any) -> None:  # noqa: ANN401 (locust is untyped)
     """Add them to locust's own."""
-    parser.add_argument("--pictures", env_var="OCDRNET_PICTURES", default="", help="Folder or file; drawn by default.")
+    parser.add_argument("--images", env_var="OCDRNET_IMAGES", default="", help="Folder or file; drawn by default.")
     drawn = " ".join(DEFAULT_SPECS)
     parser.add_argument("--draw", env_var="OCDRNET_DRAW", default=drawn, help="WIDTHxHEIGHT:LINES, by spaces.")
     parser.add_argument("--params", env_var="OCDRNET_PARAMS", default="", help="Options, NAME=VALUE, by spaces.")
@@ -49,14 +49,14 @@ def add_options(parser: Any) -> None:  # noqa: ANN401 (locust is untyped)
     parser.add_argument("--shots-file", default="", include_in_web_ui=False, help="Write every request to this file.")
 
 
-def images_of(options: Namespace) -> tuple[Picture, ...]:
+def images_of(options: Namespace) -> tuple[SentImage, ...]:
     """What users send.
 
     Raises:
         LoadTestError: no image, or one that cannot be drawn or read.
     """
-    if options.pictures:
-        return load_images([options.pictures])
+    if options.images:
+        return load_images([options.images])
     return drawn_images([DrawingSpec.parse(text) for text in options.draw.split()], options.seed)
 
 
@@ -90,7 +90,7 @@ class _Reader(User):  # type: ignore[misc]  # locust is untyped
         """Prepare the images; a mistake in the options ends the user, with a line in the log."""
         options = self.environment.parsed_options
         try:
-            self._images: tuple[Picture, ...] = images_of(options)
+            self._images: tuple[SentImage, ...] = images_of(options)
             self._settings: SendSettings = send_settings_of(options, self.host)
             self._random = Random(f"{options.seed}/{id(self)}")
             self._connect()
@@ -106,14 +106,14 @@ class _Reader(User):  # type: ignore[misc]  # locust is untyped
     def read(self) -> None:
         """Send one image and tell locust how it went."""
         index = self._random.randrange(len(self._images))
-        picture = self._images[index]
+        image = self._images[index]
         wall, begin = time.time(), time.perf_counter()
-        reply = self._send(picture)
+        reply = self._send(image)
         seconds = time.perf_counter() - begin
         self.environment.ocdrnet_shots.append((index, begin, begin + seconds, reply.status, reply.boxes))
         self.environment.events.request.fire(
             request_type=self.request_type,
-            name=picture.size_class,
+            name=image.size_class,
             start_time=wall,
             response_time=seconds * 1e3,
             response_length=reply.boxes or 0,
@@ -124,7 +124,7 @@ class _Reader(User):  # type: ignore[misc]  # locust is untyped
     def _connect(self) -> None:
         raise NotImplementedError
 
-    def _send(self, picture: Picture) -> Reply:
+    def _send(self, image: SentImage) -> Reply:
         raise NotImplementedError
 
 
@@ -144,14 +144,14 @@ class GrpcUser(_Reader):
         # Or else all users of a process would share one connection, and a cluster would see one caller.
         arguments = [*options, ("grpc.use_local_subchannel_pool", 1)]
         self._client: Any = InferenceServerClient(target, ssl=address.is_secure, channel_args=arguments)
-        self._inputs = {picture.name: _input(picture) for picture in self._images}
+        self._inputs = {image.name: _input(image) for image in self._images}
 
-    def _send(self, picture: Picture) -> Reply:
+    def _send(self, image: SentImage) -> Reply:
         settings = self._settings
         try:
             result = self._client.infer(
                 settings.model,
-                [self._inputs[picture.name]],
+                [self._inputs[image.name]],
                 parameters=dict(settings.options),
                 client_timeout=settings.timeout_s,
             )
@@ -193,11 +193,11 @@ class HttpUser(_Reader):
         headers = {"host": address.authority, **triton_headers(self._settings)}
         return pool, address.path + triton_path(self._settings), headers
 
-    def _send(self, picture: Picture) -> Reply:
+    def _send(self, image: SentImage) -> Reply:
         self._turn = (self._turn + 1) % len(self._servers)
         pool, path, headers = self._servers[self._turn]
         try:
-            response = pool.request("POST", path, body=picture.content, headers=headers, retries=False)
+            response = pool.request("POST", path, body=image.content, headers=headers, retries=False)
         except urllib3.exceptions.TimeoutError:
             return Reply(TIMED_OUT)
         except urllib3.exceptions.HTTPError:
@@ -208,9 +208,9 @@ class HttpUser(_Reader):
         return Reply(NOT_OCR if boxes is None else "200", boxes)
 
 
-def _input(picture: Picture) -> Any:  # noqa: ANN401 (tritonclient is untyped)
-    tensor = InferInput(INPUT, [len(picture.content)], "UINT8")
-    tensor.set_data_from_numpy(np.frombuffer(picture.content, np.uint8))
+def _input(image: SentImage) -> Any:  # noqa: ANN401 (tritonclient is untyped)
+    tensor = InferInput(INPUT, [len(image.content)], "UINT8")
+    tensor.set_data_from_numpy(np.frombuffer(image.content, np.uint8))
     return tensor
 
 

@@ -13,9 +13,9 @@ from random import Random
 
 from ocdrnet_loadtest.latencies import Plan, build_step
 from ocdrnet_loadtest.observing import Observer
-from ocdrnet_loadtest.pictures import Picture
 from ocdrnet_loadtest.result import MixImage
 from ocdrnet_loadtest.sending.base import Sender, SendSettings
+from ocdrnet_loadtest.sent_images import SentImage
 from ocdrnet_loadtest.settings import CLOSED, StepSettings, schedule
 from ocdrnet_loadtest.step_result import Step
 from ocdrnet_loadtest.users import Users, shots_of_users
@@ -25,13 +25,13 @@ _LEAD = 0.05  # seconds before the first request, so that it is not late because
 
 
 async def send_by_schedule(
-    sender: Sender, pictures: Sequence[Picture], offsets: Sequence[float], watch: Watch
+    sender: Sender, images: Sequence[SentImage], offsets: Sequence[float], watch: Watch
 ) -> list[Shot]:
     """Send each image at its time, and wait for all answers.
 
     Args:
         sender: of this loop.
-        pictures: one for each offset.
+        images: one for each offset.
         offsets: seconds from the start, rising.
         watch: told of every request; it may end the sending early.
 
@@ -41,21 +41,21 @@ async def send_by_schedule(
     loop = asyncio.get_running_loop()
     start = loop.time() + _LEAD
     tasks: list[asyncio.Task[Shot]] = []
-    for picture, offset in zip(pictures, offsets, strict=True):
+    for image, offset in zip(images, offsets, strict=True):
         # Even when behind: a sleep of 0 lets answers in.
         await asyncio.sleep(max(0.0, start + offset - loop.time()))
         if watch.is_hopeless:
             break
-        tasks.append(loop.create_task(_shoot(sender, picture, start + offset, watch)))
+        tasks.append(loop.create_task(_shoot(sender, image, start + offset, watch)))
     return await asyncio.gather(*tasks)
 
 
-async def _shoot(sender: Sender, picture: Picture, due: float, watch: Watch) -> Shot:
+async def _shoot(sender: Sender, image: SentImage, due: float, watch: Watch) -> Shot:
     loop = asyncio.get_running_loop()
     left = loop.time()
     with watch.waiting(due):
-        reply = await sender.send(picture)
-    shot = Shot(picture, due, left, loop.time(), reply)
+        reply = await sender.send(image)
+    shot = Shot(image, due, left, loop.time(), reply)
     watch.saw(shot)
     return shot
 
@@ -66,7 +66,7 @@ class Bench:
     def __init__(
         self,
         sender: Sender,
-        pictures: Sequence[Picture],
+        images: Sequence[SentImage],
         settings: StepSettings,
         observer: Observer,
         on_change: Callable[[Watch], None] | None = None,
@@ -75,13 +75,13 @@ class Bench:
 
         Args:
             sender: of the running loop.
-            pictures: each is sent with the same probability.
+            images: each is sent with the same probability.
             settings: of all steps.
             observer: of the server.
             on_change: called after each answer of a step.
         """
         self._sender = sender
-        self._images = pictures
+        self._images = images
         self._settings = settings
         self.observer = observer
         self._on_change = on_change
@@ -96,10 +96,10 @@ class Bench:
         settling = settings.settling_count(rate)
         offsets = schedule(settings.arrivals, rate, settling, self._random)
         offsets += [settling / rate + at for at in schedule(settings.arrivals, rate, count, self._random)]
-        pictures = self._random.choices(self._images, k=len(offsets))
+        images = self._random.choices(self._images, k=len(offsets))
         watch = Watch(len(offsets), settings.limits, may_end_early=is_judged, on_change=self._on_change)
         before = await self.observer.view()
-        shots = await send_by_schedule(self._sender, pictures, offsets, watch)
+        shots = await send_by_schedule(self._sender, images, offsets, watch)
         await self.observer.drained(settings.drain_s)
         around = self.observer.surroundings(before, await self.observer.view(), len(shots))
         self._remember(shots)
@@ -121,21 +121,21 @@ class Bench:
         """What was sent in all steps so far, and what the server found in it."""
         return tuple(
             MixImage(
-                picture.name,
-                picture.width,
-                picture.height,
-                len(picture.content),
-                self._sent[picture.name],
-                _mean(self._boxes[picture.name]),
+                image.name,
+                image.width,
+                image.height,
+                len(image.content),
+                self._sent[image.name],
+                _mean(self._boxes[image.name]),
             )
-            for picture in self._images
+            for image in self._images
         )
 
     def _remember(self, shots: Sequence[Shot]) -> None:
         for shot in shots:
-            self._sent[shot.picture.name] += 1
+            self._sent[shot.image.name] += 1
             if shot.reply.boxes is not None:
-                self._boxes[shot.picture.name].append(shot.reply.boxes)
+                self._boxes[shot.image.name].append(shot.reply.boxes)
 
 
 def _mean(values: Sequence[int]) -> float | None:

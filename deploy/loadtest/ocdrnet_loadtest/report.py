@@ -104,19 +104,19 @@ def models_table(step: Step, order: Sequence[str]) -> str:
 def mix_table(result: LoadTestResult) -> str:
     """Every image that was sent; of many only the first."""
     most = 50
-    pictures = result.mix.pictures
+    images = result.mix.pictures
     rows = [
         (
-            picture.name,
-            f"{picture.width} x {picture.height}",
-            f"{picture.bytes / 1000:,.0f} kB",
-            str(picture.sent),
-            "" if picture.boxes is None else f"{picture.boxes:.1f}",
+            image.name,
+            f"{image.width} x {image.height}",
+            f"{image.bytes / 1000:,.0f} kB",
+            str(image.sent),
+            "" if image.boxes is None else f"{image.boxes:.1f}",
         )
-        for picture in pictures[:most]
+        for image in images[:most]
     ]
-    more = f'<p class="soft">and {len(pictures) - most} more</p>' if len(pictures) > most else ""
-    return table(("picture", "pixels", "file", "sent", "lines found"), rows) + more
+    more = f'<p class="soft">and {len(images) - most} more</p>' if len(images) > most else ""
+    return table(("image", "pixels", "file", "sent", "lines found"), rows) + more
 
 
 def notes(result: LoadTestResult) -> str:

@@ -12,12 +12,12 @@ from ocdrnet_loadtest.errors import NoServerError
 from ocdrnet_loadtest.measuring import Bench
 from ocdrnet_loadtest.objectives import figures_of
 from ocdrnet_loadtest.observing import Observer, Questions, open_questions
-from ocdrnet_loadtest.pictures import Picture
 from ocdrnet_loadtest.quantities import shown_duration, shown_rate
 from ocdrnet_loadtest.result import Knee, LoadTestResult, Mix, Target, this_machine
 from ocdrnet_loadtest.run_settings import RunSettings, SoakSettings, described_target
 from ocdrnet_loadtest.sending.base import Sender
 from ocdrnet_loadtest.sending.opening import open_sender
+from ocdrnet_loadtest.sent_images import SentImage
 from ocdrnet_loadtest.settings import StaircaseSettings
 from ocdrnet_loadtest.soak import MemoryLog, sampling_period, soak
 from ocdrnet_loadtest.step_result import Soak, Step
@@ -117,12 +117,12 @@ def _rate(step: Step | None) -> float:
     return (step.offered_rate if step else None) or 0.0
 
 
-async def warm_up(sender: Sender, pictures: Sequence[Picture], requests: int, url: str) -> float:
+async def warm_up(sender: Sender, images: Sequence[SentImage], requests: int, url: str) -> float:
     """Send images one at a time.
 
     Args:
         sender: of this loop.
-        pictures: sent in turn, each at least once.
+        images: sent in turn, each at least once.
         requests: at least; the second half of all is timed.
         url: for the message.
 
@@ -133,14 +133,14 @@ async def warm_up(sender: Sender, pictures: Sequence[Picture], requests: int, ur
         NoServerError: one of them is not answered.
     """
     loop = asyncio.get_running_loop()
-    count = max(requests, len(pictures), 1)
+    count = max(requests, len(images), 1)
     seconds = []
-    for picture in islice(cycle(pictures), count):
+    for image in islice(cycle(images), count):
         begin = loop.time()
-        reply = await sender.send(picture)
+        reply = await sender.send(image)
         if reply.boxes is None:
             raise NoServerError(
-                f"the server at {url} did not read {picture.name} in the warm-up ({reply.status});"
+                f"the server at {url} did not read {image.name} in the warm-up ({reply.status});"
                 " start one with `ocdrnet serve`, or name another with --url"
             )
         seconds.append(loop.time() - begin)
@@ -237,7 +237,7 @@ class LoadTest:
         """Run everything that the settings ask for."""
         settings = self._settings
         started = datetime.now().astimezone().isoformat(timespec="seconds")
-        alone = await warm_up(self._sender, settings.pictures, settings.warm_up, str(settings.send.address))
+        alone = await warm_up(self._sender, settings.images, settings.warm_up, str(settings.send.address))
         self._progress.say(f"warm: one image alone takes {shown_duration(alone)}")
         target = await described_target(settings, self._questions)
         bench = self._bench(target)
@@ -285,7 +285,7 @@ class LoadTest:
             questions=self._questions,
             models=target.models,
         )
-        return Bench(self._sender, settings.pictures, settings.step, observer, self._changed)
+        return Bench(self._sender, settings.images, settings.step, observer, self._changed)
 
     def _changed(self, watch: Watch) -> None:
         self._log.answered = watch.answered

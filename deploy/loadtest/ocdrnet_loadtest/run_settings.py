@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from ocdrnet_loadtest.objectives import Slo
 from ocdrnet_loadtest.observing import Questions, served_models
-from ocdrnet_loadtest.pictures import Picture
 from ocdrnet_loadtest.result import Target
 from ocdrnet_loadtest.sending.base import SendSettings
+from ocdrnet_loadtest.sent_images import SentImage
 from ocdrnet_loadtest.settings import StaircaseSettings, StepSettings
 from ocdrnet_loadtest.soak import SETTLING
 from ocdrnet_loadtest.users import ServerProcesses, Users
@@ -39,7 +39,7 @@ class RunSettings:
     Attributes:
         send: how to send.
         api: which protocol, one of `sending.opening.APIS`.
-        pictures: what to send.
+        images: what to send.
         source: where they came from, for the report.
         step: how steps are run.
         staircase: how the knee is looked for.
@@ -54,7 +54,7 @@ class RunSettings:
 
     send: SendSettings
     api: str
-    pictures: Sequence[Picture]
+    images: Sequence[SentImage]
     source: str
     step: StepSettings = field(default_factory=StepSettings)
     staircase: StaircaseSettings = field(default_factory=StaircaseSettings)

@@ -17,8 +17,8 @@ import psutil
 
 from ocdrnet_client.address import Address
 from ocdrnet_loadtest.errors import NoServerError, SettingError
-from ocdrnet_loadtest.pictures import Picture
 from ocdrnet_loadtest.sending.base import Reply, SendSettings
+from ocdrnet_loadtest.sent_images import SentImage
 from ocdrnet_loadtest.watch import Shot
 
 
@@ -114,16 +114,16 @@ class Users:
     think: float = 0.0
 
 
-async def shots_of_users(users: Users, pictures: Sequence[Picture], settings: SendSettings, seed: int) -> list[Shot]:
+async def shots_of_users(users: Users, images: Sequence[SentImage], settings: SendSettings, seed: int) -> list[Shot]:
     """Let locust's users work, and bring back all their requests in the order in which they were sent.
 
     Raises:
         NoServerError: locust ended without having sent one.
     """
     with tempfile.TemporaryDirectory(prefix="ocdrnet-loadtest-") as folder:
-        _place(pictures, Path(folder, "pictures"))
+        _place(images, Path(folder, "images"))
         shots = Path(folder, "shots.json")
-        arguments = [*_arguments(users, settings, seed), "--pictures", f"{folder}/pictures", "--shots-file", str(shots)]
+        arguments = [*_arguments(users, settings, seed), "--images", f"{folder}/images", "--shots-file", str(shots)]
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -146,16 +146,16 @@ async def shots_of_users(users: Users, pictures: Sequence[Picture], settings: Se
         tail = "\n".join(log.decode(errors="replace").splitlines()[-_TAIL:])
         raise NoServerError(f"locust sent nothing:\n{tail}")
     return sorted(
-        (Shot(pictures[index], begin, begin, end, Reply(status, boxes)) for index, begin, end, status, boxes in found),
+        (Shot(images[index], begin, begin, end, Reply(status, boxes)) for index, begin, end, status, boxes in found),
         key=lambda shot: shot.due,
     )
 
 
-def _place(pictures: Sequence[Picture], folder: Path) -> None:
+def _place(images: Sequence[SentImage], folder: Path) -> None:
     """Files that sort in the images' order; what is in them decides how they are read, not the suffix."""
     folder.mkdir()
-    for index, picture in enumerate(pictures):
-        Path(folder, f"{index:06}.jpg").write_bytes(picture.content)
+    for index, image in enumerate(images):
+        Path(folder, f"{index:06}.jpg").write_bytes(image.content)
 
 
 def _arguments(users: Users, settings: SendSettings, seed: int) -> list[str]:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ocdrnet_loadtest.pictures import Picture
 from ocdrnet_loadtest.sending.base import Reply
+from ocdrnet_loadtest.sent_images import SentImage
 
 
 @dataclass(frozen=True)
@@ -16,14 +16,14 @@ class Shot:
     """One request; times are seconds of one clock.
 
     Attributes:
-        picture: that was sent.
+        image: that was sent.
         due: when it was meant to leave.
         left: when it did.
         done: when its answer was parsed.
         reply: what came back.
     """
 
-    picture: Picture
+    image: SentImage
     due: float
     left: float
     done: float

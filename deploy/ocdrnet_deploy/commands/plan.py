@@ -82,7 +82,7 @@ def _preferred(_context: click.Context, _option: click.Parameter, texts: tuple[s
 
 @click.command()
 @click.option("--measured", type=click.Path(path_type=Path), help="JSON that `ocdrnet loadtest --json` wrote.")
-@click.option("--rate", callback=_parsed_by(rate), metavar="RATE", help="Pictures a second, over all replicas.")
+@click.option("--rate", callback=_parsed_by(rate), metavar="RATE", help="Images a second, over all replicas.")
 @click.option("--p99", callback=_parsed_by(duration), metavar="TIME", help="Limit of the 99th percentile of latency.")
 @click.option("--boxes", type=click.FloatRange(0), help="Lines of an image. [default: as measured]")
 @click.option("--cores", type=click.FloatRange(1), help="Of each replica. [default: as measured, or as a GPU needs]")

@@ -111,7 +111,7 @@ def _serve_until_stopped(server: TritonServer, console: Console, stop: StopReque
         stop.check()
         console.show_waiting(waited_s)
 
-    console.show_ready(server.addresses, server.wait_ready(on_wait=on_wait), server.picture_timeout_s)
+    console.show_ready(server.addresses, server.wait_ready(on_wait=on_wait), server.image_timeout_s)
     keep_up(
         server,
         restarts=restarts,

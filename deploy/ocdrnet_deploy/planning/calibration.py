@@ -40,20 +40,20 @@ def calibrated_pipeline(measured: Measurement, preferred: Mapping[str, int] | No
 
 def _exponents(measured: Measurement) -> tuple[float, ...]:
     """Those to try: one where sizes, or the latencies of the images, cannot be told apart."""
-    has_sizes = len({picture.pixels for picture in measured.pictures}) > 1
+    has_sizes = len({image.pixels for image in measured.images}) > 1
     return _SIZE_EXPONENTS if has_sizes and len(measured.low.quantiles) == 101 else (0.0,)
 
 
 def _own_shares(measured: Measurement, pipeline: Pipeline) -> list[float]:
     """Of each station's measured time, the share that is its own and no waiting for cores."""
-    pictures = measured.low.models[measured.ensemble].requests
+    images = measured.low.models[measured.ensemble].requests
     shares = [1.0] * len(pipeline.stations)
     for _ in range(_ROUNDS):
         found = _LOAD.run(_scaled(pipeline, shares), measured.low.rate)[0]
         for index, station in enumerate(pipeline.stations):
             counts, busy = measured.low.models.get(station.name), found.stations[index].busy_s
             if counts is not None and busy:
-                shares[index] *= counts.busy_s / pictures / busy
+                shares[index] *= counts.busy_s / images / busy
     return shares
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ocdrnet_deploy.planning.measurement import Batch, CpuUse, Measurement, Model, ModelCounts, Picture
+from ocdrnet_deploy.planning.measurement import Batch, CpuUse, Measurement, MixImage, Model, ModelCounts
 from ocdrnet_deploy.planning.pipeline import CPU, UNLIMITED, Pipeline, Station, Task, Visit
 
 _LEAST_SPREAD = 0.1  # between the least and the most busy step, before a line through them means something
@@ -33,8 +33,8 @@ def easing(uses: Sequence[CpuUse], cores: float) -> float:
     busy = np.array([use.core_s / use.seconds / cores for use in uses])
     if len(busy) < 2 or np.ptp(busy) < _LEAST_SPREAD:
         return 0.0
-    each = [use.core_s / use.pictures for use in uses]
-    weights = np.sqrt([use.pictures for use in uses])
+    each = [use.core_s / use.images for use in uses]
+    weights = np.sqrt([use.images for use in uses])
     slope, idle = np.polyfit(busy, each, 1, w=weights)
     return float(np.clip(-slope / idle, 0.0, _MOST)) if idle > 0 else 0.0
 
@@ -57,7 +57,7 @@ class ServiceTimes:
     row_work: float
 
 
-def service_times(counts: ModelCounts, cpu_s: float, visits: int, pictures: int) -> ServiceTimes:
+def service_times(counts: ModelCounts, cpu_s: float, visits: int, images: int) -> ServiceTimes:
     """Times that add up to what was measured.
 
     A model that an ensemble asks twice gets, at the second time, a row with nothing to do for most images: the
@@ -67,9 +67,9 @@ def service_times(counts: ModelCounts, cpu_s: float, visits: int, pictures: int)
         counts: of the model at low load.
         cpu_s: core seconds of its process meanwhile.
         visits: how often the ensemble asks it for one image.
-        pictures: that were answered.
+        images: that were answered.
     """
-    rows = max(counts.inferences - (visits - 1) * pictures, 1)
+    rows = max(counts.inferences - (visits - 1) * images, 1)
     overhead = _least(counts.batches) if visits > 1 else _intercept(counts.batches)
     # The overhead cannot be more than was measured in all.
     overhead = min(overhead, counts.busy_s / counts.executions)
@@ -117,10 +117,10 @@ def measured_pipeline(
     names = tuple(dict.fromkeys(measured.visits))
     times = {name: _times(measured, name) for name in names}
     stations = [_front_station(), *(_station(measured, name, times[name], preferred or {}) for name in names)]
-    front = Visit(0, tuple(_front_task(measured) for _ in measured.pictures))
+    front = Visit(0, tuple(_front_task(measured) for _ in measured.images))
     visits, seen = [front], set[str]()
     for name in measured.visits:
-        rows, sizes = _rows(measured, name, name in seen), _sizes(measured.pictures, name, size_exponent)
+        rows, sizes = _rows(measured, name, name in seen), _sizes(measured.images, name, size_exponent)
         visits.append(Visit(1 + names.index(name), _tasks(times[name], rows, sizes, name in seen)))
         seen.add(name)
     pipeline = Pipeline(tuple(stations), tuple(visits), (float(measured.cores),))
@@ -177,31 +177,31 @@ def _front_station() -> Station:
 
 def _front_task(measured: Measurement) -> Task:
     """What is left of the latency when the steps' queues and computing are taken off, and of the CPU time."""
-    low, pictures = measured.low, _images(measured)
+    low, images = measured.low, _images(measured)
     steps = dict.fromkeys(measured.visits)
-    in_steps = sum(low.models[name].queue_s + low.models[name].request_s for name in steps) / pictures
-    other = sum(seconds for name, seconds in low.cpu_s.items() if name not in steps) / pictures
+    in_steps = sum(low.models[name].queue_s + low.models[name].request_s for name in steps) / images
+    other = sum(seconds for name, seconds in low.cpu_s.items() if name not in steps) / images
     return Task(0, max(0.0, low.mean_s - in_steps), other + low.client_cpu_s / low.sent)
 
 
 def _rows(measured: Measurement, name: str, is_again: bool) -> tuple[float, ...]:
     """Rows of each image: crops follow its lines; all else is the same for every image."""
     if is_again:
-        return tuple(1.0 for _ in measured.pictures)
+        return tuple(1.0 for _ in measured.images)
     repeats = measured.visits.count(name) - 1
     mean = measured.low.models[name].inferences / _images(measured) - repeats
     if name != RECOGNIZER:
-        return tuple(mean for _ in measured.pictures)
+        return tuple(mean for _ in measured.images)
     # No line makes one blank crop; lines that were read and then dropped for their score are rows, too.
-    crops = [max(1.0, picture.boxes) for picture in measured.pictures]
+    crops = [max(1.0, image.boxes) for image in measured.images]
     return tuple(max(mean, 0.0) * own * len(crops) / sum(crops) for own in crops)
 
 
-def _sizes(pictures: Sequence[Picture], name: str, exponent: float) -> tuple[float, ...]:
+def _sizes(images: Sequence[MixImage], name: str, exponent: float) -> tuple[float, ...]:
     """Relative time of each image, 1 in the mean."""
     if name != DETECTOR:
-        return tuple(1.0 for _ in pictures)
-    sizes = [picture.pixels**exponent for picture in pictures]
+        return tuple(1.0 for _ in images)
+    sizes = [image.pixels**exponent for image in images]
     return tuple(size * len(sizes) / sum(sizes) for size in sizes)
 
 

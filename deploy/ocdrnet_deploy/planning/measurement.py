@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Picture:
+class MixImage:
     """One image of the mix; all are sent with the same probability.
 
     Attributes:
@@ -106,12 +106,12 @@ class CpuUse:
     """What the images of one rate took of the machine's cores.
 
     Attributes:
-        pictures: answered, settling ones too.
+        images: answered, settling ones too.
         core_s: of the server's processes, and of a generator that shared their machine.
         seconds: that the images were sent in.
     """
 
-    pictures: int
+    images: int
     core_s: float
     seconds: float
 
@@ -147,7 +147,7 @@ class Measurement:
         models: settings by name.
         cores: that the server's machine has.
         cpu: its name.
-        pictures: of the mix.
+        images: of the mix.
         low: the step of the lowest rate.
         cpu_use: of every rate.
         knee: of a staircase, else None.
@@ -160,7 +160,7 @@ class Measurement:
     models: dict[str, Model]
     cores: int
     cpu: str
-    pictures: tuple[Picture, ...]
+    images: tuple[MixImage, ...]
     low: Step
     cpu_use: tuple[CpuUse, ...]
     knee: Knee | None
@@ -170,4 +170,4 @@ class Measurement:
     @property
     def boxes(self) -> float:
         """Lines of an image, the mean."""
-        return sum(picture.boxes for picture in self.pictures) / len(self.pictures)
+        return sum(image.boxes for image in self.images) / len(self.images)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ocdrnet_deploy.planning.errors import MeasurementError
-from ocdrnet_deploy.planning.measurement import Batch, CpuUse, Knee, Measurement, Model, ModelCounts, Picture, Step
+from ocdrnet_deploy.planning.measurement import Batch, CpuUse, Knee, Measurement, MixImage, Model, ModelCounts, Step
 
 T = TypeVar("T")
 
@@ -190,9 +190,9 @@ def parse_measurement(data: object) -> Measurement:
         models={name: _model(served.sub(name)) for name in dict.fromkeys(visits)},
         cores=_cores(machine),
         cpu=machine.text("cpu"),
-        pictures=_images(root.sub("mix")),
+        images=_images(root.sub("mix")),
         low=low,
-        cpu_use=tuple(use for use in uses if use.pictures),
+        cpu_use=tuple(use for use in uses if use.images),
         knee=knee,
         is_poisson=root.text("arrivals") == "poisson",
         warnings=(*doubts(low, knee, steps), *silent_on_preferred(served, visits)),
@@ -222,16 +222,16 @@ def _cores(machine: Fields) -> int:
     return cores
 
 
-def _images(mix: Fields) -> tuple[Picture, ...]:
+def _images(mix: Fields) -> tuple[MixImage, ...]:
     """Those that were sent: one that never went out has no boxes."""
-    found = tuple(_image(picture) for picture in mix.each("pictures") if picture.count("sent"))
+    found = tuple(_image(image) for image in mix.each("pictures") if image.count("sent"))
     if not found:
         raise MeasurementError(f"{mix.place('pictures')} has none that was sent")
     return found
 
 
-def _image(picture: Fields) -> Picture:
-    return Picture(picture.count("width") * picture.count("height"), picture.number("boxes"))
+def _image(image: Fields) -> MixImage:
+    return MixImage(image.count("width") * image.count("height"), image.number("boxes"))
 
 
 def _model(model: Fields) -> Model:
@@ -251,8 +251,8 @@ def _cpu_use(step: Fields, ensemble: str, is_local: bool) -> CpuUse:
     spent = sum(processes.number(name) for name in processes.keys())  # noqa: SIM118 (not a dict)
     # Counted, not the schedule's length: a step may have been cut short.
     seconds = (step.count("sent") + step.count("settling")) / step.number("offered_rate")
-    pictures = step.sub("models").sub(ensemble).count("requests")
-    return CpuUse(pictures, spent + _client_cpu_s(step, is_local), seconds)
+    images = step.sub("models").sub(ensemble).count("requests")
+    return CpuUse(images, spent + _client_cpu_s(step, is_local), seconds)
 
 
 def _client_cpu_s(step: Fields, is_local: bool) -> float:

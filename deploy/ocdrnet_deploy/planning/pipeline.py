@@ -106,7 +106,7 @@ class Pipeline:
         return sum(works) / self.kinds
 
     def highest_rate(self) -> float:
-        """Pictures a second that the shared resources allow, whatever is batched; infinite without any."""
+        """Images a second that the shared resources allow, whatever is batched; infinite without any."""
         loads = ((capacity, self.resource_load(index)) for index, capacity in enumerate(self.capacities))
         return min((capacity / load for capacity, load in loads if load), default=math.inf)
 

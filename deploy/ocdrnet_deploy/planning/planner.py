@@ -103,7 +103,7 @@ def _between(pipeline: Pipeline, p99_s: float, load: Load, low: float, high: flo
 
 
 def _unbatched_rate(pipeline: Pipeline) -> float:
-    """Pictures a second without batching, of what is busiest."""
+    """Images a second without batching, of what is busiest."""
     rates = [pipeline.highest_rate()]
     for index, station in enumerate(pipeline.stations):
         load = pipeline.station_load(index)

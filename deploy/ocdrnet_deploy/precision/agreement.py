@@ -31,8 +31,8 @@ _LONGEST = 12  # characters
 
 def drawn_tile(card: DetectorCard) -> npt.NDArray[np.uint8]:
     """An image of 1280 x 720 with a few lines, as the detector is fed it: uint8 [1, h, w, 3] BGR."""
-    picture = cv2.imdecode(np.frombuffer(warm_up_image(), np.uint8), cv2.IMREAD_COLOR)
-    return detector_input(np.asarray(picture, np.uint8), card).tiles[:1]
+    image = cv2.imdecode(np.frombuffer(warm_up_image(), np.uint8), cv2.IMREAD_COLOR)
+    return detector_input(np.asarray(image, np.uint8), card).tiles[:1]
 
 
 def drawn_crops(card: RecognizerCard) -> npt.NDArray[np.uint8]:
@@ -53,10 +53,10 @@ def _crop(word: str, draw: random.Random, height: int, width: int, *, fills: boo
     _, _, right, bottom = font.getbbox(word)
     dark, bright = (tuple(draw.randint(low, low + 80) for _ in range(3)) for low in (0, 170))
     ground, ink = draw.sample([dark, bright], 2)
-    picture = Image.new("RGB", (int(right) + 12, int(bottom) + 10), ground)
-    ImageDraw.Draw(picture).text((6, 2), word, fill=ink, font=font)
-    own = width if fills else min(width, max(1, picture.width * height // picture.height))
-    line = np.asarray(picture.resize((own, height), Image.Resampling.BICUBIC))[..., ::-1]
+    image = Image.new("RGB", (int(right) + 12, int(bottom) + 10), ground)
+    ImageDraw.Draw(image).text((6, 2), word, fill=ink, font=font)
+    own = width if fills else min(width, max(1, image.width * height // image.height))
+    line = np.asarray(image.resize((own, height), Image.Resampling.BICUBIC))[..., ::-1]
     return np.pad(line, ((0, 0), (0, width - own), (0, 0)), mode="edge")
 
 

@@ -42,7 +42,7 @@ _SAMPLES = Path(__file__).parents[3] / "samples"  # in a checkout; an installed 
 
 
 def calibration_images(folder: Path | None) -> list[Images]:
-    """Pictures of a folder, uint8 [H, W, 3] BGR, the first 64 by name.
+    """Images of a folder, uint8 [H, W, 3] BGR, the first 64 by name.
 
     Args:
         folder: of images like those that will be read; the checkout's `samples/` when left out.

@@ -30,7 +30,7 @@ def ready_wait_s(repository: Path) -> float:
     return max(_LEAST_WAIT_S, _TIMES * measured)
 
 
-def picture_wait_s(repository: Path) -> float:
+def image_wait_s(repository: Path) -> float:
     """Seconds that an image may take: 30, or more for a slow detector."""
     return max(_LEAST_ANSWER_S, *(_TIMES * float(trial.get("run_s", 0)) for trial in _trials(repository)), 0.0)
 

@@ -61,10 +61,10 @@ class Console:
         if self._terminal and self._held is not None:
             click.echo(f"{_CLEAR_LINE}Loading the models ... {waited_s:.0f} s", err=True, nl=False)
 
-    def show_ready(self, addresses: Addresses, waited_s: float, picture_s: float = 0.0) -> None:
+    def show_ready(self, addresses: Addresses, waited_s: float, image_s: float = 0.0) -> None:
         """Says where the server listens, and how long callers of slow networks must wait; lets go of held lines."""
         self._clear()
-        patience = f" --timeout {picture_s:.0f}" if picture_s > _CALLERS_TIMEOUT_S else ""
+        patience = f" --timeout {image_s:.0f}" if image_s > _CALLERS_TIMEOUT_S else ""
         option = "" if addresses.grpc_port == _DEFAULT_GRPC_PORT else f" --url {addresses.grpc_url}"
         click.echo(
             f"Ready after {waited_s:.1f} s.\n"

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ocdrnet_deploy.errors import StepLostError
-from ocdrnet_deploy.repository.trial_file import picture_wait_s, ready_wait_s
+from ocdrnet_deploy.repository.trial_file import image_wait_s, ready_wait_s
 from ocdrnet_deploy.server import shared_memory
 from ocdrnet_deploy.server.addresses import Addresses
 from ocdrnet_deploy.server.invocation import REPOSITORY_HEADER, LogLevel
@@ -118,7 +118,7 @@ class TritonServer:
         self._log = Log(on_log or _to_stderr)
         self._exit_timeout_s = exit_timeout_s
         self._ready_timeout_s = ready_wait_s(repository) if ready_timeout_s is None else ready_timeout_s
-        self.picture_timeout_s = picture_wait_s(repository)
+        self.image_timeout_s = image_wait_s(repository)
         self._take(self._prepare(http_port=http_port, grpc_port=grpc_port, metrics_port=metrics_port))
 
     def _take(self, launch: Launch) -> None:
@@ -164,7 +164,7 @@ class TritonServer:
             self._process.ended.wait(_POLL_S)
         # Before the image: a step that is lost while it is read would not be missed afterwards.
         self._watch_steps()
-        send_warm_up_request(self.addresses.http_url, self.picture_timeout_s)
+        send_warm_up_request(self.addresses.http_url, self.image_timeout_s)
         self.check_running()
         return time.monotonic() - begin
 

@@ -12,10 +12,10 @@ from ocdrnet_ops.cards import DetectorCard
 from ocdrnet_ops.errors import OptionError
 
 STEP = 32  # a DBNet halves its input five times (paper, figure 3)
-# Times that a small image is enlarged at most. PP-OCRv6-small on 108 word crops of ICDAR 2015, 80 lines and 37 blocks of
-# SROIE, 120 to 450 pixels high: at most 2 times 69, 67 and 401 of 412 texts right; up to the short side of 736 pixels
-# 57, 62 and 398, for 6, 4 and 1.7 times the processor time. Drawn text of 8 pixels and more is read as well at either
-# scale, of 7 pixels 0.5 % less of its characters.
+# Times that a small image is enlarged at most. PP-OCRv6-small on 108 word crops of ICDAR 2015, 80 lines and 37 blocks
+# of SROIE, 120 to 450 pixels high: at most 2 times 69, 67 and 401 of 412 texts right; up to the short side of 736
+# pixels 57, 62 and 398, for 6, 4 and 1.7 times the processor time. Drawn text of 8 pixels and more is read as well at
+# either scale, of 7 pixels 0.5 % less of its characters.
 MOST_ENLARGED = 2.0
 
 
@@ -36,7 +36,8 @@ def detector_size(height: int, width: int, card: DetectorCard, side: int | None 
     """Height and width in pixels to which an image is scaled for a `multiple-of-32` detector.
 
     The short side goes to `side`, but the long side never over `card.max_side`; an image between the two keeps its
-    size. Without a side of the request's no image grows more than `MOST_ENLARGED` times. Both are rounded to a multiple of 32, so that requests share shapes and can be batched.
+    size. Without a side of the request's no image grows more than `MOST_ENLARGED` times. Both are rounded to a multiple
+    of 32, so that requests share shapes and can be batched.
 
     Args:
         height: of the image.

@@ -31,7 +31,7 @@ def test_the_set_stays_small():
 
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
 def test_words_lie_inside_their_image_and_are_one_word_each(case):
-    with Image.open(case.picture) as picture:
+    with Image.open(case.image) as picture:
         width, height = picture.size
     for region in case.regions:
         assert re.fullmatch(r"\S+", region.text)

@@ -71,7 +71,7 @@ def served():
     return models
 
 
-def picture(boxes, width=640, height=480, sent=50):
+def image(boxes, width=640, height=480, sent=50):
     return {"name": "p", "width": width, "height": height, "bytes": 1, "sent": sent, "boxes": boxes}
 
 
@@ -84,7 +84,7 @@ def result(**changes):
         "arrivals": "poisson",
         "target": {"model": "ocdrnet", "models": served()},
         "machine": {"cpu": "Some CPU", "cores": 2, "server_is_local": True},
-        "mix": {"pictures": [picture(5.0)]},
+        "mix": {"pictures": [image(5.0)]},
         "steps": [step(2.0), step(5.0)],
         "knee": {"p99_limit_s": 1.0, "rate": 5.0, "failed_rate": 5.5, "limited_by": "server"},
     }
@@ -180,6 +180,6 @@ def measured_by_simulation(pipeline, rate, monkeypatch, *, boxes=(2, 8), pixels=
         server_cpu_s=cpu,
         models=models,
     )
-    pictures = [picture(float(own), side, 1000) for own, side in zip(boxes, pixels, strict=True)]
+    images = [image(float(own), side, 1000) for own, side in zip(boxes, pixels, strict=True)]
     machine = {"cpu": "Simulated", "cores": int(pipeline.capacities[0]), "server_is_local": True}
-    return result(machine=machine, mix={"pictures": pictures}, steps=[low], knee=knee)
+    return result(machine=machine, mix={"pictures": images}, steps=[low], knee=knee)

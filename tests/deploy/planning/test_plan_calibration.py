@@ -46,7 +46,7 @@ def test_waiting_for_cores_is_taken_out_of_measured_times(monkeypatch):
 
 @pytest.mark.full
 def test_the_spread_of_latencies_tells_how_size_counts(monkeypatch):
-    """Pictures of four times the pixels: either all the same to the detector, or four times its work."""
+    """Images of four times the pixels: either all the same to the detector, or four times its work."""
     pixels = (400, 1600)
     for sizes, least, most in (((1.0, 1.0), 1.0, 1.5), ((0.4, 1.6), 2.8, 4.0)):
         true = server(8, boxes=(5, 5), sizes=sizes)

@@ -2,7 +2,7 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from plan_results import picture, result, step
+from plan_results import image, result, step
 
 from ocdrnet_cli.main import main
 from ocdrnet_deploy.commands import plan as plan_module
@@ -191,6 +191,6 @@ def test_a_missing_field_is_named_with_the_file(tmp_path):
 
 
 def test_boxes_of_a_mix_without_lines(tmp_path):
-    path = written(tmp_path / "blank.json", result(mix={"pictures": [picture(0.0)]}))
+    path = written(tmp_path / "blank.json", result(mix={"pictures": [image(0.0)]}))
     found = run("--measured", path, *BASIC, "--boxes", 5)
     assert (found.exit_code, "no line of text" in found.stderr) == (2, True)

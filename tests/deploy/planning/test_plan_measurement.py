@@ -4,10 +4,10 @@ import copy
 import json
 
 import pytest
-from plan_results import picture, result, step
+from plan_results import image, result, step
 
 from ocdrnet_deploy.planning.errors import MeasurementError, PlanningError
-from ocdrnet_deploy.planning.measurement import CpuUse, Knee, Model, Picture
+from ocdrnet_deploy.planning.measurement import CpuUse, Knee, MixImage, Model
 from ocdrnet_deploy.planning.measurement_file import load_measurement, parse_measurement
 
 
@@ -31,7 +31,7 @@ def test_what_is_taken():
     assert found.visits[4] == found.visits[6] == "ocrnet"
     assert found.models["ocdnet"] == Model(1, 64, 0.0, 4)
     assert (found.cores, found.cpu, found.is_poisson) == (2, "Some CPU", True)
-    assert (found.pictures, found.boxes) == ((Picture(640 * 480, 5.0),), 5.0)
+    assert (found.images, found.boxes) == ((MixImage(640 * 480, 5.0),), 5.0)
     assert found.low.rate == 2.0
     assert found.low.client_cpu_s == pytest.approx(0.01 * 50)
     assert found.low.models["ocrnet"].busy_s == pytest.approx(5.2)
@@ -67,7 +67,7 @@ def test_no_knee(knee):
 
 
 def test_images_that_never_went_out_do_not_count():
-    data = result(mix={"pictures": [picture(None, sent=0), picture(3.0)]})
+    data = result(mix={"pictures": [image(None, sent=0), image(3.0)]})
     assert parse_measurement(data).boxes == 3.0
 
 
@@ -203,4 +203,4 @@ def test_a_load_test_of_this_distribution_is_read():
     data["knee"] |= {"error_limit": 0.001, "images_per_s": 5.0, "crops_per_s": 25.0, "note": ""}
     written = loadtest.LoadTestResult.from_dict({**data, "started": "2026-01-01T00:00:00+00:00"}).to_dict()
     found, own = parse_measurement(json.loads(json.dumps(written))), parse_measurement(data)
-    assert (found.low, found.knee, found.pictures) == (own.low, own.knee, own.pictures)
+    assert (found.low, found.knee, found.images) == (own.low, own.knee, own.images)

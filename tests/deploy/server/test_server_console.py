@@ -27,9 +27,9 @@ def test_lines_are_held_until_the_models_are_loaded(capsys):
     ]
 
 
-@pytest.mark.parametrize(("picture_s", "patience"), [(60, ""), (180.4, " --timeout 180")])
-def test_callers_of_slow_networks_are_told_to_wait(capsys, picture_s, patience):
-    Console(hold=True).show_ready(HERE, 2.04, picture_s)
+@pytest.mark.parametrize(("image_s", "patience"), [(60, ""), (180.4, " --timeout 180")])
+def test_callers_of_slow_networks_are_told_to_wait(capsys, image_s, patience):
+    Console(hold=True).show_ready(HERE, 2.04, image_s)
     assert capsys.readouterr().out.splitlines()[-1] == f"Try it:    ocdrnet read photo.jpg{patience}"
 
 

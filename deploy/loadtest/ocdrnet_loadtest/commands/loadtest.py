@@ -16,11 +16,11 @@ from ocdrnet_loadtest import quantities, settings
 from ocdrnet_loadtest.commands.loadtest_options import LoadTestOptions, run_settings
 from ocdrnet_loadtest.errors import LoadTestError, SettingError
 from ocdrnet_loadtest.objectives import FIGURES
-from ocdrnet_loadtest.pictures import DEFAULT_SPECS
 from ocdrnet_loadtest.report import report_html
 from ocdrnet_loadtest.result import LoadTestResult
 from ocdrnet_loadtest.run import run
 from ocdrnet_loadtest.sending.opening import APIS
+from ocdrnet_loadtest.sent_images import DEFAULT_SPECS
 from ocdrnet_loadtest.summary import Progress, summary
 
 _OUTPUT = click.Path(dir_okay=False, writable=True, path_type=Path)
@@ -47,9 +47,7 @@ _DURATION, _SHARE, _RATE = (_parsed_by(kind) for kind in (quantities.duration, q
 @click.option("--api", type=click.Choice(APIS), help="nim: the gateway's /v1/infer. [default: Triton's, by the url]")
 @click.option("--model", default="ocdrnet", show_default=True, help="The ensemble's name.")
 @click.option("--header", "headers", multiple=True, metavar="NAME=VALUE", help="Of every request. May be repeated.")
-@click.option(
-    "--images", multiple=True, metavar="PATH", help="Pictures to send: file, folder, pattern. May be repeated."
-)
+@click.option("--images", multiple=True, metavar="PATH", help="Images to send: file, folder, pattern. May be repeated.")
 @click.option(
     "--draw",
     multiple=True,

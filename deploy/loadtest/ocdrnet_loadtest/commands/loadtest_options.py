@@ -9,11 +9,11 @@ from pathlib import Path
 from ocdrnet_client.address import Address
 from ocdrnet_loadtest.errors import SettingError
 from ocdrnet_loadtest.objectives import Slo
-from ocdrnet_loadtest.pictures import DEFAULT_SPECS, DrawingSpec, Picture, drawn_images, load_images
 from ocdrnet_loadtest.result import LoadTestResult
 from ocdrnet_loadtest.run_settings import RunSettings, SoakSettings
 from ocdrnet_loadtest.sending.base import SendSettings
 from ocdrnet_loadtest.sending.opening import NIM, api_of
+from ocdrnet_loadtest.sent_images import DEFAULT_SPECS, DrawingSpec, SentImage, drawn_images, load_images
 from ocdrnet_loadtest.settings import StaircaseSettings, StepSettings
 from ocdrnet_loadtest.users import ServerProcesses, Users
 from ocdrnet_loadtest.watch import Limits
@@ -70,11 +70,11 @@ def run_settings(wanted: LoadTestOptions) -> RunSettings:
     if api == NIM and wanted.users:
         raise SettingError("--users speaks Triton's protocols; for --api nim use --rate or the staircase")
     slos = tuple(Slo.parse(text) for text in wanted.slos)
-    pictures, source = _images(wanted)
+    images, source = _images(wanted)
     return RunSettings(
         send=SendSettings(address, wanted.model, wanted.parameters, _headers(wanted), wanted.timeout),
         api=api,
-        pictures=pictures,
+        images=images,
         source=source,
         step=_step(wanted, slos),
         staircase=StaircaseSettings(wanted.start_rate, wanted.growth, wanted.precision),
@@ -101,7 +101,7 @@ def _refuse_contradictions(wanted: LoadTestOptions) -> None:
         raise SettingError("--fraction is 0; it must be above 0")
 
 
-def _images(wanted: LoadTestOptions) -> tuple[tuple[Picture, ...], str]:
+def _images(wanted: LoadTestOptions) -> tuple[tuple[SentImage, ...], str]:
     if wanted.images:
         return load_images(wanted.images), ", ".join(wanted.images)
     specs = [DrawingSpec.parse(text) for text in wanted.draw or DEFAULT_SPECS]

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from ocdrnet_client.address import Address
 from ocdrnet_client.protocol import MODEL
-from ocdrnet_loadtest.pictures import Picture
+from ocdrnet_loadtest.sent_images import SentImage
 from ocdrnet_ops.options import OptionValue
 
 # Beside gRPC's status names and HTTP's numbers.
@@ -52,7 +52,7 @@ class SendSettings:
 class Sender(Protocol):
     """Sends images; failures are replies, never exceptions."""
 
-    async def send(self, picture: Picture) -> Reply:
+    async def send(self, image: SentImage) -> Reply:
         """Send one image, wait for its answer, and look into it."""
 
     async def close(self) -> None:

@@ -13,18 +13,18 @@ from ocdrnet_client.errors import OcdrnetError, RequestTimeoutError, ServerUnava
 from ocdrnet_client.protocol import INPUT
 from ocdrnet_client.transports.grpc import channel_arguments, channel_target, metadata
 from ocdrnet_client.transports.replicated_aio import AsyncReplicas
-from ocdrnet_loadtest.pictures import Picture
 from ocdrnet_loadtest.sending.base import NO_CONNECTION, NOT_OCR, TIMED_OUT, Reply, SendSettings
+from ocdrnet_loadtest.sent_images import SentImage
 from ocdrnet_ops.options import OptionValue
 
 _FIELDS = {int: "int64_param", float: "double_param", str: "string_param"}
 _COUNTED = "BOXES"
 
 
-def infer_request(picture: Picture, model: str, options: Mapping[str, OptionValue]) -> Any:  # noqa: ANN401 (untyped)
+def infer_request(image: SentImage, model: str, options: Mapping[str, OptionValue]) -> Any:  # noqa: ANN401 (untyped)
     """A `ModelInferRequest` for one image."""
-    request = service_pb2.ModelInferRequest(model_name=model, raw_input_contents=[picture.content])
-    request.inputs.add(name=INPUT, datatype="UINT8", shape=[len(picture.content)])
+    request = service_pb2.ModelInferRequest(model_name=model, raw_input_contents=[image.content])
+    request.inputs.add(name=INPUT, datatype="UINT8", shape=[len(image.content)])
     for name, value in options.items():
         setattr(request.parameters[name], _FIELDS[type(value)], value)
     return request
@@ -79,9 +79,9 @@ class GrpcSender:
         self._settings = settings
         self._servers = grpc_servers(settings)
         self._metadata = tuple(metadata(settings.headers).items())
-        self._requests: dict[Picture, Any] = {}
+        self._requests: dict[SentImage, Any] = {}
 
-    async def send(self, picture: Picture) -> Reply:
+    async def send(self, image: SentImage) -> Reply:
         """One call, with the timeout as its deadline; a server that is away costs a request, as a caller would see."""
         try:
             server = await self._servers.take(self._settings.timeout_s)
@@ -90,7 +90,7 @@ class GrpcSender:
         is_away = False
         try:
             response = await server.connection.stub.ModelInfer(
-                self._request(picture), timeout=self._settings.timeout_s, metadata=self._metadata
+                self._request(image), timeout=self._settings.timeout_s, metadata=self._metadata
             )
         except grpc.aio.AioRpcError as error:
             is_away = error.code() is grpc.StatusCode.UNAVAILABLE
@@ -104,10 +104,10 @@ class GrpcSender:
         """Close the channels."""
         await self._servers.close()
 
-    def _request(self, picture: Picture) -> Any:  # noqa: ANN401 (untyped)
-        if picture not in self._requests:
-            self._requests[picture] = infer_request(picture, self._settings.model, self._settings.options)
-        return self._requests[picture]
+    def _request(self, image: SentImage) -> Any:  # noqa: ANN401 (untyped)
+        if image not in self._requests:
+            self._requests[image] = infer_request(image, self._settings.model, self._settings.options)
+        return self._requests[image]
 
 
 def grpc_servers(settings: SendSettings) -> AsyncReplicas[GrpcConnection]:

@@ -15,8 +15,8 @@ from ocdrnet_client.errors import OcdrnetError, RequestTimeoutError, ServerUnava
 from ocdrnet_client.replicas import SILENCE_S
 from ocdrnet_client.transports.http import pinned_connector
 from ocdrnet_client.transports.replicated_aio import AsyncReplicas
-from ocdrnet_loadtest.pictures import Picture
 from ocdrnet_loadtest.sending.base import NO_CONNECTION, NOT_OCR, TIMED_OUT, Reply, SendSettings
+from ocdrnet_loadtest.sent_images import SentImage
 
 _JSON_LENGTH = "Inference-Header-Content-Length"  # of Triton's binary extension; 0 means that all is the image
 
@@ -58,13 +58,13 @@ class HttpSender:
         self._headers = triton_headers(settings)
         self._servers = http_servers(settings, f"/v2/models/{settings.model}/ready")
 
-    async def send(self, picture: Picture) -> Reply:
+    async def send(self, image: SentImage) -> Reply:
         """One POST of the bare image."""
         return await _posted(
             self._servers,
             self._settings,
             triton_path(self._settings),
-            picture.content,
+            image.content,
             self._headers,
             count_triton_boxes,
         )
@@ -81,22 +81,22 @@ class NimSender:
         self._settings = settings
         self._headers = {"content-type": "application/json", **settings.headers}
         self._servers = http_servers(settings, "/v1/health/ready")
-        self._bodies: dict[Picture, bytes] = {}
+        self._bodies: dict[SentImage, bytes] = {}
 
-    async def send(self, picture: Picture) -> Reply:
+    async def send(self, image: SentImage) -> Reply:
         """One POST of JSON."""
-        body = self._body(picture)
+        body = self._body(image)
         return await _posted(self._servers, self._settings, "/v1/infer", body, self._headers, _count_nim_texts)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._servers.close()
 
-    def _body(self, picture: Picture) -> bytes:
-        if picture not in self._bodies:
-            url = f"data:image/jpeg;base64,{base64.b64encode(picture.content).decode()}"
-            self._bodies[picture] = json.dumps({"input": [{"type": "image_url", "url": url}]}).encode()
-        return self._bodies[picture]
+    def _body(self, image: SentImage) -> bytes:
+        if image not in self._bodies:
+            url = f"data:image/jpeg;base64,{base64.b64encode(image.content).decode()}"
+            self._bodies[image] = json.dumps({"input": [{"type": "image_url", "url": url}]}).encode()
+        return self._bodies[image]
 
 
 def triton_path(settings: SendSettings) -> str:
@@ -168,4 +168,4 @@ def counted(
 
 def _count_nim_texts(_headers: Mapping[str, str], body: bytes) -> int:
     answer: Any = json.loads(body)
-    return sum(len(picture["text_detections"]) for picture in answer["data"])
+    return sum(len(image["text_detections"]) for image in answer["data"])

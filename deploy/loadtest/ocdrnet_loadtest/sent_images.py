@@ -17,7 +17,7 @@ from random import Random
 from PIL import Image, ImageDraw, ImageFont
 
 from ocdrnet_client.image_files import find_images, image_names
-from ocdrnet_loadtest.errors import PicturesError, SettingError
+from ocdrnet_loadtest.errors import ImagesError, SettingError
 
 # A sign, a photo, a receipt: small and quick, so that a first run on a laptop ends soon.
 DEFAULT_SPECS = ("480x320:3", "960x640:10", "640x1200:24")
@@ -60,13 +60,13 @@ class DrawingSpec:
         return spec
 
 
-def drawn_images(specs: Sequence[DrawingSpec], seed: int) -> tuple[Picture, ...]:
+def drawn_images(specs: Sequence[DrawingSpec], seed: int) -> tuple[SentImage, ...]:
     """Several JPEG images for each spec."""
     random = Random(seed)
     return tuple(_drawn(spec, variant, random) for spec in specs for variant in range(_VARIANTS))
 
 
-def _drawn(spec: DrawingSpec, variant: int, random: Random) -> Picture:
+def _drawn(spec: DrawingSpec, variant: int, random: Random) -> SentImage:
     image = Image.new("RGB", (spec.width, spec.height), _paper(random))
     pen = ImageDraw.Draw(image)
     row = spec.height / max(spec.lines, 1)
@@ -76,7 +76,7 @@ def _drawn(spec: DrawingSpec, variant: int, random: Random) -> Picture:
     encoded = io.BytesIO()
     image.save(encoded, "JPEG", quality=90)
     name = f"drawn-{spec.width}x{spec.height}-{spec.lines}-{variant + 1}"
-    return Picture(name, spec.width, spec.height, encoded.getvalue())
+    return SentImage(name, spec.width, spec.height, encoded.getvalue())
 
 
 def _text(spec: DrawingSpec, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, random: Random) -> str:
@@ -98,7 +98,7 @@ def _paper(random: Random) -> tuple[int, int, int]:
 
 
 @dataclass(frozen=True)
-class Picture:
+class SentImage:
     """One encoded image, in memory, so that no disk is measured.
 
     Attributes:
@@ -123,23 +123,23 @@ class Picture:
         return f"{upper / 2:g} to {upper:g} MP"
 
 
-def load_images(paths: Sequence[str]) -> tuple[Picture, ...]:
-    """Pictures of files, folders (at any depth) and glob patterns.
+def load_images(paths: Sequence[str]) -> tuple[SentImage, ...]:
+    """Images of files, folders (at any depth) and glob patterns.
 
     Raises:
-        PicturesError: there is none, or one cannot be read.
+        ImagesError: there is none, or one cannot be read.
     """
     found = find_images(paths)
     files, empty = found.paths, found.empty
     if empty or not files:
-        raise PicturesError(f"no image in {', '.join(empty or paths)}")
+        raise ImagesError(f"no image in {', '.join(empty or paths)}")
     return tuple(_loaded(file, name) for file, name in zip(files, image_names(files), strict=True))
 
 
-def _loaded(file: Path, name: str) -> Picture:
+def _loaded(file: Path, name: str) -> SentImage:
     try:
         with Image.open(file) as image:
             width, height = image.size
-        return Picture(name, width, height, file.read_bytes())
+        return SentImage(name, width, height, file.read_bytes())
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise PicturesError(f"{file} cannot be sent: {error}") from error
+        raise ImagesError(f"{file} cannot be sent: {error}") from error

@@ -16,12 +16,13 @@ within a column, and on a page without columns, rows go down and each row goes r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from ocdrnet_ops.geometry.quads import Quads
+from ocdrnet_ops.layout.rows import heads_raised, row_order
 from ocdrnet_ops.layout.running_text import (
     ALIGNED,
     FEWEST_ROWS,
@@ -32,6 +33,8 @@ from ocdrnet_ops.layout.running_text import (
     facing_rows,
     rows_of,
 )
+from ocdrnet_ops.layout.side_by_side import blocks_side_by_side
+from ocdrnet_ops.layout.signs import sign_order
 from ocdrnet_ops.layout.text_direction import Floats, Ints, Masks, UprightLines, upright_lines
 
 CROSSING = 0.3  # of a line's height: a box that reaches less far over a gutter does not cross it;
@@ -202,7 +205,11 @@ def _split(lines: UprightLines, members: Ints) -> list[Ints]:
                 return _cut_upright(lines, members, gutter)
         elif blocks := _cut_across(lines, members, gutter):
             return blocks
-    return [members]
+    blocks_found = blocks_side_by_side(region)
+    if blocks_found is None:
+        return [members]
+    parts = (blocks_found.above, blocks_found.left, blocks_found.right, blocks_found.below)
+    return [block for part in parts for block in _split(lines, members[part])]
 
 
 def _cut_upright(lines: UprightLines, members: Ints, gutter: Gutter) -> list[Ints]:
@@ -288,7 +295,7 @@ def reading_order(boxes: Quads) -> npt.NDArray[np.int64]:
     Returns:
         int64 [N], a permutation.
     """
-    lines = upright_lines(boxes)
+    lines = heads_raised(upright_lines(boxes))
     upright, turned = np.flatnonzero(~lines.turned), np.flatnonzero(lines.turned)
     order = [upright[block] for block in _blocks_in_order(lines[upright])]
     if len(turned):
@@ -298,20 +305,13 @@ def reading_order(boxes: Quads) -> npt.NDArray[np.int64]:
 
 def _blocks_in_order(lines: UprightLines) -> list[Ints]:
     lines = _drop_caps_raised(lines)
-    return [block[_row_order(lines[block])] for block in column_blocks(lines)]
+    return [block[_block_order(lines[block])] for block in column_blocks(lines)]
 
 
-def _row_order(lines: UprightLines) -> Ints:
-    """Rows from top to bottom; a row is what stands beside its highest line."""
-    x, y, heights = lines.x.tolist(), lines.y.tolist(), lines.height.tolist()
-    rows: list[list[int]] = []
-    for index in np.argsort(lines.y, kind="stable").tolist():
-        first = rows[-1][0] if rows else index
-        if rows and y[index] - y[first] < SAME_ROW * min(heights[index], heights[first]):
-            rows[-1].append(index)
-        else:
-            rows.append([index])
-    return np.array([index for row in rows for index in sorted(row, key=x.__getitem__)], np.int64)
+def _block_order(lines: UprightLines) -> Ints:
+    """Sign by sign in a scene, row by row elsewhere."""
+    signs = sign_order(lines)
+    return row_order(lines) if signs is None else signs
 
 
 def _drop_caps_raised(lines: UprightLines) -> UprightLines:
@@ -327,4 +327,4 @@ def _drop_caps_raised(lines: UprightLines) -> UprightLines:
         beside &= lines.height * CAP_HEIGHT <= lines.height[cap]
         if beside.sum() >= 2:
             y[cap] = lines.y[beside].min()
-    return UprightLines(lines.x, y, lines.width, lines.height, lines.turned)
+    return replace(lines, y=y)

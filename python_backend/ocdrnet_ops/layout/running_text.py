@@ -114,14 +114,14 @@ def _stand_in_line(left: Rows, right: Rows) -> bool:
 
 def _begin_at_one_edge(rows: Rows) -> bool:
     """Whether most rows begin where a row close by does; the others are indented."""
-    aligned = np.abs(_nearby(rows.left, SPAN) - rows.left) < ALIGNED * np.median(rows.height)
+    aligned = np.abs(nearby(rows.left, SPAN) - rows.left) < ALIGNED * np.median(rows.height)
     return bool(aligned.any(axis=0).mean() >= ALIGNED_SHARE)
 
 
 def _filled(rows: Rows) -> float:
     """Share of the rows that are nearly as wide as the widest close by."""
     widths = rows.right - rows.left
-    widest = np.fmax(np.nanmax(_nearby(widths, SPAN), axis=0), widths)
+    widest = np.fmax(np.nanmax(nearby(widths, SPAN), axis=0), widths)
     return float(np.mean(widths >= FILLED * widest))
 
 
@@ -144,7 +144,7 @@ def _regular(rows: Rows, lag: int) -> float:
     return float(np.mean(np.abs(pitches - usual) <= REGULAR / lag * usual))
 
 
-def _nearby(values: Floats, span: int) -> Floats:
+def nearby(values: Floats, span: int) -> Floats:
     """The values of up to `span` rows above and below each row, NaN beyond the ends: float64 [2 span, N]."""
     around = np.full((2 * span, len(values)), np.nan)
     for step in range(1, min(span, len(values) - 1) + 1):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,14 @@ Masks = npt.NDArray[np.bool_]
 
 QUARTER = np.pi / 2
 NOTE_LENGTH = 3.0  # of the page's line height: a shorter turned box is a narrow character, such as "1" or "l"
+TILTED_INK = 0.25  # line heights by which ascenders at one end of a short word tilt the box around it
+ROW_NOISE = 0.2  # line heights by which the centers of boxes in one row differ: ascenders and descenders
+IN_ONE_ROW = 10.0  # line heights: lines with a wider gap between them may stand in columns of their own
+FEWEST_PAIRS = 3  # of lines in one row that show a page's slant
+MOST_PAIRED = 500  # lines whose rows are looked at; where there are more, their own slants are exact enough
+CERTAIN = 2.0  # standard errors: a slant that is smaller is none
+LEAN_ALIKE = 0.5  # of the rows' slant: lines that differ more from it do not lean as their rows do
+IMAGE_UPRIGHT = 1.5  # the vote of a line that stands upright in the image, of one that does not
 
 
 @dataclass(frozen=True)
@@ -27,6 +35,7 @@ class UprightLines:
         width: float64 [N], extent in x.
         height: float64 [N], extent in y.
         turned: bool [N], lines that run across the page's direction, such as a note in the margin.
+        slant: float64 [N], of each line against the page, or against a quarter turn of it, radians, clockwise.
     """
 
     x: Floats
@@ -34,6 +43,7 @@ class UprightLines:
     width: Floats
     height: Floats
     turned: Masks
+    slant: Floats
 
     @property
     def left(self) -> Floats:
@@ -45,8 +55,18 @@ class UprightLines:
         """Where each line ends."""
         return self.x + self.width / 2
 
+    @property
+    def top(self) -> Floats:
+        """Upper edge of each line."""
+        return self.y - self.height / 2
+
+    @property
+    def bottom(self) -> Floats:
+        """Lower edge of each line."""
+        return self.y + self.height / 2
+
     def __getitem__(self, index: Ints | Masks | slice) -> UprightLines:
-        return UprightLines(self.x[index], self.y[index], self.width[index], self.height[index], self.turned[index])
+        return UprightLines(*(getattr(self, field.name)[index] for field in fields(self)))
 
 
 def upright_lines(boxes: Quads) -> UprightLines:
@@ -61,40 +81,88 @@ def upright_lines(boxes: Quads) -> UprightLines:
     corners = boxes.astype(np.float64)
     along = corners[:, 1] - corners[:, 0] + corners[:, 2] - corners[:, 3]
     angles = np.arctan2(along[:, 1], along[:, 0])
-    width, height = quad_sizes(boxes).astype(np.float64).T
-    page = dominant_angle(angles, np.maximum(width - height, 0) + 1e-6 * width)
+    sizes = quad_sizes(boxes).astype(np.float64)
     centers = corners.mean(axis=1)
-    cos, sin = np.cos(page), np.sin(page)
-    across = np.rint((angles - page) / QUARTER).astype(np.int64) % 2 == 1
-    width, height = np.where(across, height, width), np.where(across, width, height)
+    page = page_direction(centers, sizes, angles)
+    quarters = np.rint((angles - page) / QUARTER)
+    across = quarters.astype(np.int64) % 2 == 1
+    width, height = np.where(across, sizes[:, ::-1].T, sizes.T)
     lines = ~across if across.any() and not across.all() else slice(None)
     typical = float(np.median(height[lines])) if len(height) else 0.0
+    cos, sin = np.cos(page), np.sin(page)
     return UprightLines(
         centers @ np.array([cos, sin]),
         centers @ np.array([-sin, cos]),
         width,
         height,
         across & (height > NOTE_LENGTH * typical),
+        angles - page - quarters * QUARTER,
     )
 
 
-def dominant_angle(angles: Floats, weights: Floats) -> float:
+def page_direction(centers: Floats, sizes: Floats, angles: Floats) -> float:
     """Writing direction of most of the text: a quarter turn and the slant, in radians, clockwise (y down).
 
     The slant is first taken as a mean of four times the angles, in which quarter turns vanish; then lines vote for
-    the quarter turn, and the weighted median of the winners' angles is the direction, which no few stray lines move.
+    the quarter turn, and the winners' slant is measured. It is none where it does not exceed its own uncertainty:
+    the box of a short word leans by degrees, and so would a bar of such words.
 
     Args:
+        centers: float64 [N, 2], of each line.
+        sizes: float64 [N, 2], width and height of each line along its own text.
         angles: float64 [N], writing direction of each line in radians.
-        weights: float64 [N], of each line's vote.
     """
     if not len(angles):
         return 0.0
-    slant = float(np.angle(np.sum(weights * np.exp(4j * angles)))) / 4
-    quarters = np.rint((angles - slant) / QUARTER)
-    winner = int(np.bincount(quarters.astype(np.int64) % 4, weights, minlength=4).argmax())
+    longer = np.maximum(sizes[:, 0] - sizes[:, 1], 0)
+    slant = float(np.angle(np.sum((longer + 1e-6 * sizes[:, 0]) * np.exp(4j * angles)))) / 4
+    quarters = np.rint((angles - slant) / QUARTER).astype(np.int64)
+    # By the root of its length, so that a few long heads of columns do not outvote a table's many short cells.
+    votes = (np.sqrt(longer) + 1e-6) * np.where(quarters % 4 == 0, IMAGE_UPRIGHT, 1.0)
+    winner = int(np.bincount(quarters % 4, votes, minlength=4).argmax())
     own = quarters % 4 == winner
-    slants = (angles - quarters * QUARTER)[own]
-    order = np.argsort(slants)
-    reached = np.cumsum(weights[own][order])
-    return winner * QUARTER + float(slants[order][np.searchsorted(reached, reached[-1] / 2)])
+    across, down = np.cos(winner * QUARTER), np.sin(winner * QUARTER)
+    places = centers[own] @ np.array([[across, -down], [down, across]])
+    return winner * QUARTER + _slant(places, sizes[own], angles[own] - quarters[own] * QUARTER)
+
+
+def _slant(centers: Floats, sizes: Floats, slants: Floats) -> float:
+    """Slant of upright lines in radians, 0 where it is not certain, from the lines' own and from their rows'."""
+    noise = TILTED_INK * sizes[:, 1] / np.maximum(sizes[:, 0], 1e-6)
+    slant, error = _median(slants, np.maximum(noise, 1e-6))
+    certain = abs(slant) > CERTAIN * error
+    pairs, pair_noise = _row_slants(centers, sizes, slant, CERTAIN * error)
+    if len(pairs) >= FEWEST_PAIRS:
+        of_rows, rows_error = _median(pairs, pair_noise)
+        # Columns whose rows are not level look like slanted rows, so the lines themselves must lean the same way.
+        if certain or (abs(of_rows) > CERTAIN * rows_error and abs(of_rows - slant) <= LEAN_ALIKE * abs(of_rows)):
+            return float(np.average([slant, of_rows], weights=[error**-2, rows_error**-2]))
+    return slant if certain else 0.0
+
+
+def _median(values: Floats, noise: Floats) -> tuple[float, float]:
+    """Median weighted by the inverse variances, which no few stray values move, and its standard error."""
+    weights = noise**-2
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weights[order])
+    median = float(values[order][np.searchsorted(reached, reached[-1] / 2)])
+    scatter = max(1.0, 1.48 * float(np.median(np.abs(values - median) / noise)))  # 1.48: a normal deviate's quartile
+    return median, 1.25 * scatter * float(weights.sum()) ** -0.5  # 1.25: a median's error, of a mean's
+
+
+def _row_slants(centers: Floats, sizes: Floats, slant: float, error: float) -> tuple[Floats, Floats]:
+    """Slants from each line to the next one in its row, and how far their noise moves them, in radians."""
+    nothing = np.zeros(0)
+    if not 2 <= len(centers) <= MOST_PAIRED:
+        return nothing, nothing
+    away = centers[None] - centers[:, None]
+    smaller = np.minimum(sizes[:, None, 1], sizes[None, :, 1])
+    gap = away[..., 0] - (sizes[:, None, 0] + sizes[None, :, 0]) / 2
+    level = np.abs(away[..., 1] - slant * away[..., 0]) < error * away[..., 0] + ROW_NOISE * smaller
+    near = (away[..., 0] > 0) & (gap > -smaller) & (gap < IN_ONE_ROW * smaller) & level
+    distance = np.where(near, away[..., 0], np.inf)
+    nearest = distance.argmin(axis=1)
+    first = np.flatnonzero(np.isfinite(distance.min(axis=1)))
+    second = nearest[first]
+    step = away[first, second]
+    return np.arctan2(step[:, 1], step[:, 0]), ROW_NOISE * smaller[first, second] / step[:, 0]

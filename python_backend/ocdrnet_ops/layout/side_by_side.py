@@ -1,0 +1,151 @@
+"""Blocks that stand side by side and have nothing to do with each other: pages of a spread, forms, text beside a table.
+
+They need not be running text, which `running_text` finds. What tells them from a table's columns is that their rows
+are not level: a table's, receipt's or form's rows stand at one height on both sides of every gap, or cell beside cell
+where a cell has two lines; those of two blocks do so by chance alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ocdrnet_ops.layout.running_text import ALIGNED, ALIGNED_SHARE, SAME_ROW, SPAN, WIDE, Rows, nearby, rows_of
+from ocdrnet_ops.layout.text_direction import Floats, Masks, UprightLines
+
+GAP = 1.2  # line heights: a narrower gap is one between words
+OVERHANG = 0.3  # of a line's height: boxes are that much longer than their ink
+PLACES = 8  # gaps that are looked at, those that fewest lines cross
+LEVEL = 0.22  # line heights: centers of one row differ by less
+LEVEL_SHARE = 0.65  # of the rows of a table's emptier side are level with one of the other; by chance a third is
+ONE_SIZE = 2.2  # a block's largest line, of its smallest
+ONE_SLANT = 6.0  # degrees: lines of one page lean alike
+NEW_CELL = 1.35  # of the smallest step down: a larger one begins a cell
+SHORTEST = 2  # rows side by side that show anything
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Two blocks and what stands above and below both.
+
+    Attributes:
+        above: bool [N], lines of the region over the blocks.
+        left: bool [N], lines of the lefthand block.
+        right: bool [N], lines of the righthand block.
+        below: bool [N], lines under the blocks.
+    """
+
+    above: Masks
+    left: Masks
+    right: Masks
+    below: Masks
+
+
+def blocks_side_by_side(region: UprightLines) -> SideBySide | None:
+    """The two blocks with most rows that face each other across a gap and are independent, if there are any.
+
+    Args:
+        region: lines of a page or of a part of it.
+    """
+    if len(region.x) < 2 * SHORTEST + 1 or _leans(region):
+        return None
+    best, found = 0, None
+    for left, right in _gaps(region):
+        crossing = np.sort(region.y[~left & ~right])
+        stretch = np.searchsorted(crossing, region.y)
+        for number in np.unique(stretch[left]).tolist():
+            inside = (stretch == number) & (left | right)
+            facing = independent_rows(region, inside & left, inside & right)
+            if facing > best:
+                best = facing
+                above = ~inside & (region.y < region.y[inside].min())
+                found = SideBySide(above, inside & left, inside & right, ~inside & ~above)
+    return found
+
+
+def _leans(region: UprightLines) -> bool:
+    long = region.width >= 3 * region.height
+    return bool(long.any() and np.ptp(np.quantile(region.slant[long], [0.1, 0.9])) > np.deg2rad(ONE_SLANT))
+
+
+def _gaps(region: UprightLines) -> list[tuple[Masks, Masks]]:
+    """Lines to both sides of each gap, just before an edge where lines begin; the least crossed gaps first."""
+    unit = float(np.median(region.height))
+    reach = OVERHANG * region.height
+    edges = np.sort(region.left)
+    places = edges[np.diff(edges, prepend=-np.inf) > OVERHANG * unit][1:, None]
+    left = region.right - reach <= places
+    right = ~left & (region.left + reach >= places)
+    room = places[:, 0] - np.where(left, region.right, -np.inf).max(axis=1, initial=-np.inf)
+    enough = (left.sum(axis=1) >= SHORTEST) & (right.sum(axis=1) >= SHORTEST) & (room >= GAP * unit)
+    chosen = np.flatnonzero(enough)
+    crossed = (~left & ~right).sum(axis=1)[chosen]
+    chosen = chosen[np.lexsort((-room[chosen], crossed))][:PLACES]
+    return [(left[i], right[i]) for i in chosen]
+
+
+def independent_rows(region: UprightLines, left: Masks, right: Masks) -> int:
+    """Rows that face each other across a gap between two independent blocks, of the emptier side; 0 if they are not.
+
+    Args:
+        region: lines of a page or of a part of it.
+        left: bool [N], lines to the left of the gap.
+        right: bool [N], lines to the right of it.
+    """
+    if left.sum() < SHORTEST or right.sum() < SHORTEST:
+        return 0
+    rows, others = rows_of(region, left), rows_of(region, right)
+    top = max(rows.y[0] - rows.height[0], others.y[0] - others.height[0])
+    bottom = min(rows.y[-1] + rows.height[-1], others.y[-1] + others.height[-1])
+    facing, opposite = (side[(side.y > top) & (side.y < bottom)] for side in (rows, others))
+    count = min(len(facing), len(opposite))
+    if count < SHORTEST or not (_is_block(rows) and _is_block(others)):
+        return 0
+    fewer, more = (facing, opposite) if len(facing) <= len(opposite) else (opposite, facing)
+    return 0 if _are_level(fewer, more) or _are_cells(fewer, more) else count
+
+
+def _is_block(rows: Rows) -> bool:
+    """Whether rows are of one size and begin at one edge, or are centered on one another."""
+    height = float(np.median(rows.height))
+    if rows.height.max() > ONE_SIZE * rows.height.min():
+        return False
+    return any(
+        np.mean((np.abs(nearby(edge, SPAN) - edge) < ALIGNED * height).any(axis=0)) >= ALIGNED_SHARE
+        for edge in (rows.left, (rows.left + rows.right) / 2)
+    )
+
+
+def _are_level(fewer: Rows, more: Rows) -> bool:
+    """Whether most rows of the emptier side stand at the height of one of the other, as in a table."""
+    narrow = any(np.median(rows.right - rows.left) < WIDE * np.median(rows.height) for rows in (fewer, more))
+    slack = SAME_ROW if narrow else LEVEL  # prices beside a bent receipt's items
+    apart = np.abs(fewer.y[:, None] - more.y)
+    near = apart < slack * (fewer.height[:, None] + more.height) / 2
+    return bool(near.any(axis=1).mean() >= LEVEL_SHARE)
+
+
+def _are_cells(fewer: Rows, more: Rows) -> bool:
+    """Whether both sides fall into cells of one or several lines, each of which stands beside one of the other side."""
+    mine, theirs = _cells(fewer.y, len(more)), _cells(more.y, len(fewer))
+    if abs(len(mine) - len(theirs)) > 1 or min(len(mine), len(theirs)) < SHORTEST:
+        return False
+    slack = LEVEL * float(np.median(np.concatenate([fewer.height, more.height])))
+    level = (np.abs(mine[:, None] - theirs) < slack).any(axis=2)  # by their centers, or by their first lines
+    return bool(level.any(axis=1).mean() >= LEVEL_SHARE)
+
+
+def _cells(y: Floats, opposite: int) -> Floats:
+    """Center and first line of each cell: float64 [cells, 2].
+
+    Args:
+        y: of the rows, from top to bottom.
+        opposite: number of rows on the other side; half as many as here make cells of two lines each.
+    """
+    steps = np.diff(y)
+    begins = steps > NEW_CELL * steps.min()
+    if not begins.any():
+        begins = np.arange(len(steps)) % 2 == 1 if len(y) == 2 * opposite else ~begins
+    starts = np.concatenate([[0], np.flatnonzero(begins) + 1])
+    return np.stack([np.add.reduceat(y, starts) / np.diff(np.append(starts, len(y))), y[starts]], axis=1)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ocdrnet_deploy.repository.profile import cpu_profile
-from ocdrnet_ops.answer.lines import Candidates, FlippedReading, Lines, RecognizerOutput, decode_lines, time_steps
+from ocdrnet_ops.answer.lines import Candidates, FlippedReading, Lines, RecognizerOutput, decode_lines
 from ocdrnet_ops.cards import DetectorCard, RecognizerCard, read_detector_card, read_recognizer_card
 from ocdrnet_ops.detection.dbnet import DbnetSettings, Detections, dbnet_settings
 from ocdrnet_ops.detection.detect import Detector, detect_text
@@ -120,8 +120,7 @@ def read_in_process(encoded: bytes, pair: Pair, find: Find = detect_text) -> Tra
     found = find(seen, maps, size, settings, "auto", detector)
     crops = crop_lines(pixels, found.boxes, pair.recognizer_card)
     first = _read(crops, pair)
-    steps = time_steps(crops.widths[:, 0], first.ids.shape[1], pair.recognizer_card)
-    rated = score_readings(first.ids, first.probabilities, steps, pair.recognizer_card)
+    rated = score_readings(first.ids, first.probabilities, crops.widths[:, 0], pair.recognizer_card)
     turned = lines_to_turn(rated, crops.widths[:, 0], "auto")
     again = _turned(crops, turned, pair.recognizer_card)
     reading = _read(again, pair)

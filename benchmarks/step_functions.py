@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from benchmarks.in_process import COLUMNS, LIMITS, MAX_TILES, Pair, Trace
-from ocdrnet_ops.answer.lines import decode_lines, time_steps
+from ocdrnet_ops.answer.lines import decode_lines
 from ocdrnet_ops.answer.merge import merge_lines
 from ocdrnet_ops.detection.dbnet import detect_boxes
 from ocdrnet_ops.detection.detect import Detector, detect_text, looks_rotated
@@ -84,13 +84,12 @@ def _seeing(trace: Trace, pair: Pair) -> list[StepFunction]:
 def _cropping(trace: Trace, pair: Pair) -> list[StepFunction]:
     card, widths = pair.recognizer_card, trace.crops.widths[:, 0]
     first, turned = trace.first, trace.second.lines
-    steps = time_steps(widths, first.ids.shape[1], card)
     found = [
         StepFunction("text_crop", "crop_lines", partial(crop_lines, trace.pixels, trace.found.boxes, card)),
         StepFunction("text_crop", "crop_lines > crop_widths", partial(crop_widths, trace.found.boxes, card)),
         StepFunction("ocrnet", "group_by_width", partial(group_by_width, widths, COLUMNS)),
         StepFunction(
-            "text_turn", "score_readings", partial(score_readings, first.ids, first.probabilities, steps, card)
+            "text_turn", "score_readings", partial(score_readings, first.ids, first.probabilities, widths, card)
         ),
         StepFunction("text_turn", "lines_to_turn", partial(lines_to_turn, trace.rated, widths, "auto")),
     ]
@@ -112,7 +111,7 @@ def _reading(trace: Trace, pair: Pair) -> list[StepFunction]:
         StepFunction(step, "decode_lines > word_quads", partial(_quads_all, trace, decoded, widths)),
         StepFunction(step, "decode_lines > reading_order", partial(reading_order, trace.lines.boxes)),
         StepFunction(step, "decode_lines > paragraphs", partial(paragraphs, trace.lines.boxes)),
-        StepFunction(step, "merge_lines", partial(merge_lines, trace.lines, "line")),
+        StepFunction(step, "merge_lines", partial(merge_lines, trace.lines, "line", "quad")),
     ]
 
 

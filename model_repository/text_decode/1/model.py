@@ -2,7 +2,7 @@
 
 from ocdrnet_ops.answer.lines import Candidates, FlippedReading, RecognizerOutput, decode_lines
 from ocdrnet_ops.answer.merge import merge_lines
-from ocdrnet_ops.options import CHARSET, MERGE, MIN_TEXT_SCORE, choice, number
+from ocdrnet_ops.options import CHARSET, GEOMETRY, MERGE, MIN_TEXT_SCORE, choice, number
 from ocdrnet_ops.recognition.charset import ALL, Charsets
 from ocdrnet_triton.requests import answer_each, options, tensor, text_tensor
 from ocdrnet_triton.settings import prepare_process, recognizer_card
@@ -31,7 +31,7 @@ class TritonPythonModel:
         width, height = tensor(request, "IMAGE_SIZE").tolist()
         least = number(chosen, MIN_TEXT_SCORE, self._card.min_text_score)
         lines = decode_lines(candidates, first, second, (width, height), self._card, least)
-        answer = merge_lines(lines, choice(chosen, MERGE))
+        answer = merge_lines(lines, choice(chosen, MERGE), choice(chosen, GEOMETRY))
         return {
             "LINE_BOXES": answer.boxes,
             "POLYGONS": answer.polygons,

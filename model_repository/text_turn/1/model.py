@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from ocdrnet_ops.answer.lines import time_steps
 from ocdrnet_ops.geometry.crop import WIDTH_STEP
 from ocdrnet_ops.options import CHARSET, UPSIDE_DOWN, choice
 from ocdrnet_ops.recognition.charset import ALL, Charsets
@@ -24,8 +23,7 @@ class TritonPythonModel:
         chosen = options(request)
         crops, widths = tensor(request, "CROPS"), tensor(request, "CROP_WIDTHS")
         ids = self._charsets.restrict(chosen.get(CHARSET.name, ALL), tensor(request, "OUTPUT_ID"))
-        probabilities = tensor(request, "OUTPUT_PROB")
-        first = score_readings(ids, probabilities, time_steps(widths[:, 0], ids.shape[1], self._card), self._card)
+        first = score_readings(ids, tensor(request, "OUTPUT_PROB"), widths[:, 0], self._card)
         lines = lines_to_turn(first, widths[:, 0], choice(chosen, UPSIDE_DOWN))
         if not len(lines):  # a batch cannot be empty: one crop of no width, which no recognizer has to read
             blank = crops[:1, :, : self._card.width or WIDTH_STEP]

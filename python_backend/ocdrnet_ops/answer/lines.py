@@ -9,12 +9,27 @@ import numpy.typing as npt
 
 from ocdrnet_ops.cards import CardError, RecognizerCard
 from ocdrnet_ops.geometry.quads import Quads, clip_quads, widen_to_squares
-from ocdrnet_ops.geometry.text_outline import Outlines, outline_quads, outline_sizes
+from ocdrnet_ops.geometry.text_outline import (
+    Outlines,
+    are_straight,
+    corner_quads,
+    outline_part,
+    outline_quads,
+    outline_sizes,
+    quad_outlines,
+)
 from ocdrnet_ops.layout.paragraphs import paragraphs
 from ocdrnet_ops.layout.reading_order import reading_order
 from ocdrnet_ops.recognition.decoding import FIRST_CHARACTER, DecodedLine, decode_attention, decode_ctc
-from ocdrnet_ops.recognition.line_flip import ReadingScores, score_readings, turned_lines
-from ocdrnet_ops.recognition.words import LineSegment, WordSpan, split_segments, split_words, word_quads
+from ocdrnet_ops.recognition.line_flip import (
+    CERTAIN,
+    ReadingScores,
+    is_readable,
+    score_readings,
+    time_steps,
+    turned_lines,
+)
+from ocdrnet_ops.recognition.words import LineSegment, split_segments, split_words, word_quads
 
 
 @dataclass(frozen=True)
@@ -67,7 +82,7 @@ class Lines:
 
     Attributes:
         boxes: float32 [N, 4, 2], original pixels, clockwise from the text's top-left, clipped to the image.
-        polygons: float32 [N, P, 2], likewise; equal to the boxes where the request did not ask for polygons.
+        polygons: float32 [N, P, 2], likewise, along bent lines; the boxes where there is none.
         box_scores: float32 [N], 0..1.
         texts: of the N lines.
         scores: float32 [N], 0..1.
@@ -92,7 +107,7 @@ class Lines:
 
 @dataclass(frozen=True)
 class _Found:
-    """A line, or a segment of one, before its order is known."""
+    """A line, or a segment of one, before its order is known; of a straight one the outline is its quad."""
 
     segment: LineSegment
     outline: Outlines
@@ -126,12 +141,15 @@ def decode_lines(
     _check_ids(second.ids, card)
     count = len(candidates.outlines)
     steps = time_steps(candidates.widths, first.ids.shape[1], card)[:count]
-    upside_down, best = _better_readings(first, second, steps, card)
-    scores = best.scores
-    enough = np.where(best.lengths == 1, scores**LONE_CHARACTER, scores) >= min_text_score
+    upside_down, best = _better_readings(first, second, candidates.widths[:count], card)
+    scores, trusted = best.scores, best.trusted
+    if not is_readable(best):
+        trusted = np.where(trusted < CERTAIN, 0, trusted)
+    enough = np.where(best.lengths == 1, trusted**LONE_CHARACTER, trusted) >= min_text_score
     outlines = candidates.outlines.copy()
     outlines[upside_down] = np.roll(outlines[upside_down], outlines.shape[1] // 2, axis=1)
     aspects = np.divide(*outline_sizes(outlines).T) if count else scores
+    straight, quads = are_straight(outlines), corner_quads(outlines)
     row_of = {line: row for row, line in enumerate(second.lines.tolist())}
     found: list[_Found] = []
     for index in np.flatnonzero(enough).tolist():
@@ -140,22 +158,23 @@ def decode_lines(
         if line.text.strip():
             words = split_words(line, steps[index])
             segments = split_segments(line, words, aspects[index])
-            found += [_placed(segment, outlines[index], candidates.scores[index]) for segment in segments]
+            outline = quads[index] if straight[index] else outlines[index]
+            found += [_placed(segment, outline, candidates.scores[index]) for segment in segments]
     return _in_order(found, outlines.shape[1], image_size)
 
 
 def _better_readings(
-    first: RecognizerOutput, second: FlippedReading, steps: npt.NDArray[np.float64], card: RecognizerCard
+    first: RecognizerOutput, second: FlippedReading, widths: npt.NDArray[np.int32], card: RecognizerCard
 ) -> tuple[npt.NDArray[np.bool_], ReadingScores]:
     """Which lines are upside down, and how well each line's better reading is."""
-    count, turned = len(steps), second.lines
-    rated = score_readings(first.ids[:count], first.probabilities[:count], steps, card)
-    again = score_readings(second.ids[: len(turned)], second.probabilities[: len(turned)], steps[turned], card)
+    count, turned = len(widths), second.lines
+    rated = score_readings(first.ids[:count], first.probabilities[:count], widths, card)
+    again = score_readings(second.ids[: len(turned)], second.probabilities[: len(turned)], widths[turned], card)
     upside_down = turned_lines(rated, turned, again)
     scores, lengths = rated.scores.copy(), rated.lengths.copy()
     scores[turned] = np.where(upside_down[turned], again.scores, scores[turned])
     lengths[turned] = np.where(upside_down[turned], again.lengths, lengths[turned])
-    return upside_down, ReadingScores(scores, lengths)
+    return upside_down, ReadingScores(scores, lengths, rated.aspects)
 
 
 def _decode(reading: RecognizerOutput, row: int, steps: float, card: RecognizerCard) -> DecodedLine:
@@ -166,16 +185,16 @@ def _decode(reading: RecognizerOutput, row: int, steps: float, card: RecognizerC
 
 def _placed(segment: LineSegment, outline: npt.NDArray[np.float32], box_score: np.float32) -> _Found:
     quads = word_quads(outline, list(segment.words))
-    if not segment.whole and len(outline) == 4:
-        place = WordSpan(segment.text, segment.score, segment.words[0].start, segment.words[-1].end)
-        outline = word_quads(outline, [place])[0]
+    if not segment.whole:
+        outline = outline_part(outline, segment.words[0].start, segment.words[-1].end)
     if len(segment.text) == 1 and len(outline) == 4:
         outline = widen_to_squares(outline[None])[0]
     return _Found(segment, outline, quads, box_score)
 
 
 def _in_order(found: list[_Found], points: int, image_size: tuple[int, int]) -> Lines:
-    polygons = np.array([line.outline for line in found], np.float32).reshape(-1, points, 2)
+    same = [_of_points(line.outline, points) for line in found]
+    polygons = np.array(same, np.float32).reshape(-1, points, 2)
     order = reading_order(outline_quads(polygons)).tolist()
     polygons, found = polygons[order], [found[index] for index in order]
     boxes = outline_quads(polygons)
@@ -195,6 +214,10 @@ def _in_order(found: list[_Found], points: int, image_size: tuple[int, int]) -> 
     )
 
 
+def _of_points(outline: Outlines, points: int) -> Outlines:
+    return outline if len(outline) == points else np.asarray(quad_outlines(outline[None], points // 2)[0])
+
+
 def _check_ids(ids: npt.NDArray[np.int32], card: RecognizerCard) -> None:
     """A list that belongs to another network shows here first: a graph that answers ids does not count its classes."""
     last = len(card.characters) + (FIRST_CHARACTER - 1 if card.decoder == "attention" else 0)
@@ -203,11 +226,3 @@ def _check_ids(ids: npt.NDArray[np.int32], card: RecognizerCard) -> None:
         raise CardError(
             f"{card.name} answered id {highest}; its card's {len(card.characters)} characters end at id {last}"
         )
-
-
-def time_steps(widths: npt.NDArray[np.int32], steps: int, card: RecognizerCard) -> npt.NDArray[np.float64]:
-    """Width of each crop in time steps: all of them where it is stretched, its own share elsewhere."""
-    if card.width:
-        shares = widths / card.width if card.keep_aspect else np.ones(len(widths))
-        return np.asarray(steps * shares, np.float64)
-    return widths / card.stride

@@ -11,14 +11,17 @@ from ocdrnet_ops.answer.lines import Lines
 from ocdrnet_ops.layout.paragraphs import join_paragraph
 
 
-def merge_lines(lines: Lines, level: str) -> Lines:
-    """The answer at the level that a request asks for.
+def merge_lines(lines: Lines, level: str, geometry: str) -> Lines:
+    """The answer at the level, and with the outlines, that a request asks for.
 
     Args:
         lines: of one image.
         level: `line`: as they are; `word`: each word is a line of its own; `paragraph`: the lines of a paragraph are
             one, its box the smallest around them that lies as the first does, its scores the means of theirs.
+        geometry: `quad`: a bent line's polygon is its box, too; `polygon`: it follows the line.
     """
+    if geometry == "quad":
+        lines = dataclasses.replace(lines, polygons=lines.boxes)
     if level == "word":
         return _words(lines)
     return _paragraphs(lines) if level == "paragraph" and lines.texts else lines

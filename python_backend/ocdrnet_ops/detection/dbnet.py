@@ -3,8 +3,8 @@
 Liao et al., "Real-time Scene Text Detection with Differentiable Binarization" (AAAI 2020), section 3.4: binarize, find
 regions, score them, grow each by D' = A' * r' / L'. Done the fast exact way: regions too small to pass are dropped by
 their bounding box, the score is a mean over a region's own pixels, and growing a rectangle with round joins by d and
-taking the min-area rectangle again is the rectangle with both sides longer by 2d, so that no polygon is clipped. Where
-a request asks for polygons, the same boxes are found first; then regions of bent text get outlines of their own.
+taking the min-area rectangle again is the rectangle with both sides longer by 2d, so that no polygon is clipped. A
+bent line then gets an outline of its own: in a rectangle it is read badly or not at all.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Detections:
     """Boxes of one image, in no particular order: `text_decode` puts the lines into reading order.
 
     Attributes:
-        boxes: float32 [N, P, 2], original pixels: with P = 4, rectangles clockwise from the text's top-left; for
-            polygons, outlines of `text_outline.POINTS` points on each side.
+        boxes: float32 [N, P, 2], original pixels: with P = 4, rectangles clockwise from the text's top-left; where a
+            line is bent, or for polygons, outlines of `text_outline.POINTS` points on each side.
         scores: float32 [N], mean probability inside the region, 0..1.
         truncated: whether there were more regions than `max_candidates`.
     """
@@ -99,9 +99,8 @@ def detect_boxes(
     rectangles, contours, scores, truncated = _shrunk_rectangles(probability, settings)
     grown, kept = _unclip(rectangles, settings)
     corners = rectangle_corners(grown[:, :2], grown[:, 2:4], grown[:, 4])
-    outlines: Outlines = order_from_text_top_left(_placed(corners, map_transform))
-    if settings.geometry == "polygon":
-        outlines = _outlines(outlines, [contours[i] for i in np.flatnonzero(kept)], map_transform, settings)
+    boxes = order_from_text_top_left(_placed(corners, map_transform))
+    outlines = _outlines(boxes, [contours[i] for i in np.flatnonzero(kept)], map_transform, settings)
     quads = outline_quads(outlines)
     inside = _are_inside(quads, image_size)
     return Detections(outlines[inside], scores[kept][inside], truncated)
@@ -115,10 +114,12 @@ def _placed(points: npt.NDArray[np.float32], map_transform: npt.NDArray[np.float
 def _outlines(
     quads: Quads, contours: list[Contour], map_transform: npt.NDArray[np.float32], settings: DbnetSettings
 ) -> Outlines:
-    """Outlines of regions: of bent text along it, of all others their boxes."""
-    outlines = quad_outlines(quads)
+    """Outlines of regions: of bent text along it, of all others their boxes; quads where none is bent."""
     found = [bent_outline(contour, settings.unclip_ratio, settings.min_size) for contour in contours]
     bent = [i for i, outline in enumerate(found) if outline is not None]
+    if not bent and settings.geometry == "quad":
+        return quads
+    outlines = quad_outlines(quads)
     if bent:
         along = np.stack([outline for outline in found if outline is not None])
         outlines[bent] = order_from_text_start(_placed(along, map_transform))

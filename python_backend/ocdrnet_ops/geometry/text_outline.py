@@ -2,7 +2,8 @@
 
 The points of the top go from the text's start to its end, those of the bottom from its end to its start; the one at
 index k of the top stands opposite the one at index -1 - k of the outline. A quad is the outline with K = 2, so that all
-code takes outlines float32 [N, P, 2] with P = 4, or P = 2 * POINTS where a request asks for polygons.
+code takes outlines float32 [N, P, 2] with P = 4, or P = 2 * POINTS where a line of the image is bent or a request asks
+for polygons.
 """
 
 from __future__ import annotations
@@ -117,6 +118,19 @@ def points_at(
         top[index] + weight * (top[index + 1] - top[index]),
         bottom[index] + weight * (bottom[index + 1] - bottom[index]),
     )
+
+
+def outline_part(outline: npt.NDArray[np.float32], start: float, end: float) -> npt.NDArray[np.float32]:
+    """The part of an outline between two fractions of its length, as many points: float32 [P, 2].
+
+    Args:
+        outline: float32 [P, 2].
+        start: 0..1.
+        end: 0..1, greater than `start`.
+    """
+    at = np.linspace(start, end, len(outline) // 2, dtype=np.float32)
+    top, bottom = points_at(outline, at)
+    return np.concatenate([top, bottom[::-1]])
 
 
 def order_from_text_start(outlines: Outlines) -> Outlines:

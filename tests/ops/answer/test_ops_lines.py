@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
-from ocdrnet_ops.answer.lines import Candidates, FlippedReading, RecognizerOutput, decode_lines, time_steps
+from ocdrnet_ops.answer.lines import Candidates, FlippedReading, RecognizerOutput, decode_lines
 from ocdrnet_ops.cards import CardError
+from ocdrnet_ops.geometry.text_outline import outline_quads, quad_outlines
+from ocdrnet_ops.recognition.line_flip import time_steps
 
 NO_BOXES = np.zeros((0, 4, 2), np.float32)
 
@@ -214,3 +216,41 @@ def test_an_outline_read_turned_starts_at_its_other_end(recognizer_card):
         recognizer_card(), [[1, 2]], boxes=outline, scores=[0.5], turned=[0], again=[[3, 2, 1]], second=[0.99]
     )
     np.testing.assert_allclose(lines.polygons[0], np.roll(outline[0], 3, axis=0))
+
+
+def test_a_line_that_reads_as_too_little_is_left_out(recognizer_card):
+    """A Korean line of 8.3 heights that reads as one or three certain characters; of four it could be."""
+    assert decode(recognizer_card(), [[1], [1, 2, 3], [1, 2, 3, 1]], width=400).texts == ["abca"]
+
+
+def test_of_an_image_in_an_unknown_script_nothing_is_answered(recognizer_card):
+    rows = [[1, 2, 3, 1, 2, 3]] * 3
+    assert decode(recognizer_card(), rows, scores=[0.7, 0.8, 0.85], width=192).texts == []
+    assert len(decode(recognizer_card(), rows, scores=[0.7, 0.8, 0.95], width=192).texts) == 3
+    assert len(decode(recognizer_card(), rows, scores=[0.7, 0.8, 0.85], width=96).texts) == 3  # short lines
+
+
+def test_straight_lines_beside_bent_ones_are_answered_as_alone(recognizer_card):
+    """Outlines of 24 points where a line of the image is bent: a parted line and a narrow character."""
+    quads = np.array([[(0, 0), (120, 0), (120, 40), (0, 40)], [(200, 0), (230, 0), (230, 40), (200, 40)]], np.float32)
+    rows = [[1, 2, 4, 0, 0, 0, 0, 0, 2, 3], [1]]
+    alone, beside = (decode(recognizer_card(), rows, boxes=boxes) for boxes in (quads, quad_outlines(quads)))
+    assert alone.texts == beside.texts == ["ab", "bc", "a"]
+    np.testing.assert_allclose(alone.boxes, beside.boxes, atol=1e-3)
+    np.testing.assert_allclose(outline_quads(beside.polygons), beside.boxes, atol=1e-3)
+    assert beside.polygons.shape == (3, 24, 2)
+
+
+def test_parts_of_a_bent_line_are_outlines_along_it(recognizer_card):
+    """A quarter ring from (100, 0) to (0, 100): its first part lies right, its last one below."""
+    angle = np.linspace(0, np.pi / 2, 12)
+    ring = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    outline = np.concatenate([ring * 100, ring[::-1] * 80]).astype(np.float32)[None]
+    lines = decode(recognizer_card(), [[1, 2, 4, 0, 0, 0, 0, 0, 2, 3]], boxes=outline)
+    assert sorted(lines.texts) == ["ab", "bc"]
+    first, last = (lines.polygons[lines.texts.index(text)] for text in ("ab", "bc"))
+    radii = np.linalg.norm(lines.polygons, axis=-1)
+    assert ((radii > 79) & (radii < 101)).all()
+    assert first[:, 0].min() > 80 * np.cos(np.pi / 6)
+    assert last[:, 1].min() > 80 * np.cos(np.pi / 6)
+    np.testing.assert_allclose([first[0], last[11]], [(100, 0), (0, 100)], atol=1e-3)

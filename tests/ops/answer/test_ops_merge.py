@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -30,12 +32,18 @@ def lines(turn=0.0):
 
 def test_lines_are_as_they_are():
     given = lines()
-    assert merge_lines(given, "line") is given
+    assert merge_lines(given, "line", "polygon") is given
+
+
+def test_a_quad_s_polygon_is_its_box():
+    bent = dataclasses.replace(lines(), polygons=np.ones((3, 24, 2), np.float32))
+    assert merge_lines(bent, "line", "quad").polygons is bent.boxes
+    assert merge_lines(bent, "line", "polygon").polygons.shape == (3, 24, 2)
 
 
 def test_words_are_lines_of_their_own():
     given = lines()
-    words = merge_lines(given, "word")
+    words = merge_lines(given, "word", "quad")
     assert words.texts == words.word_texts == given.word_texts
     np.testing.assert_array_equal(words.boxes, given.word_boxes)
     np.testing.assert_array_equal(words.polygons, given.word_boxes)
@@ -48,7 +56,7 @@ def test_words_are_lines_of_their_own():
 @pytest.mark.parametrize("turn", [0.0, 0.3, 2.0, -3.0])
 def test_paragraphs_hold_their_lines(turn):
     given = lines(turn)
-    merged = merge_lines(given, "paragraph")
+    merged = merge_lines(given, "paragraph", "quad")
     assert merged.texts == ["one two three", "four"]
     matrix = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     np.testing.assert_allclose(merged.boxes[0], np.array(quad(0, 0, 80, 22)) @ matrix, atol=1e-4)
@@ -66,4 +74,4 @@ def test_nothing_merges_to_nothing(level):
     given = lines()
     fields = ("boxes", "polygons", "box_scores", "scores", "paragraphs", "word_boxes", "word_scores", "word_lines")
     nothing = Lines(**{name: getattr(given, name)[:0] for name in fields}, texts=[], word_texts=[])
-    assert merge_lines(nothing, level).texts == []
+    assert merge_lines(nothing, level, "quad").texts == []

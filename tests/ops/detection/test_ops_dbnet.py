@@ -325,7 +325,7 @@ def test_any_map_gives_finite_aligned_boxes_that_meet_the_image(coarse, scale, r
         box_threshold=0.2,
         max_candidates=5,
     )
-    assert found.boxes.shape == (len(found.scores), 4, 2)
+    assert found.boxes.shape in [(len(found.scores), points, 2) for points in (4, 2 * POINTS)]
     assert len(found.boxes) <= 5
     assert found.boxes.dtype == found.scores.dtype == np.float32
     assert np.isfinite(found.boxes).all()
@@ -391,7 +391,16 @@ def test_polygon_of_an_arch_follows_it_and_reads_to_the_right():
     assert outline[-1, 1] > start[1]
     band = Polygon([(10 + 2 * (x + 0.5), 20 + 2 * (y + 0.5)) for x, y in region_of(arcs())])
     assert Polygon(outline).buffer(1).contains(band)
-    assert Polygon(outline).area < 0.6 * Polygon(detect(arcs()).boxes[0]).area * 4
+    assert Polygon(outline).area < 0.6 * cv2.minAreaRect(outline)[1][0] * cv2.minAreaRect(outline)[1][1]
+
+
+def test_bent_text_has_its_outline_whatever_the_answer_shows():
+    map_transform = np.array([10, 20, 2, 2], np.float32)
+    quads, polygons = (detect(arcs(), map_transform, (1000, 1000), geometry=shape) for shape in ("quad", "polygon"))
+    np.testing.assert_array_equal(quads.boxes, polygons.boxes)
+    straight = drawn(((200, 200), (160, 24), 10))
+    assert detect(straight).boxes.shape == (1, 4, 2)
+    assert detect(np.maximum(straight, arcs())).boxes.shape == (2, 2 * POINTS, 2)
 
 
 def region_of(probability):

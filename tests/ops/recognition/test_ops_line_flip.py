@@ -1,13 +1,23 @@
 import numpy as np
 import pytest
 
-from ocdrnet_ops.recognition.line_flip import ReadingScores, lines_to_turn, score_readings, turn_crops, turned_lines
+from ocdrnet_ops.recognition.line_flip import (
+    ReadingScores,
+    is_readable,
+    lines_to_turn,
+    score_readings,
+    turn_crops,
+    turned_lines,
+)
 
-STEPS = np.array([4.0, 4.0, 2.5])
+WIDTHS = np.array([32, 32, 20], np.int32)  # 4, 4 and 2.5 steps
 
 
-def readings(scores, lengths=None):
-    return ReadingScores(np.array(scores, np.float32), np.array(lengths or [5] * len(scores)))
+def readings(scores, lengths=None, aspects=None):
+    count = len(scores)
+    return ReadingScores(
+        np.array(scores, np.float32), np.array(lengths or [5] * count), np.array(aspects or [0] * count)
+    )
 
 
 def to_turn(scores, choice, lengths=None, widths=None):
@@ -18,7 +28,7 @@ def to_turn(scores, choice, lengths=None, widths=None):
 def test_scores_of_a_ctc_reading_are_those_of_its_characters(recognizer_card):
     ids = np.array([[1, 1, 0, 1], [0, 0, 0, 0], [2, 0, 3, 3]], np.int32)
     probabilities = np.array([[0.5, 0.1, 0.1, 1.0], [1, 1, 1, 1], [0.25, 0, 0.75, 0]], np.float32)
-    rated = score_readings(ids, probabilities, STEPS, recognizer_card())
+    rated = score_readings(ids, probabilities, WIDTHS, recognizer_card())
     assert rated.lengths.tolist() == [2, 0, 2]
     assert rated.scores.tolist() == [0.75, 0.0, 0.5]
     assert rated.scores.dtype == np.float32
@@ -26,7 +36,7 @@ def test_scores_of_a_ctc_reading_are_those_of_its_characters(recognizer_card):
 
 def test_what_lies_behind_a_crop_does_not_count(recognizer_card):
     ids = np.array([[1, 0, 2, 3]], np.int32)
-    rated = score_readings(ids, np.ones((1, 4), np.float32), np.array([2.0]), recognizer_card())
+    rated = score_readings(ids, np.ones((1, 4), np.float32), np.array([16]), recognizer_card())
     assert rated.lengths.tolist() == [1]
 
 
@@ -34,7 +44,7 @@ def test_scores_of_an_attention_reading_end_with_the_text(recognizer_card):
     card = recognizer_card(decoder="attention", width=100)
     ids = np.array([[0, 2, 3, 1, 4], [1, 2, 2, 2, 2], [2, 2, 2, 2, 2]], np.int32)
     probabilities = np.array([[0, 0.5, 1.0, 0, 0], [1, 1, 1, 1, 1], [1, 1, 1, 1, 1]], np.float32)
-    rated = score_readings(ids, probabilities, np.full(3, 5.0), card)
+    rated = score_readings(ids, probabilities, np.full(3, 100), card)
     assert rated.lengths.tolist() == [2, 0, 5]
     assert rated.scores.tolist() == [0.75, 0.0, 1.0]
 
@@ -69,7 +79,7 @@ def test_the_blank_crop_of_an_image_without_text_is_never_turned(choice):
 def test_spaces_are_no_reading(recognizer_card):
     """Id 4 is the space: a line that reads as spaces alone, however surely, must not win over doubtful characters."""
     ids, probabilities = np.array([[4, 0, 4], [4, 1, 1]], np.int32), np.array([[1, 1, 1], [1, 0.5, 0.5]], np.float32)
-    rated = score_readings(ids, probabilities, np.full(2, 3.0), recognizer_card())
+    rated = score_readings(ids, probabilities, np.full(2, 24), recognizer_card())
     assert rated.lengths.tolist() == [0, 1]
     assert rated.scores.tolist() == [0.0, 0.5]
 
@@ -98,13 +108,59 @@ def test_lines_of_an_upside_down_image_are_turned_but_for_the_certain_ones():
 
 
 def test_long_lines_have_more_to_say():
-    first, second = [0.7, 0.8], [0.8, 0.75]
+    first, second = [0.7, 0.88], [0.9, 0.8]
     assert turned(first, [0, 1], second, [20, 2]) == [True, True]
     assert turned(first, [0, 1], second, [2, 20]) == [False, False]
 
 
 def test_a_line_that_was_not_read_again_is_not_turned():
     assert turned([0.5, 0.86], [0], [0.99], [50, 2]) == [True, False]
+
+
+def test_a_reading_of_few_characters_for_its_width_is_none(recognizer_card):
+    """100 pixels of 40 high are 2.5 heights: as much as one character may have."""
+    ids = np.array([[1, 0, 0, 0], [1, 0, 0, 0], [1, 0, 2, 0], [0, 0, 0, 0]], np.int32)
+    widths = np.array([100, 101, 101, 101], np.int32)
+    card = recognizer_card(height=40, stride=25)
+    rated = score_readings(ids, np.ones((4, 4), np.float32), widths, card)
+    assert rated.sparse.tolist() == [False, True, False, True]
+    assert rated.trusted.tolist() == [1, 0, 1, 0]
+    stretched = score_readings(ids, np.ones((4, 4), np.float32), widths, recognizer_card(width=100))
+    assert not stretched.sparse.any()
+
+
+def test_a_sparse_reading_is_tried_turned_however_sure_or_empty():
+    first = readings([0.99, 0.99, 0.0, 0.0], [7, 1, 0, 0], [6, 8, 8, 2])
+    assert lines_to_turn(first, np.full(4, 300, np.int32), "auto").tolist() == [1, 2]
+
+
+def test_a_sure_reading_of_one_character_gives_way_to_the_line_upside_down():
+    first = readings([1.0, 1.0, 0.99], [7, 7, 1], [6, 6, 8.4])
+    again = np.array([2], np.int32)
+    assert turned_lines(first, again, readings([0.99], [9], [8.4])).tolist() == [False, False, True]
+    assert turned_lines(first, again, readings([0.99], [2], [8.4])).tolist() == [False] * 3  # as sparse
+
+
+def test_an_image_is_turned_only_where_it_reads_well_turned():
+    """What a Hebrew page reads as, and a blurred photo."""
+    first, again = readings([0.41, 0.59, 0.67, 0.0, 0.45], [4, 16, 14, 0, 6]), np.arange(5, dtype=np.int32)
+    assert not turned_lines(first, again, readings([0.67, 0.8, 0.83, 0.45, 0.76], [15, 15, 14, 14, 12])).any()
+    assert turned_lines(first, again, readings([0.9, 0.85, 0.88, 0.6, 0.92], [9, 9, 9, 2, 9])).all()
+
+
+@pytest.mark.parametrize(
+    ("scores", "aspects", "answer"),
+    [
+        ([0.7, 0.8, 0.85], [8, 8, 8], False),
+        ([0.7, 0.8, 0.91], [8, 8, 8], True),
+        ([0.7, 0.8, 0.85, 0.99], [40, 40, 8, 8], False),  # one short line of a page
+        ([0.7, 0.8, 0.99], [8, 8, 2], True),  # too few long lines to say
+        ([0.7, 0.8], [20, 20], True),
+        ([], [], True),
+    ],
+)
+def test_an_image_of_which_no_long_line_is_certain_is_not_readable(scores, aspects, answer):
+    assert is_readable(readings(scores, [20] * len(scores), aspects)) is answer
 
 
 def test_crops_turn_within_their_own_width():

@@ -4,6 +4,10 @@ The pages of a drawn scan are read as single images, as one PDF by the client, a
 in alternating rounds against the same server; the ratio of the medians is what a document costs. The most memory that
 this process, the one that draws and, where its number is given, the gateway took above idle is told beside it.
 
+With `--corpus`, instead, the drawn PDFs of `document_corpus` are read and become searchable. A row for each says how
+many of the words that stand on its pages were read, how many of those read PDFium and poppler find at our boxes (IoU
+0.7 or more), whether the pages look as before, and what qpdf says. `--only NAME` takes some.
+
 With `--mutated N`, instead, N seeded PDFs with changed, lost and doubled bytes are opened and drawn under the gateway's
 limits: what each ended in, the longest time, the most memory, and processes left.
 """
@@ -22,12 +26,23 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
+import pypdfium2
 from PIL import Image, ImageDraw, ImageFont
 
+from benchmarks.document_checks import (
+    complaints,
+    count_found,
+    same_pixels,
+    share_right,
+    words_by_pdfium,
+    words_by_poppler,
+)
+from benchmarks.document_corpus import DrawnDocument, corpus
 from benchmarks.machine import machine_line
 from ocdrnet_client import Client
 from ocdrnet_client.documents.opened import DocumentLimits, OpenDocument
@@ -143,6 +158,105 @@ def compare(url: str, gateway: str, gateway_pid: int, pages: int, rounds: int) -
     }
 
 
+@dataclass(frozen=True)
+class Row:
+    """What became of one PDF of the corpus.
+
+    Attributes:
+        name: of the PDF.
+        pages: of the PDF.
+        taken: pages whose own text was taken; no layer is written over these.
+        right: words that stand on the pages and were read, and all.
+        pdfium: words read that PDFium finds, and all that were read and written.
+        poppler: likewise.
+        is_same: whether the pages look as before.
+        complaints: of qpdf.
+        seconds: for reading; for writing.
+    """
+
+    name: str
+    pages: int = 0
+    taken: int = 0
+    right: tuple[int, int] = (0, 0)
+    pdfium: tuple[int, int] = (0, 0)
+    poppler: tuple[int, int] = (0, 0)
+    is_same: bool = True
+    complaints: str = ""
+    seconds: tuple[float, float] = (0, 0)
+
+    def __str__(self) -> str:
+        """A row of the Markdown table of `HEAD`."""
+        if not self.pages:
+            return f"| {self.name} | refused | | | | | | {self.complaints} | |"
+        shares = " | ".join(_share(*counts) for counts in (self.right, self.pdfium, self.poppler))
+        same, valid = "same" if self.is_same else "CHANGED", self.complaints.partition("\n")[0] or "valid"
+        times = f"{self.seconds[0]:.1f} + {self.seconds[1]:.1f} s"
+        return f"| {self.name} | {self.pages} | {self.taken} | {shares} | {same} | {valid} | {times} |"
+
+
+HEAD = """| PDF | pages | own text taken | words right | by PDFium | by poppler | pixels | qpdf | reading + writing |
+|---|---|---|---|---|---|---|---|---|"""
+
+
+def _share(hits: int, count: int) -> str:
+    return f"{hits} of {count}, {100 * hits / count:.1f} %" if count else "none"
+
+
+def searchable_row(client: Client, document: DrawnDocument) -> Row:
+    """Read a PDF, write it as a searchable one, and look at that with other programs' eyes."""
+    data, truth = document.draw()
+    begin = time.monotonic()
+    try:
+        found = client.read_document(data, password=document.password, concurrency=CONCURRENCY)
+    except InvalidRequestError as error:
+        return Row(document.name, complaints=str(error))
+    middle = time.monotonic()
+    with OpenDocument(data, password=document.password) as opened:
+        written = opened.searchable(found.pages)
+    end = time.monotonic()
+    if failed := found.errors:
+        raise SystemExit(f"{document.name}: {failed}")
+    sizes = [(each.page.width, each.page.height) for each in found.pages if each.page]
+    by_poppler = words_by_poppler(written, sizes, document.password)
+    right, pdfium, poppler = [], [], []
+    with pypdfium2.PdfDocument(written, password=document.password or None) as pdf:
+        for each, words in zip(found.pages, truth, strict=True):
+            right.append(share_right(words, each.page))
+            if each.page and each.text_source == "ocr":
+                seen = words_by_pdfium(pdf[each.number - 1], each.page.width, each.page.height)
+                pdfium.append(count_found(each.page, seen))
+                poppler.append(count_found(each.page, by_poppler[each.number - 1]))
+    return Row(
+        document.name,
+        len(found.pages),
+        sum(each.text_source == "text_layer" for each in found.pages),
+        _summed(right),
+        _summed(pdfium),
+        _summed(poppler),
+        is_same=same_pixels(data, written, document.password),
+        complaints=complaints(written, document.password),
+        seconds=(middle - begin, end - middle),
+    )
+
+
+def _summed(counts: list[tuple[int, int]]) -> tuple[int, int]:
+    return sum(hits for hits, _ in counts), sum(count for _, count in counts)
+
+
+def read_corpus(url: str, only: frozenset[str]) -> dict[str, object]:
+    """A row for each PDF, printed as it is done."""
+    print(HEAD)
+    rows = []
+    with Client(url) as client:
+        for document in corpus():
+            if not only or document.name in only:
+                rows.append(searchable_row(client, document))
+                print(rows[-1], flush=True)
+    totals = [_summed([getattr(row, name) for row in rows]) for name in ("right", "pdfium", "poppler")]
+    print(f"| all | {sum(row.pages for row in rows)} | | {' | '.join(_share(*each) for each in totals)} | | | |")
+    return {"machine": machine_line(), "rows": [vars(row) for row in rows]}
+
+
 def mutated(count: int, seed: int) -> dict[str, object]:
     """What seeded damage does."""
     sound, outcomes, slowest, most = scan_of(2), Counter[str](), 0.0, 0.0
@@ -196,15 +310,21 @@ def main() -> None:
     parser.add_argument("--gateway-pid", type=int, default=0, help="its process, whose memory is watched")
     parser.add_argument("--pages", type=int, default=60)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--corpus", action="store_true", help="read the drawn PDFs instead")
+    parser.add_argument("--only", action="append", default=[], help="of these, the one of this name; may be repeated")
     parser.add_argument("--mutated", type=int, default=0, help="open so many damaged PDFs instead")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, help="write the report there")
     given = parser.parse_args()
-    if given.mutated:
+    report: dict[str, object]
+    if given.corpus:
+        report = read_corpus(given.url, frozenset(given.only))
+    elif given.mutated:
         report = mutated(given.mutated, given.seed)
     else:
         report = compare(given.url, given.gateway, given.gateway_pid, given.pages, given.rounds)
-    print(json.dumps(report, indent=1))
+    if not given.corpus:
+        print(json.dumps(report, indent=1))
     if given.json:
         given.json.write_text(json.dumps(report, indent=1) + "\n")
 

@@ -1,23 +1,18 @@
-"""Result files of a shard: JSON lines and Parquet, and how they are read back."""
+"""Result files of a shard and how they are read back: JSON lines here, Parquet in `parquet`."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby, islice
-from operator import itemgetter
 from pathlib import Path
 from typing import Any, Protocol
-
-import pyarrow
-import pyarrow.parquet
 
 from ocdrnet_bulk.errors import BulkError
 
 
 class ResultFormat(Protocol):
-    """How pages are stored."""
+    """How images and pages of documents are stored."""
 
     @property
     def suffix(self) -> str:
@@ -25,7 +20,7 @@ class ResultFormat(Protocol):
         ...
 
     def write(self, pages: Iterable[dict[str, Any]], path: Path) -> None:
-        """Write pages, as `Page.to_dict` has them, streamed."""
+        """Write pages, as `reading.Reader` makes them, streamed."""
         ...
 
     def read(self, path: Path) -> Iterator[dict[str, Any]]:
@@ -35,7 +30,7 @@ class ResultFormat(Protocol):
 
 @dataclass(frozen=True)
 class JsonLines:
-    """The object of `ocdrnet read --format json`, one a line."""
+    """The object of `ocdrnet read --format jsonl`, one a line."""
 
     suffix: str = ".jsonl"
 
@@ -49,15 +44,15 @@ class JsonLines:
 
 
 def result_format(name: str) -> ResultFormat:
-    """The format of a name.
+    """The format of a name; JSON lines where a file is made of each entry besides.
 
     Raises:
         BulkError: its package is missing or does not fit.
     """
-    if name == "jsonl":
+    if name != "parquet":
         return JsonLines()
     try:
-        pass
+        from ocdrnet_bulk.parquet import Parquet  # noqa: PLC0415 -- an extra
     except ImportError as error:
         raise BulkError(f"--format parquet needs pyarrow ({error}): pip install 'ocdrnet[bulk]'") from error
     return Parquet()
@@ -74,89 +69,3 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     with path.open(encoding="utf-8") as file:
         for line in file:
             yield json.loads(line)
-
-
-# Rows of one row group: large enough to compress, small enough to hold.
-_ROWS = 20_000
-_CORNERS = [f"{axis}{corner}" for corner in range(4) for axis in "xy"]
-_PAGE = ("image", "width", "height", "truncated", "frames")
-
-SCHEMA = pyarrow.schema(
-    [
-        pyarrow.field("image", pyarrow.string(), nullable=False),
-        pyarrow.field("width", pyarrow.int32(), nullable=False),
-        pyarrow.field("height", pyarrow.int32(), nullable=False),
-        pyarrow.field("truncated", pyarrow.bool_(), nullable=False),
-        pyarrow.field("frames", pyarrow.int32(), nullable=False),
-        ("line", pyarrow.int32()),
-        ("paragraph", pyarrow.int32()),
-        ("text", pyarrow.string()),
-        ("score", pyarrow.float64()),
-        ("box_score", pyarrow.float64()),
-        *((corner, pyarrow.float64()) for corner in _CORNERS),
-        ("words", pyarrow.string()),
-        ("polygon", pyarrow.string()),
-    ]
-)
-
-
-@dataclass(frozen=True)
-class Parquet:
-    """Files of `SCHEMA`, compressed with Zstandard; `words` and `polygon` are JSON as `Line.to_dict` has them."""
-
-    suffix: str = ".parquet"
-
-    def write(self, pages: Iterable[dict[str, Any]], path: Path) -> None:
-        """A row group at a time."""
-        rows = (row for page in pages for row in _rows(page))
-        with pyarrow.parquet.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
-            while group := list(islice(rows, _ROWS)):
-                writer.write_table(pyarrow.Table.from_pylist(group, schema=SCHEMA))
-
-    def read(self, path: Path) -> Iterator[dict[str, Any]]:
-        """A row group at a time; an image's rows follow each other."""
-        for _image, rows in groupby(_stored_rows(path), key=itemgetter("image")):
-            yield _page(list(rows))
-
-
-def _stored_rows(path: Path) -> Iterator[dict[str, Any]]:
-    with pyarrow.parquet.ParquetFile(path) as file:
-        for batch in file.iter_batches():
-            yield from batch.to_pylist()
-
-
-def _rows(page: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    # Parquet's text is UTF-8: a file name that is none is escaped, as in JSON lines.
-    shared = {name: page[name] for name in _PAGE} | {"image": page["image"].encode(errors="backslashreplace").decode()}
-    for index, line in enumerate(page["lines"]):
-        yield shared | _line_columns(line) | {"line": index}
-    if not page["lines"]:
-        yield shared
-
-
-def _line_columns(line: dict[str, Any]) -> dict[str, Any]:
-    corners = [number for point in line["box"] for number in point]
-    columns = {name: line[name] for name in ("paragraph", "text", "score", "box_score")}
-    polygon = json.dumps(line["polygon"]) if "polygon" in line else None
-    words = json.dumps(line["words"], ensure_ascii=False)
-    return columns | dict(zip(_CORNERS, corners, strict=True)) | {"words": words, "polygon": polygon}
-
-
-def _page(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    first = rows[0]
-    lines = [_line(row) for row in rows if row["line"] is not None]
-    size = {name: first[name] for name in ("image", "width", "height")}
-    return size | {"lines": lines, "truncated": first["truncated"], "frames": first["frames"]}
-
-
-def _line(row: dict[str, Any]) -> dict[str, Any]:
-    corners = [row[name] for name in _CORNERS]
-    line = {
-        "text": row["text"],
-        "score": row["score"],
-        "box": [list(point) for point in zip(corners[::2], corners[1::2], strict=True)],
-        "box_score": row["box_score"],
-        "words": json.loads(row["words"]),
-        "paragraph": row["paragraph"],
-    }
-    return line | ({"polygon": json.loads(row["polygon"])} if row["polygon"] else {})

@@ -1,4 +1,4 @@
-"""What a shard has done so far: a line per image, in the order of its list, so that a killed run goes on there."""
+"""What a shard has done so far: a line per image or page, in the order of its list; a killed run goes on there."""
 
 from __future__ import annotations
 
@@ -15,27 +15,44 @@ from ocdrnet_bulk.errors import writing
 
 @dataclass(frozen=True)
 class Record:
-    """What became of one image: its page, or its failure.
+    """What became of an image or of a document's page: its text, or its failure; or of the file that is made of it.
 
     Attributes:
-        image: the image's entry in the list.
-        page: as `Page.to_dict` has it; None if it failed.
-        error: the failure's class, empty if it was read.
+        image: the entry in the list.
+        page: as the results have it; None if it failed, and for a file.
+        error: the failure's class, empty if there was none.
         reason: in words, likewise.
+        number: of a document's page, from 1; 0 for an image, and for a document that cannot be opened.
+        page_count: pages of the document; 0 where `number` is.
+        left: records of the same entry that follow.
+        file: name of the file made of the entry, in the output.
     """
 
     image: str
     page: dict[str, Any] | None = None
     error: str = ""
     reason: str = ""
+    number: int = 0
+    page_count: int = 0
+    left: int = 0
+    file: str = ""
 
-    def to_failure(self) -> dict[str, str]:
+    def to_failure(self) -> dict[str, str | int]:
         """A line of the list of failures."""
-        return {"image": self.image, "error": self.error, "reason": self.reason}
+        place = {"page": self.number, "page_count": self.page_count} if self.number else {}
+        file = {"file": self.file} if self.file else {}
+        return {"image": self.image, **place, **file, "error": self.error, "reason": self.reason}
 
 
 class Journal:
-    """An append-only file; a kill may cut its last line short, which is then dropped."""
+    """An append-only file; a kill may cut its last line short, which is then dropped.
+
+    Attributes:
+        read: images and pages that were.
+        failed: records of failures.
+        finished: entries of the list of which all records are there.
+        last: the latest record, None if there is none; one more of its entry is to come where it has some `left`.
+    """
 
     def __init__(self, path: Path, begun: str) -> None:
         """Open, and find what is there.
@@ -52,7 +69,7 @@ class Journal:
         with writing(path):
             self._file = path.open("a+b")
             with self._closed_on_error():
-                self.done, self.failed = self._kept()
+                self._take_up()
 
     def __enter__(self) -> Journal:
         return self
@@ -72,36 +89,52 @@ class Journal:
         with writing(self._path), self._closed_on_error():
             self._file.write(line)
             self._file.flush()
-        self.done += 1
-        self.failed += record.page is None
+        self._count(record, len(line))
 
     def records(self) -> Iterator[Record]:
         """All so far, streamed."""
-        with self._path.open("rb") as lines:
-            next(lines)
-            for line in lines:
-                yield Record(**json.loads(line))
+        return self._records_from(len(self._header))
+
+    def records_of_entry(self) -> Iterator[Record]:
+        """Those of the entry that is not finished, streamed."""
+        return self._records_from(self._entry)
 
     def remove(self) -> None:
         """Close and delete."""
         self._file.close()
         self._path.unlink(missing_ok=True)
 
-    def _kept(self) -> tuple[int, int]:
-        """Cut the file behind its last whole line; images done, and how many of them failed."""
+    def _records_from(self, offset: int) -> Iterator[Record]:
+        with self._path.open("rb") as lines:
+            lines.seek(offset)
+            for line in lines:
+                yield Record(**json.loads(line))
+
+    def _take_up(self) -> None:
+        """Cut the file behind its last whole line, and count what is there."""
+        self.read = self.failed = self.finished = 0
+        self.last: Record | None = None
+        self._entry = self._end = len(self._header)  # offsets: the unfinished entry's first record, the file's end
         self._file.seek(0)
         if self._file.readline() != self._header:
             self._file.truncate(0)
             self._file.write(self._header)
             self._file.flush()
-            return 0, 0
-        end, done, failed = len(self._header), 0, 0
+            return
         for line in self._file:
             if not _is_whole(line):
                 break
-            end, done, failed = end + len(line), done + 1, failed + (json.loads(line)["page"] is None)
-        self._file.truncate(end)
-        return done, failed
+            self._count(Record(**json.loads(line)), len(line))
+        self._file.truncate(self._end)
+
+    def _count(self, record: Record, size: int) -> None:
+        self._end += size
+        self.read += record.page is not None
+        self.failed += bool(record.error)
+        self.last = record
+        if not record.left:
+            self.finished += 1
+            self._entry = self._end
 
     @contextlib.contextmanager
     def _closed_on_error(self) -> Iterator[None]:

@@ -19,6 +19,7 @@ from typing import IO, Any
 from ocdrnet_bulk.errors import ManifestError, OutputError, ShardBusyError, SourceError
 from ocdrnet_bulk.sources import ImageSource, Listing, write_names
 from ocdrnet_bulk.store import Store, write_published
+from ocdrnet_client.documents.opened import DEFAULT_DPI, TextLayer
 
 _POLL_S = 0.2
 
@@ -87,9 +88,12 @@ class Settings:
     Attributes:
         source: the source's absolute name.
         digest: of a list's content, None where the source is no list.
-        output_format: `jsonl` or `parquet`.
+        output_format: `jsonl` or `parquet`; or that of the files, see `files.FILE_FORMATS`.
         shards: how many, 1 or more.
         parameters: the options of every request.
+        pages: of documents, such as `1-3,7`; all if empty.
+        dpi: at which PDF pages are drawn.
+        text_layer: see `ocdrnet_client.documents.opened.OpenDocument`.
     """
 
     source: str
@@ -97,6 +101,9 @@ class Settings:
     output_format: str
     shards: int
     parameters: dict[str, Any]
+    pages: str = ""
+    dpi: float = DEFAULT_DPI
+    text_layer: TextLayer = "auto"
 
 
 @dataclass(frozen=True)
@@ -106,7 +113,7 @@ class Manifest:
     Attributes:
         run: random; tells runs on one output apart.
         settings: see `Settings`.
-        pictures: in all shards together.
+        pictures: images and documents in all shards together.
         started: when, ISO 8601 with time zone.
     """
 
@@ -181,7 +188,7 @@ def _difference(name: str, before: object, now: object) -> str:
 
 
 _OTHER_PROCESS_POLL_S = 1.0
-_FOLDERS = ("manifest.json", "done", "results", "failures", "inputs")
+_FOLDERS = ("manifest.json", "done", "results", "failures", "files", "inputs")
 
 
 def agreed_manifest(

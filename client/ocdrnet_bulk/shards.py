@@ -7,14 +7,16 @@ import json
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from ocdrnet_bulk.errors import ManifestError, OutputError, writing
+from ocdrnet_bulk.files import FileMaker
 from ocdrnet_bulk.formats import ResultFormat, read_lines, write_lines
 from ocdrnet_bulk.journal import Journal, Record
 from ocdrnet_bulk.planning import Manifest, held_lock, load_manifest
+from ocdrnet_bulk.reading import Plan, Step
 from ocdrnet_bulk.sources import read_names
 from ocdrnet_bulk.store import Store, write_published
 from ocdrnet_client.ordered import map_in_threads
@@ -25,8 +27,8 @@ class Completion:
     """A finished shard.
 
     Attributes:
-        read: images in the results.
-        failed: images in the list of failures.
+        read: images and pages in the results.
+        failed: lines in the list of failures.
         results_bytes: size of the results; with two processes on one object store, each with results of its own,
             a mark that does not fit shows it.
         failures_bytes: size of the list of failures.
@@ -104,9 +106,9 @@ class ShardFiles:
         with writing(results):
             self.results_format.write(pages, results)
         with writing(failures):
-            write_lines((record.to_failure() for record in journal.records() if record.page is None), failures)
+            write_lines((record.to_failure() for record in journal.records() if record.error), failures)
         sizes = results.stat().st_size, failures.stat().st_size
-        mark = Completion(journal.done - journal.failed, journal.failed, *sizes)
+        mark = Completion(journal.read, journal.failed, *sizes)
         self._check_current()
         # Without its mark the shard counts as unfinished until both files are in place.
         self.store.remove(self.mark)
@@ -125,15 +127,31 @@ class ShardFiles:
 
 
 class ShardProgress(Protocol):
-    """Hears of each image."""
+    """Hears of each image and page."""
 
-    def known(self, read: int, failed: int) -> None:
-        """Pictures done by earlier runs."""
+    def known(self, read: int, failed: int, entries: int) -> None:
+        """Done by earlier runs: images and pages, and entries of the list."""
         ...
 
     def advance(self, record: Record) -> None:
-        """An image done now."""
+        """One that is done now."""
         ...
+
+
+class EntryReader(Protocol):
+    """Says what an entry's records are, see `reading.PatientReader`."""
+
+    def numbers(self, page_count: int) -> list[int]:
+        """Pages that are read of a document of so many; `[0]` of an image."""
+        ...
+
+    def steps(self, plan: Plan) -> list[Step]:
+        """The records to come; called from several threads."""
+        ...
+
+
+# Entries that are looked at, and documents that are opened, at a time; twice as many wait for their turn.
+_OPENERS = 2
 
 
 @dataclass(frozen=True)
@@ -141,13 +159,15 @@ class ShardWork:
     """How shards are worked on.
 
     Attributes:
-        read: one image's record, by its entry; called from `concurrency` threads.
-        concurrency: images at a time; memory holds twice as many.
-        retry_failed: whether the failed images of a finished shard are tried again.
+        reader: of the entries.
+        files: makes a file of each entry; None where there shall be none.
+        concurrency: images and pages at a time; memory holds twice as many.
+        retry_failed: whether what failed in a finished shard is tried again.
         before: called when a shard has something to do, for instance to ask whether a server is there.
     """
 
-    read: Callable[[str], Record]
+    reader: EntryReader
+    files: FileMaker | None
     concurrency: int
     retry_failed: bool
     before: Callable[[], None]
@@ -162,7 +182,7 @@ class ShardWork:
         with held_lock(files.store.work / f"{files.part}.lock", f"shard {files.shard}"):
             earlier = files.completion()
             if earlier is not None and not (self.retry_failed and earlier.failed):
-                progress.known(earlier.read, earlier.failed)
+                progress.known(earlier.read, earlier.failed, files.manifest.size(files.shard))
                 return earlier
             self.before()
             return self._worked(files, earlier, progress)
@@ -171,12 +191,21 @@ class ShardWork:
         begun = " ".join((files.manifest.run, files.part, earlier.pass_id if earlier else "first"))
         inputs = _local_inputs(files)
         with Journal(files.store.work / f"{files.part}.journal", begun) as journal:
-            progress.known(journal.done - journal.failed, journal.failed)
-            pending = islice(_pending(files, inputs, earlier), journal.done, None)
-            for record, is_new in map_in_threads(self._record, pending, self.concurrency):
+            progress.known(journal.read, journal.failed, journal.finished)
+            if journal.last and journal.last.left == 1 and self.files:
+                # The earlier run was ended between an entry's last page and its file.
+                self._finish_entry(journal, journal.last, progress, is_due=True)
+            plans = _taken_up(_plans(files, inputs, earlier, self.reader.numbers), journal)
+            steps = chain.from_iterable(map_in_threads(self.reader.steps, plans, _OPENERS))
+            for step, record in map_in_threads(_made, steps, self.concurrency):
                 journal.add(record)
-                progress.advance(record) if is_new else progress.known(read=1, failed=0)
-            if journal.done != files.manifest.size(files.shard):
+                if step.is_new:
+                    progress.advance(record)
+                else:
+                    progress.known(read=1, failed=0, entries=not record.left)
+                if record.left == 1 and self.files:
+                    self._finish_entry(journal, record, progress, step.is_due)
+            if journal.finished != files.manifest.size(files.shard):
                 raise OutputError(f"{files.manifest.inputs_name(files.shard)} is not whole; use --restart")
             completion = files.publish(journal)
             journal.remove()
@@ -184,8 +213,19 @@ class ShardWork:
             copy.unlink()
         return completion
 
-    def _record(self, item: str | Record) -> tuple[Record, bool]:
-        return (item, False) if isinstance(item, Record) else (self.read(item), True)
+    def _finish_entry(self, journal: Journal, last: Record, progress: ShardProgress, is_due: bool) -> None:
+        """Make the entry's file, or say that an earlier pass did; then the entry is finished."""
+        assert self.files is not None
+        if is_due:
+            record = self.files.make(last.image, journal.records_of_entry())
+        else:
+            record = Record(last.image, file=self.files.name(last.image))
+        journal.add(record)
+        progress.advance(record)
+
+
+def _made(step: Step) -> tuple[Step, Record]:
+    return step, step.record()
 
 
 def _local_inputs(files: ShardFiles) -> Path:
@@ -195,18 +235,62 @@ def _local_inputs(files: ShardFiles) -> Path:
     return files.store.local_copy(name)
 
 
-def _pending(files: ShardFiles, inputs: Path, earlier: Completion | None) -> Iterator[str | Record]:
-    """The shard's images in order: entries to read, and records that an earlier pass already has."""
+def _taken_up(plans: Iterator[Plan], journal: Journal) -> Iterator[Plan]:
+    """The plans that the journal has not done, the first of which may be begun."""
+    last = journal.last
+    for plan in islice(plans, journal.finished, None):
+        if last and last.left:
+            yield dataclasses.replace(plan, page_count=last.page_count, after=last.number)
+            last = None
+        else:
+            yield plan
+
+
+def _plans(
+    files: ShardFiles, inputs: Path, earlier: Completion | None, numbers: Callable[[int], list[int]]
+) -> Iterator[Plan]:
+    """What is to be done for each entry of the shard: all, or what failed in an earlier pass."""
     if earlier is None:
-        yield from read_names(inputs)
+        yield from map(Plan, read_names(inputs))
         return
     # Results and failures are in the order of the list: together they are the list.
-    pages = files.results_format.read(files.store.local_copy(files.results))
-    failures = (line["image"] for line in read_lines(files.store.local_copy(files.failures)))
-    next_failed = next(failures, None)
+    results = _Lines(files.results_format.read(files.store.local_copy(files.results)))
+    failures = _Lines(read_lines(files.store.local_copy(files.failures)))
     for entry in read_names(inputs):
-        if entry == next_failed:
-            next_failed = next(failures, None)
-            yield entry
-        else:
-            yield Record(entry, next(pages))
+        failed = failures.head if failures.head and failures.head["image"] == entry else None
+        if failed and "page" not in failed and "file" not in failed:
+            failures.take()
+            yield Plan(entry)
+            continue
+        head = failed if failed and "page" in failed else results.head
+        page_count = (head or {}).get("page_count") or 0
+        kept: dict[int, Record] = {}
+        for number in numbers(page_count):
+            if failures.is_page(entry, number):
+                failures.take()
+            else:
+                kept[number] = Record(entry, results.take())
+        if is_unmade := failures.is_file(entry):
+            failures.take()
+        yield Plan(entry, page_count, earlier=kept, is_due=bool(failed or is_unmade))
+
+
+class _Lines:
+    """Lines of which the next one can be looked at."""
+
+    def __init__(self, lines: Iterator[dict[str, Any]]) -> None:
+        self._lines = lines
+        self.head = next(lines, None)
+
+    def take(self) -> dict[str, Any]:
+        assert self.head is not None, "results and failures are fewer than the list"
+        taken, self.head = self.head, next(self._lines, None)
+        return taken
+
+    def is_page(self, entry: str, number: int) -> bool:
+        """Whether the next one is a failure of that page."""
+        return self.head is not None and (self.head["image"], self.head.get("page")) == (entry, number)
+
+    def is_file(self, entry: str) -> bool:
+        """Whether the next one says that the entry's file could not be made."""
+        return self.head is not None and self.head["image"] == entry and "file" in self.head

@@ -15,8 +15,7 @@ from ocdrnet_bulk.errors import BulkError, SourceError
 from ocdrnet_bulk.sources import ImageSource, is_image, is_url, list_entries
 from ocdrnet_bulk.store import LocalStore, RemoteStore, Store
 from ocdrnet_client.errors import InvalidRequestError
-from ocdrnet_client.image_files import SUFFIXES, LeftOut
-from ocdrnet_client.images import encoded_image
+from ocdrnet_client.image_files import WITH_DOCUMENTS, LeftOut
 
 
 def open_filesystem(url: str) -> tuple[Any, str]:
@@ -80,8 +79,10 @@ def local_source(argument: str) -> ImageSource:
     if path.is_dir():
         return FolderSource(path)
     if path.is_file():
-        if path.suffix.lower() in SUFFIXES:
-            raise SourceError(f"{argument} is one image; give a folder, a glob or a list, or use `ocdrnet read`")
+        if path.suffix.lower() in WITH_DOCUMENTS:
+            raise SourceError(
+                f"{argument} is one image or document; give a folder, a glob or a list, or use `ocdrnet read`"
+            )
         return ListSource(path)
     if glob.has_magic(argument):
         return GlobSource(str(path))
@@ -93,16 +94,16 @@ class _LocalFiles:
 
     def __init__(self, name: str, root: Path) -> None:
         self.name = name
-        self.left_out = LeftOut()
+        self.left_out = LeftOut(suffixes=WITH_DOCUMENTS)
         self._root = root
 
-    def read(self, entry: str) -> bytes:
-        """The file's bytes; an entry may be a URL or absolute."""
-        return read_url(entry) if is_url(entry) else encoded_image(self._root / entry)
+    def file(self, entry: str) -> Path | bytes:
+        """The file's path; the bytes where the entry is a URL."""
+        return read_url(entry) if is_url(entry) else self._root / entry
 
 
 class FolderSource(_LocalFiles):
-    """The images of a folder at any depth, hidden ones left out."""
+    """The images and documents of a folder at any depth, hidden ones left out."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(str(folder), folder)
@@ -199,7 +200,7 @@ class RemoteFolder:
 
     def __init__(self, name: str, filesystem: Any, root: str, pattern: str | None = None) -> None:  # noqa: ANN401
         self.name = name
-        self.left_out = LeftOut()
+        self.left_out = LeftOut(suffixes=WITH_DOCUMENTS)
         self._filesystem = filesystem
         self._root = root
         self._pattern = re.compile(_translated(pattern)) if pattern else None
@@ -216,7 +217,7 @@ class RemoteFolder:
         except Exception as error:
             raise SourceError(f"cannot list {self.name}: {error}") from error
 
-    def read(self, entry: str) -> bytes:
+    def file(self, entry: str) -> bytes:
         """The object's bytes."""
         return read_remote(self._filesystem, f"{self._root}/{entry}")
 
@@ -245,7 +246,7 @@ class RemoteList:
 
     def __init__(self, name: str, filesystem: Any, path: str) -> None:  # noqa: ANN401
         self.name = name
-        self.left_out = LeftOut()
+        self.left_out = LeftOut(suffixes=WITH_DOCUMENTS)
         self._filesystem = filesystem
         self._path = path
         self._root = path.rpartition("/")[0]
@@ -264,7 +265,7 @@ class RemoteList:
         except Exception as error:
             raise SourceError(f"cannot read {self.name}: {error}") from error
 
-    def read(self, entry: str) -> bytes:
+    def file(self, entry: str) -> bytes:
         """The bytes of an object; an entry may be a URL."""
         return read_url(entry) if is_url(entry) else read_remote(self._filesystem, f"{self._root}/{entry}")
 

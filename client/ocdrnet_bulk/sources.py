@@ -1,4 +1,4 @@
-"""Where the images come from: a folder, a glob, a list of paths, or the URL of any of these."""
+"""Where images and documents come from: a folder, a glob, a list of paths, or the URL of any of these."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ocdrnet_client.image_files import LeftOut
 
 
 class ImageSource(Protocol):
-    """A source of images; an entry is an image's path below the source, its name in the output.
+    """A source of images and documents; an entry is a file's path below the source, its name in the output.
 
     Attributes:
         name: the source, absolute, so that a later run from another folder means the same.
@@ -39,8 +39,8 @@ class ImageSource(Protocol):
         """
         ...
 
-    def read(self, entry: str) -> bytes:
-        """An image's bytes; may be called from many threads.
+    def file(self, entry: str) -> Path | bytes:
+        """An image or document: its path where it is local, else its bytes; may be called from many threads.
 
         Raises:
             InvalidRequestError: it cannot be read.

@@ -1,18 +1,20 @@
-"""`ocdrnet bulk`: the text in millions of images, by a running server."""
+"""`ocdrnet bulk`: the text in millions of images and documents, by a running server."""
 
 from __future__ import annotations
 
 import dataclasses
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import click
 
 from ocdrnet_bulk.errors import BulkError
+from ocdrnet_bulk.files import FILE_FORMATS, FileMaker
 from ocdrnet_bulk.formats import result_format
 from ocdrnet_bulk.planning import Settings, agreed_manifest, load_manifest, restart
-from ocdrnet_bulk.reading import PatientReader, Progress
+from ocdrnet_bulk.progress import Progress
+from ocdrnet_bulk.reading import DocumentOptions, PatientReader
 from ocdrnet_bulk.shards import ShardFiles, ShardWork
 from ocdrnet_bulk.source_files import open_source, open_store
 from ocdrnet_bulk.sources import ImageSource
@@ -21,9 +23,12 @@ from ocdrnet_cli import read as reading
 from ocdrnet_cli.connection import check_server, open_client
 from ocdrnet_cli.reports import use_utf8_output
 from ocdrnet_client.client import Client
-from ocdrnet_client.errors import OcdrnetError
+from ocdrnet_client.documents.opened import DocumentLimits, TextLayer, page_numbers
+from ocdrnet_client.errors import InvalidRequestError, OcdrnetError
 
-_SHARED = [option for option in reading.read.params if option.name in {"url", "parameters", "concurrency", "timeout"}]
+_OF_REQUESTS = {"url", "parameters", "concurrency", "timeout"}
+_OF_DOCUMENTS = {"pages", "dpi", "text_layer", "password"}
+_SHARED = [option for option in reading.read.params if option.name in _OF_REQUESTS | _OF_DOCUMENTS]
 _POLL_S = 1.0
 
 
@@ -39,6 +44,7 @@ class Choices:
         patience: seconds that the server, or the list of images, may be waited for.
         retry_failed: try failed images again.
         begin_anew: remove what earlier runs left.
+        password: of encrypted PDFs.
     """
 
     shard: int | None
@@ -48,12 +54,20 @@ class Choices:
     patience: float
     retry_failed: bool
     begin_anew: bool
+    password: str = field(repr=False)
 
 
 @click.command(params=_SHARED, epilog=reading.read.epilog)
 @click.argument("source")
 @click.option("--output", required=True, metavar="DEST", help="Folder or URL of the results.")
-@click.option("--format", "output_format", type=click.Choice(["jsonl", "parquet"]), default="jsonl", show_default=True)
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["jsonl", "parquet", *FILE_FORMATS]),
+    default="jsonl",
+    show_default=True,
+    help="Of the results. All but jsonl and parquet: JSON lines, and a file in DEST/files for each input.",
+)
 @click.option("--shards", type=click.IntRange(1, 100_000), help="Parts of the work. [default: as at first; at first 1]")
 @click.option(
     "--shard",
@@ -83,10 +97,15 @@ def bulk(
     output_format: str,
     shards: int | None,
     parameters: dict[str, Any],
+    pages: str,
+    dpi: float,
+    text_layer: TextLayer,
     accept_failures: bool,
     **choices: Any,  # noqa: ANN401 -- click's values, typed in Choices
 ) -> None:
     """Read millions of images: a folder, a glob, a text file of paths, or an S3 or other fsspec URL of these.
+
+    PDFs and TIFFs are read page by page.
 
     A run that was ended goes on where it was when started again.
 
@@ -97,9 +116,15 @@ def bulk(
     if chosen.begin_anew and chosen.shard is not None:
         raise click.UsageError("--restart is for a run of all shards, not for --shard")
     try:
+        page_numbers(pages, DocumentLimits().pages)
+    except InvalidRequestError as error:
+        raise click.UsageError(f"--{error}") from error
+    try:
         store, pictures = open_store(output), open_source(source)
         prepare_work(store)
-        settings = Settings(pictures.name, pictures.digest, output_format, shards or 0, parameters)
+        settings = Settings(
+            pictures.name, pictures.digest, output_format, shards or 0, parameters, pages, dpi, text_layer
+        )
         progress = _run(store, pictures, settings, chosen)
     except BulkError as error:
         raise click.UsageError(str(error)) from error
@@ -124,9 +149,13 @@ def _run(store: Store, source: ImageSource, settings: Settings, chosen: Choices)
     numbers = range(settings.shards) if chosen.shard is None else [chosen.shard]
     progress = Progress(sum(manifest.size(number) for number in numbers))
     with open_client(chosen.url, chosen.timeout) as client:
-        reader = PatientReader(client, source, settings.parameters, chosen.patience)
+        how = DocumentOptions(settings.pages, settings.dpi, settings.text_layer, chosen.password)
+        files = None
+        if settings.output_format in FILE_FORMATS:
+            files = FileMaker(store, source, settings.output_format, chosen.password)
+        reader = PatientReader(client, source, settings.parameters, chosen.patience, how, makes_files=bool(files))
         server = _Server(client, chosen)
-        work = ShardWork(reader.read, chosen.concurrency, chosen.retry_failed, server.check)
+        work = ShardWork(reader, files, chosen.concurrency, chosen.retry_failed, server.check)
         try:
             for number in numbers:
                 work.finish(ShardFiles(store, manifest, number, results_format), progress)

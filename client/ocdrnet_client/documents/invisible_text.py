@@ -1,7 +1,8 @@
 """Invisible text of a PDF page: a font without shapes, and the content stream that puts the words over their images.
 
-The font is a Type 0 font with a TrueType descendant made here, byte by byte: `.notdef`, and three glyphs that show
-nothing, a quarter, a half and a whole square wide. Of the two kinds of font that could do it:
+The font is a Type 0 font with a TrueType descendant made here, byte by byte: `.notdef`, and glyphs that show nothing,
+a quarter, a half and a whole square wide; for oblique words also some that fill a part of the line. Of the two kinds of
+font that could do it:
 
 * Type 3 has 256 codes a font, so that Chinese text wants dozens of fonts.
 * Type 0 has 65,535 codes. Widths in the PDF and in the TrueType agree, no code shows `.notdef`, and the font is
@@ -47,24 +48,56 @@ _LONGEST_CLUSTER = 32  # code points; ToUnicode takes 256, no writing needs 10
 _NARROWEST_BLANK = 0.16  # of the height; poppler joins words that are less than 0.15 apart
 _LARGEST_CUT = 0.12  # of a word's length that may be lost to a blank at each end
 _STEEPEST_RISE = 0.4  # points over a word
+# How much of an oblique word's rectangle poppler's shall fill: poppler counts the size of the font, not the rise.
+_FILLED = 0.8
+# Of the text's height, in which the font's size is chosen for oblique words: a glyph fills a part of its line.
+_SIZES = (1.0, 1.25, 1.5, 1.75, 2.0)
 _RIGHT_TO_LEFT = ("R", "AL")
 _LEFT_TO_RIGHT = ("L", "EN", "AN")
 _MIRRORED = str.maketrans("()[]{}<>«»‹›", ")(][}{><»«›‹")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What part of the font's size a glyph fills, from the baseline or below the top.
+
+    Attributes:
+        size: the font's, in heights of the text, of `_SIZES`.
+        is_high: whether the text is at the top of the line.
+    """
+
+    size: float = 1.0
+    is_high: bool = False
+
+    @property
+    def glyph_set(self) -> int:
+        """The place of its glyphs in the font, in sets of one for each advance."""
+        return 2 * _SIZES.index(self.size) - self.is_high if self.size > 1 else 0
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Lower and upper edge, in thousandths of the font's size."""
+        part = round(1000 / self.size)
+        return (1000 - part, 1000) if self.is_high else (0, part)
+
+
+_PLAIN = Shape()
+_SHAPES = (_PLAIN, *(Shape(size, is_high) for size in _SIZES[1:] for is_high in (True, False)))
 
 
 class GlyphlessFont:
     """A font of a document: codes for the characters that occur, and at last the objects of the PDF."""
 
     def __init__(self) -> None:
-        self._codes: dict[str, int] = {}
+        self._codes: dict[tuple[str, Shape], int] = {}
 
-    def codes(self, clusters: Iterable[str]) -> list[int]:
-        """Codes of characters, given as they come.
+    def codes(self, clusters: Iterable[str], shape: Shape = _PLAIN) -> list[int]:
+        """Codes of characters in a shape, given as they come.
 
         Raises:
             InvalidRequestError: there are more different characters than codes.
         """
-        codes = [self._codes.setdefault(cluster, len(self._codes) + 1) for cluster in clusters]
+        codes = [self._codes.setdefault((cluster, shape), len(self._codes) + 1) for cluster in clusters]
         if len(self._codes) > _LAST_CODE:
             raise InvalidRequestError(
                 f"the document has more than {_LAST_CODE} different characters, which is the limit of"
@@ -94,9 +127,13 @@ class GlyphlessFont:
             StemV=0,
             FontFile2=_deflated(pdf, program, Length1=len(program)),
         )
-        advances = [_width(cluster) for cluster in self._codes]  # in the order of their codes, from 1
+        advances = [_width(cluster) for cluster, _ in self._codes]  # in the order of their codes, from 1
+        sets = [shape.glyph_set for _, shape in self._codes]
         widths = [part for code, width in enumerate(advances, 1) if width != _HALF for part in (code, code, width)]
-        glyphs = struct.pack(f">{1 + len(advances)}H", 0, *(1 + _ADVANCES.index(width) for width in advances))
+        numbers = (
+            1 + len(_ADVANCES) * place + _ADVANCES.index(width) for place, width in zip(sets, advances, strict=True)
+        )
+        glyphs = struct.pack(f">{1 + len(advances)}H", 0, *numbers)
         descendant = Dictionary(
             Type=Name.Font,
             Subtype=Name.CIDFontType2,
@@ -215,22 +252,46 @@ def _row_operators(row: list[_Piece], font: GlyphlessFont) -> list[str]:
     parts = []
     row = _parted(row)
     for piece, following in zip_longest(row, row[1:]):
-        clusters = _visual(_clusters(piece.text))
+        clusters, shape = _visual(_clusters(piece.text)), _PLAIN
         if _is_oblique(piece) and font.has_many_left:
-            clusters = ["".join(clusters)]
-        ux, uy = piece.along
-        matrix = " ".join(map(_number, (ux, uy, -uy, ux, piece.x, piece.y)))
-        parts.append(f"{FONT_NAME} {_number(piece.height)} Tf {matrix} Tm")
-        parts.append(_stretched(font, clusters, piece.length / piece.height))
+            clusters, shape = ["".join(clusters)], _shape(piece)
+        parts.append(_placed(piece, 0, shape))
+        parts.append(_stretched(font, clusters, piece.length / piece.height / shape.size, shape))
         if following and _is_blank_between(piece, following):
+            if shape != _PLAIN:
+                parts.append(_placed(piece, piece.length))
             parts.append(_stretched(font, [" "], max(piece.ahead(following) / piece.height, _NARROWEST_BLANK / 2)))
     return parts
 
 
-def _stretched(font: GlyphlessFont, clusters: list[str], length: float) -> str:
+def _placed(piece: _Piece, ahead: float, shape: Shape = _PLAIN) -> str:
+    """Operators for the font's size, and the text's place and direction: so far ahead along a word."""
+    (ux, uy), down = piece.along, piece.height * (shape.size - 1) if shape.is_high else 0
+    x, y = piece.x + ux * ahead + uy * down, piece.y + uy * ahead - ux * down
+    matrix = " ".join(map(_number, (ux, uy, -uy, ux, x, y)))
+    return f"{FONT_NAME} {_number(piece.height * shape.size)} Tf {matrix} Tm"
+
+
+def _stretched(font: GlyphlessFont, clusters: list[str], length: float, shape: Shape = _PLAIN) -> str:
     """Operators that write characters over a length, in units of the font's size."""
     scale = length / (sum(map(_width, clusters)) / 1000)
-    return f"{_number(100 * scale)} Tz <{''.join(f'{code:04X}' for code in font.codes(clusters))}> Tj"
+    return f"{_number(100 * scale)} Tz <{''.join(f'{code:04X}' for code in font.codes(clusters, shape))}> Tj"
+
+
+def _shape(piece: _Piece) -> Shape:
+    """The shape in which poppler's rectangle of an oblique word fills most of the rectangle around it.
+
+    poppler takes the size of the font for the rectangle's height, from the baseline of the word's start; the word
+    itself rises or falls by its length besides. So the font is larger than the word, which stands at the bottom of it
+    where it rises, and hangs from its top where it falls.
+    """
+    ux, uy = piece.along
+    rise = min(abs(ux), abs(uy)) * piece.length
+    wanted = _FILLED * (rise + max(abs(ux), abs(uy)) * piece.height) / piece.height
+    # Beside the nearer axis, along which poppler reads: counter-clockwise of it the word rises.
+    rises = (ux * uy > 0) == (abs(ux) > abs(uy))
+    size = next((size for size in _SIZES if size >= wanted - 0.125), _SIZES[-1])
+    return Shape(size, is_high=not rises) if size > 1 else _PLAIN
 
 
 def _is_oblique(piece: _Piece) -> bool:
@@ -328,9 +389,9 @@ def _deflated(pdf: pikepdf.Pdf, data: bytes, **entries: int) -> pikepdf.Object:
     return Stream(pdf, zlib.compress(data, 9), Filter=Name.FlateDecode, **entries)
 
 
-def _to_unicode(codes: dict[str, int]) -> bytes:
+def _to_unicode(codes: dict[tuple[str, Shape], int]) -> bytes:
     """The CMap from codes to UTF-16 (Adobe Technical Note 5411); at most 100 entries a block."""
-    entries = [f"<{code:04X}> <{cluster.encode('utf-16-be').hex().upper()}>" for cluster, code in codes.items()]
+    entries = [f"<{code:04X}> <{cluster.encode('utf-16-be').hex().upper()}>" for (cluster, _), code in codes.items()]
     blocks = [entries[at : at + 100] for at in range(0, len(entries), 100)]
     return "\n".join(
         [
@@ -353,11 +414,11 @@ def _to_unicode(codes: dict[str, int]) -> bytes:
 
 
 def _truetype() -> bytes:
-    """A TrueType font with the tables that an embedded one needs (ISO 32000-1, 9.9): `.notdef`, then _ADVANCES' glyphs.
+    """A TrueType font with the tables that an embedded one needs (ISO 32000-1, 9.9): `.notdef`, then each shape's.
 
     Source: the OpenType specification's tables head, hhea, hmtx, maxp, loca, glyf.
     """
-    glyphs = [_glyph(advance) for advance in _ADVANCES]
+    glyphs = [_glyph(advance, *shape.extent) for shape in _SHAPES for advance in _ADVANCES]
     count = 1 + len(glyphs)
     tables = {
         b"glyf": b"".join(glyphs),
@@ -369,7 +430,7 @@ def _truetype() -> bytes:
         b"hhea": struct.pack(
             ">IhhhHhhhhhhhhhhhH", 0x00010000, 1000, _DESCENT, 0, _SQUARE, *(0,) * 3, 1, *(0,) * 7, count
         ),
-        b"hmtx": b"".join(struct.pack(">Hh", advance, 0) for advance in (_HALF, *_ADVANCES)),
+        b"hmtx": b"".join(struct.pack(">Hh", advance, 0) for advance in (_HALF, *_ADVANCES * len(_SHAPES))),
         # .notdef is empty. Offsets are halved.
         b"loca": struct.pack(f">{count + 1}H", 0, *(len(glyphs[0]) // 2 * number for number in range(count))),
         b"maxp": struct.pack(">IHHHHHHHHHHHHHH", 0x00010000, count, 3, 1, 0, 0, 2, *(0,) * 8),
@@ -385,13 +446,13 @@ def _truetype() -> bytes:
     return font[:at] + struct.pack(">I", (0xB1B0AFBA - _checksum(font)) & 0xFFFFFFFF) + font[at + 4 :]
 
 
-def _glyph(advance: int) -> bytes:
+def _glyph(advance: int, low: int, high: int) -> bytes:
     """A line from corner to corner and back: nothing to fill, but with a box, without which pdfium drops the text.
 
     pdfium measures text by its glyphs: a single character, or text turned by 90 degrees, would have no extent.
     """
-    header = struct.pack(">hhhhh", 1, 0, 0, advance, 1000)
-    points = struct.pack(">HHBBBhhhhhh", 2, 0, 1, 1, 1, 0, advance, -advance, 0, 1000, -1000)
+    header = struct.pack(">hhhhh", 1, 0, low, advance, high)
+    points = struct.pack(">HHBBBhhhhhh", 2, 0, 1, 1, 1, 0, advance, -advance, low, high - low, low - high)
     return header + points + b"\0"  # of even length
 
 

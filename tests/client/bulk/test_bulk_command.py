@@ -51,8 +51,8 @@ def failing(server, *names):
 
 
 def test_what_is_left_out_is_told_by_the_run_that_lists(bulk, folder):
-    (folder / "pics" / "page.pdf").touch()
-    told = "Warning: left out: 1 files of other kinds (.pdf)\n"
+    (folder / "pics" / "notes.docx").touch()
+    told = "Warning: left out: 1 files of other kinds (.docx)\n"
     assert [bulk().stderr, bulk().stderr] == [told, ""]
 
 

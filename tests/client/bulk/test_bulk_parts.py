@@ -44,7 +44,7 @@ def listed(argument):
 def test_a_folder_gives_images_at_any_depth_but_no_hidden_ones_and_no_overlays(tmp_path):
     filled(tmp_path, "a.png", "deep/er/b.JPG", ".c.png", ".hidden/d.png", "a.overlay.png", "notes.txt")
     assert listed(tmp_path) == listed(f"file://{tmp_path}") == ["a.png", "deep/er/b.JPG"]
-    assert open_source(str(tmp_path)).read("a.png") == b"x"
+    assert open_source(str(tmp_path)).file("a.png") == tmp_path / "a.png"
 
 
 def test_a_link_in_a_circle_ends(tmp_path):
@@ -63,7 +63,7 @@ def test_a_list_gives_its_lines_and_reads_beside_itself(tmp_path):
     (tmp_path / "list.txt").write_bytes(b"a b.png\r\n\n  \ns3://bucket/c.png\n/absolute.png")
     source = open_source(str(tmp_path / "list.txt"))
     assert list(source.entries()) == ["a b.png", "s3://bucket/c.png", "/absolute.png"]
-    assert source.read("a b.png") == b"x"
+    assert source.file("a b.png") == tmp_path / "a b.png"
     before = source.digest
     (tmp_path / "list.txt").write_text("a b.png\n")
     assert open_source(str(tmp_path / "list.txt")).digest not in (before, None)
@@ -110,9 +110,9 @@ def test_a_path_in_a_list_has_one_spelling(tmp_path):
 
 
 def test_a_folder_counts_what_it_leaves_out(tmp_path):
-    filled(tmp_path, "a.png", "deep/b.pdf", ".c.png", ".hidden/d.png", "a.overlay.png")
+    filled(tmp_path, "a.png", "deep/b.docx", ".c.png", ".hidden/d.png", "a.overlay.png")
     (tmp_path / "linked").symlink_to(tmp_path / "deep")
-    told = "left out: 1 files of other kinds (.pdf), 2 hidden ones, 1 overlays of earlier runs"
+    told = "left out: 1 files of other kinds (.docx), 2 hidden ones, 1 overlays of earlier runs"
     local = open_source(str(tmp_path))
     assert list(local.entries()) == ["a.png"]
     assert (
@@ -124,9 +124,11 @@ def test_a_folder_counts_what_it_leaves_out(tmp_path):
     assert str(remote.left_out) == told
 
 
-@pytest.mark.parametrize(("name", "text"), [("missing", "no folder, no file"), ("a.png", "is one image")])
+@pytest.mark.parametrize(
+    ("name", "text"), [("missing", "no folder, no file"), ("a.png", "is one image"), ("b.pdf", "document; give a")]
+)
 def test_what_is_no_source_is_refused(tmp_path, name, text):
-    filled(tmp_path, "a.png")
+    filled(tmp_path, "a.png", "b.pdf")
     with pytest.raises(SourceError, match=text):
         open_source(str(tmp_path / name))
 
@@ -201,17 +203,17 @@ def test_a_journal_goes_on_behind_its_last_whole_line(tmp_path, tail):
     with (tmp_path / "j").open("ab") as file:
         file.write(tail)
     with Journal(tmp_path / "j", "work") as journal:
-        assert (journal.done, journal.failed) == (2, 1)
+        assert (journal.read, journal.failed, journal.finished) == (1, 1, 2)
         journal.add(RECORDS[0])
         assert list(journal.records()) == [*RECORDS, RECORDS[0]]
-        assert (journal.done, journal.failed) == (3, 1)
+        assert (journal.read, journal.failed, journal.finished) == (2, 1, 3)
 
 
 @pytest.mark.parametrize("header", [b'"other work"\n{"image": "x"}\n', b'"wor'])
 def test_a_journal_of_other_work_is_begun_anew(tmp_path, header):
     (tmp_path / "j").write_bytes(header)
     with Journal(tmp_path / "j", "work") as journal:
-        assert (journal.done, list(journal.records())) == (0, [])
+        assert (journal.finished, list(journal.records())) == (0, [])
 
 
 def hold(path, held, over):
@@ -284,7 +286,7 @@ def test_a_mark_that_cannot_be_read_says_what_to_delete(store):
 
 
 def test_parquet_keeps_pages(tmp_path):
-    parquet = pytest.importorskip("ocdrnet_bulk.formats", exc_type=ImportError)
+    parquet = pytest.importorskip("ocdrnet_bulk.parquet", exc_type=ImportError)
     curved = json.loads(json.dumps(PAGE))
     curved["lines"][0]["polygon"] = [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0], [6.0, 7.0], [8.5, 9.0]]
     pages = [PAGE, {**EMPTY.to_dict(), "image": "empty.png"}, {**curved, "image": "z.png"}]

@@ -4,9 +4,9 @@ import sys
 
 import pytest
 
-from ocdrnet_bulk import reading as module
+from ocdrnet_bulk import progress as module
 from ocdrnet_bulk.journal import Record
-from ocdrnet_bulk.reading import Progress
+from ocdrnet_bulk.progress import Progress
 
 READ, FAILED = Record("a", {}), Record("b", error="E", reason="r")
 
@@ -20,7 +20,7 @@ def clock(monkeypatch):
 
 def test_rate_and_time_left_are_of_this_run_alone(clock):
     progress = Progress(100)
-    progress.known(39, 1)
+    progress.known(39, 1, 40)
     assert progress.line() == "40/100 images, 1 failed, 0.0/s, ? left"
     for _ in range(9):
         progress.advance(READ)
@@ -47,3 +47,17 @@ def test_a_terminal_has_one_line_that_changes_others_a_line_now_and_then(clock, 
     else:
         assert "\r" not in printed
         assert printed.count("\n") == 1
+
+
+def test_with_documents_pages_are_counted_and_the_time_left_is_that_of_the_files(clock):
+    progress = Progress(10)
+    progress.known(70, 0, 2)
+    clock[0] += 10
+    for number in range(1, 6):
+        progress.advance(Record("c.pdf", {}, number=number, page_count=10, left=11 - number))
+    assert progress.line() == "2/10 files, 75 pages, 0 failed, 0.5/s, 0:02:30 left"
+    for number in range(6, 11):
+        progress.advance(Record("c.pdf", {}, number=number, page_count=10, left=11 - number))
+    progress.advance(Record("c.pdf", error="E", reason="signed", file="files/c.pdf.pdf"))
+    assert progress.line() == "3/10 files, 80 pages, 1 failed, 1.0/s, 0:01:10 left"
+    assert progress.summary("out").startswith("80 pages of 10 files read, 1 failed (see out/failures); 10 of them now")

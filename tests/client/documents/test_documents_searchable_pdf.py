@@ -180,6 +180,9 @@ PLACES = [
 SLANTED = {
     0: (line("Every word at its place", 90, 100), line("a second line", 90, 500)),
     3: (line("Every word at its place though slanted", 90, 100, 3), line("a second line", 90, 500, 3)),
+    5: (line("Every internationalization at its place", 90, 100, 5), line("a second responsibility", 90, 500, 5)),
+    -8: (line("Every considerable word", 90, 300, -8), line("a second responsibility", 90, 600, -8)),
+    -85: (line("Every considerable word", 200, 700, -85), line("a second responsibility", 500, 700, -85)),
     90: (line("Every word at its place", 800, 100, 90), line("a second line", 300, 100, 90)),
     180: (line("Every word at its place", 800, 600, 180), line("a second line", 800, 300, 180)),
     -87: (line("Every word at its place", 300, 700, -87), line("a second line", 600, 700, -87)),
@@ -497,7 +500,10 @@ def test_the_font_is_whole_and_its_widths_are_those_that_the_pdf_says():
     assert [advances[glyph] for glyph in glyphs[1:]] == [widths.get(code, 500) for code in range(1, len(glyphs))]
     assert sorted(set(glyphs[1:])) == [1, 2, 3]  # no code shows .notdef
     boxes = [(program["glyf"][name].xMax, program["glyf"][name].yMax) for name in program.getGlyphOrder()[1:]]
-    assert boxes == [(250, 1000), (500, 1000), (1000, 1000)]
+    assert boxes[:3] == [(250, 1000), (500, 1000), (1000, 1000)]
+    # Those of oblique words fill a part of the line, at its top or its bottom.
+    edges = {(program["glyf"][name].yMin, program["glyf"][name].yMax) for name in program.getGlyphOrder()[4:]}
+    assert edges == {(200, 1000), (0, 800), (333, 1000), (0, 667), (429, 1000), (0, 571), (500, 1000), (0, 500)}
 
 
 @pytest.mark.program("qpdf")

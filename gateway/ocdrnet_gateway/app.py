@@ -12,9 +12,12 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from ocdrnet_gateway.api.hosted.ocdrnet import router as hosted
 from ocdrnet_gateway.api.nim.routes import router as nim
+from ocdrnet_gateway.api.own.jobs import router as jobs
 from ocdrnet_gateway.core.admission import Admission
+from ocdrnet_gateway.core.allowed_hosts import AllowedHosts
 from ocdrnet_gateway.core.body_limit import BodyLimit
 from ocdrnet_gateway.core.connections import log_loop_errors
+from ocdrnet_gateway.core.document_jobs import DocumentJobs
 from ocdrnet_gateway.core.keys import Keys, Principal
 from ocdrnet_gateway.core.memory import MemoryBudget, default_budget
 from ocdrnet_gateway.core.metrics import Metrics, Tracing
@@ -37,10 +40,11 @@ _WAITING_DOCUMENTS = 4  # for each that may be open
 def gateway_lifespan(settings: GatewaySettings, reader: Reader | None, memory: MemoryBudget) -> Lifespan:
     """The application's lifespan; `reader` is used instead of Triton, for tests.
 
-    It raises a StartError where the keys file cannot be read, or packages for tracing are missing.
+    It raises a StartError where the keys file cannot be read, packages for tracing are missing, or a host is none.
     """
     keys = Keys(settings.keys_file, Principal(ANONYMOUS, settings.rate_per_minute, settings.concurrency))
     tracing = Tracing(settings.otel_endpoint)
+    allowed_hosts = AllowedHosts(settings.allowed_hosts)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -55,7 +59,7 @@ def gateway_lifespan(settings: GatewaySettings, reader: Reader | None, memory: M
             await store.start()
             stack.push_async_callback(store.close)
             admission = Admission(settings.max_in_flight, settings.max_waiting)
-            app.state.services = Services(
+            app.state.services = services = Services(
                 settings=settings,
                 reader=triton,
                 store=store,
@@ -67,7 +71,11 @@ def gateway_lifespan(settings: GatewaySettings, reader: Reader | None, memory: M
                 readiness=readiness,
                 memory=memory,
                 documents=Admission(settings.max_documents, _WAITING_DOCUMENTS * settings.max_documents),
+                allowed_hosts=allowed_hosts,
             )
+            app.state.document_jobs = document_jobs = DocumentJobs(services)
+            stack.push_async_callback(document_jobs.close)
+            await document_jobs.start()
             yield
 
     return lifespan
@@ -99,7 +107,7 @@ def create_app(settings: GatewaySettings, reader: Reader | None = None) -> FastA
         docs_url=None,
         redoc_url=None,
     )
-    for router in (nim, hosted, page):
+    for router in (nim, hosted, jobs, page):
         app.include_router(router)
     add_error_answers(app)
     # The last one added is the outermost.

@@ -7,6 +7,7 @@ GatewayError
 ├── NotFoundError            404  no such asset, result or path, or not the caller's
 ├── MethodNotAllowedError    405
 ├── UploadTimeoutError       408  the body did not arrive in time
+├── NotReadyError            409  a job's result that is not there yet
 ├── TooLargeError            413  more bytes or pixels than allowed
 ├── UnprocessableError       422  not an image, or a field or option that cannot be used
 ├── QuotaError               429  the caller's own limit
@@ -141,6 +142,12 @@ class OverloadedError(_RetryLaterError):
     """The queue is full."""
 
     status = 429
+
+
+class NotReadyError(_RetryLaterError):
+    """The result is not there yet."""
+
+    status = 409
 
 
 class InternalError(GatewayError):

@@ -51,6 +51,10 @@ class GatewaySettings(BaseSettings):
     """Bytes of the store that one caller may fill; left out, half of store_max_bytes, and no limit in a bucket."""
     secret: SecretStr = Field(default_factory=lambda: SecretStr(secrets.token_urlsafe(32)), min_length=16)
     """Signs upload and result URLs; random for each process, so several replicas need one in common."""
+    allowed_hosts: str = ""
+    """Hosts that the gateway may call for a caller: files by URL, webhooks; with commas between, see Hosts."""
+    webhook_secret: SecretStr | None = Field(default=None, min_length=16)
+    """Signs webhooks, so that whoever gets them knows who sent them; left out, secret does."""
     max_upload_bytes: int = Field(default=32 * MEBIBYTE, ge=1024)
     """Bytes that one request's body may have."""
     max_pixels: int = Field(default=100_000_000, ge=1, le=178_000_000)
@@ -81,6 +85,12 @@ class GatewaySettings(BaseSettings):
     """Documents that may be open at once, each with a process of up to 256 MiB; four times as many may wait."""
     max_document_pages: int = Field(default=1000, ge=1, le=100_000)
     """Pages that one document may have."""
+    max_jobs: int = Field(default=64, ge=1)
+    """Jobs of /v1/jobs that may wait or be under way in one gateway; half of them one caller's."""
+    max_job_s: float = Field(default=86_400.0, gt=0)
+    """Seconds from a job's submission until it fails unfinished, so that none is under way for ever."""
+    job_lease_s: float = Field(default=20.0, ge=1)
+    """Seconds after which another gateway on the store takes over the jobs of one that gives no sign of life."""
     deadline_s: float = Field(default=60.0, gt=0)
     """Seconds from a request's arrival to its answer, waiting included; each further NIM image has as many."""
     rate_per_minute: float | None = Field(default=None, gt=0)

@@ -172,18 +172,20 @@ class OpenDocument:
         page = Page.from_dict(said["layer"]) if said["layer"] else None
         return DrawnPage(number, image, page, float(said["dpi"]))
 
-    def searchable(self, pages: Iterable[DocumentPage]) -> bytes:
+    def searchable(self, pages: Iterable[DocumentPage] | Path) -> bytes:
         """The document as a searchable PDF, written by the process that draws: see `searchable_pdf.add_text_layer`.
 
         Args:
-            pages: what was read.
+            pages: what was read; or a file of it with a page's `to_dict` as JSON in each line, so that a long document
+                need not be in memory.
 
         Raises:
             InvalidRequestError: the document is signed or cannot be changed, or it took too much time or memory.
         """
+        text = str(pages) if isinstance(pages, Path) else [page.to_dict() for page in pages]
         with self._lock:
             try:
-                return self._asked({"text": [page.to_dict() for page in pages]}, self._limits.write_s)[1]
+                return self._asked({"text": text}, self._limits.write_s)[1]
             except (_WorkerEndedError, RequestTimeoutError) as error:
                 self._drop_worker()
                 reason = str(error) or "it ended the process that writes, for lack of memory or by a fault"

@@ -8,9 +8,9 @@ threads, either.
 A message, in both directions, is a length (8 bytes, big-endian), so many bytes of JSON, and a blob, whose length the
 JSON gives as `bytes`. The caller first sends {"open": PATH or null, "password", "memory"}, with the document as blob
 where there is no path, then {"page": NUMBER, "dpi", "text_layer", "pixels"} for each page; or {"text": [PAGE, ...]}
-with pages as `DocumentPage.to_dict` has them; all with "seconds", the time limit. It is answered {"pages": COUNT,
-"kind"}, then {"dpi", "layer"}, with an encoded image unless the layer is taken, {} with a searchable PDF; or any time
-{"error": SENTENCE}.
+with pages as `DocumentPage.to_dict` has them, or {"text": PATH} of a file with such a page in each line; all with
+"seconds", the time limit. It is answered {"pages": COUNT, "kind"}, then {"dpi", "layer"}, with an encoded image unless
+the layer is taken, {} with a searchable PDF; or any time {"error": SENTENCE}.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ import os
 import signal
 import struct
 import sys
-from contextlib import suppress
+from collections.abc import Iterable
+from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, TypeAlias
+from typing import Any, BinaryIO, Protocol, TypeAlias, cast
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -114,20 +115,22 @@ class PdfPages:
             page.close()
 
 
-def with_text(source: str | bytes, password: str, pages: list[dict[str, Any]]) -> bytes:
+def with_text(source: str | bytes, password: str, pages: list[dict[str, Any]] | str) -> bytes:
     """The document as a searchable PDF.
 
     Args:
         source: a path, or the file's bytes.
         password: of an encrypted PDF.
-        pages: what was read, as `DocumentPage.to_dict` has it.
+        pages: what was read, as `DocumentPage.to_dict` has it; or the path of a file with one as JSON in each line.
     """
     from ocdrnet_client.documents.searchable_pdf import add_text_layer  # noqa: PLC0415 -- an extra
 
     written = io.BytesIO()
     try:
         file = source if isinstance(source, bytes) else Path(source)
-        add_text_layer(file, map(DocumentPage.from_dict, pages), written, password)
+        with open(pages, encoding="utf-8") if isinstance(pages, str) else nullcontext() as lines:
+            said: Iterable[dict[str, Any]] = map(json.loads, lines) if lines else cast("list[dict[str, Any]]", pages)
+            add_text_layer(file, map(DocumentPage.from_dict, said), written, password)
     except OcdrnetError as error:
         raise DocumentError(str(error)) from None
     return written.getvalue()

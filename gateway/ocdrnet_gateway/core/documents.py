@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from ocdrnet_client.documents.document import DocumentPage
 from ocdrnet_client.documents.opened import DEFAULT_DPI, DocumentLimits, OpenDocument, TextLayer
@@ -17,11 +18,14 @@ from ocdrnet_client.documents.reading import read_pages_async
 from ocdrnet_client.errors import InvalidRequestError, OcdrnetError, RequestTimeoutError
 from ocdrnet_client.results import Page
 from ocdrnet_gateway.core.keys import Principal
+from ocdrnet_gateway.core.quotas import Charge
 from ocdrnet_gateway.core.services import Services
 from ocdrnet_gateway.http_errors import (
     DeadlineError,
     GatewayError,
     OverloadedError,
+    QuotaError,
+    UnavailableError,
     UnprocessableError,
     current_request_id,
 )
@@ -33,6 +37,8 @@ _ADDRESS_SPACE = 1024 * _MEBIBYTE
 _DRAWING_S = 10.0
 PAGES_AT_ONCE = 4
 _LOOK_AGAIN_S = 0.05
+PATIENCE_S = 300.0  # a Triton that starts again has its networks by then
+_TRY_AGAIN_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -54,8 +60,16 @@ class PageRefusedError(OcdrnetError):
 
 
 @asynccontextmanager
-async def open_document(services: Services, data: bytes, choice: DocumentChoice) -> AsyncIterator[OpenDocument]:
+async def open_document(
+    services: Services, source: bytes | Path, choice: DocumentChoice, *, write_s: float | None = None
+) -> AsyncIterator[OpenDocument]:
     """A document, open for the block, as soon as there is a place for it.
+
+    Args:
+        services: of the application.
+        source: the file's bytes, or where it lies.
+        choice: of its pages.
+        write_s: seconds for the writing of a searchable PDF; as many as a request has by default.
 
     Raises:
         UnprocessableError: it cannot be opened, or the choice does not fit it.
@@ -66,14 +80,14 @@ async def open_document(services: Services, data: bytes, choice: DocumentChoice)
         memory=_ADDRESS_SPACE,
         open_s=_DRAWING_S,
         page_s=_DRAWING_S,
-        write_s=services.settings.deadline_s,
+        write_s=write_s or services.settings.deadline_s,
         pages=services.settings.max_document_pages,
         pixels=MOST_PIXELS,
     )
 
     def opened() -> OpenDocument:
         return OpenDocument(
-            data,
+            source,
             pages=choice.pages,
             dpi=choice.dpi,
             text_layer=choice.text_layer,
@@ -85,7 +99,8 @@ async def open_document(services: Services, data: bytes, choice: DocumentChoice)
         try:
             document = await asyncio.to_thread(opened)
         except (InvalidRequestError, RequestTimeoutError) as error:
-            raise UnprocessableError(f"the document ({len(data):,} bytes) cannot be read: {error}") from None
+            size = source.stat().st_size if isinstance(source, Path) else len(source)
+            raise UnprocessableError(f"the document ({size:,} bytes) cannot be read: {error}") from None
         try:
             yield document
         finally:
@@ -110,22 +125,9 @@ async def read_document(
     Raises:
         QuotaError: the caller may not have so many pages read now.
     """
-    name = current_request_id()
 
     async def read(image: bytes) -> Page:
-        end = time.monotonic() + services.settings.deadline_s
-        try:
-            async with _place(services, end) as waited_s:
-                begin = time.monotonic()
-                with services.tracing.span("read", request_id=name, pictures=1):
-                    page = await services.reader.read(image, options, request_id=name, deadline_s=end - begin)
-        except GatewayError as error:
-            if not isinstance(error, (OverloadedError, DeadlineError)):
-                services.readiness.note(error)
-            raise PageRefusedError(error) from None
-        services.readiness.note(None)
-        services.metrics.note_reading(1, waited_s, time.monotonic() - begin)
-        return page
+        return await _read_page(services, image, options)
 
     async with services.quotas.use(caller, len(document.numbers)) as charge:
         pages = read_pages_async(document, read, PAGES_AT_ONCE)
@@ -141,8 +143,101 @@ async def read_document(
             await pages.aclose()
 
 
-async def searchable_pdf(document: OpenDocument, pages: Iterable[DocumentPage]) -> bytes:
-    """The document with the text that was read, invisibly over it.
+async def read_patiently(
+    services: Services, caller: Principal, document: OpenDocument | bytes, options: Mapping[str, object]
+) -> AsyncGenerator[DocumentPage, None]:
+    """`read_document` for a job, which has time.
+
+    Each page that is read waits until the caller's quota has one, and while the queue is full or no Triton answers, for
+    up to `PATIENCE_S` without any page read.
+
+    Args:
+        services: of the application.
+        caller: whose quota pays for each page that is read.
+        document: stays open; or one encoded image.
+        options: of every page.
+
+    Raises:
+        UnavailableError: no Triton answered for so long.
+        OverloadedError: the queue was full for so long.
+    """
+    away_since: float | None = None
+
+    async def read(image: bytes) -> Page:
+        nonlocal away_since
+        async with _paid_page(services, caller) as charge:
+            while True:
+                try:
+                    page = await _read_page(services, image, options)
+                except PageRefusedError as error:
+                    if isinstance(error.cause, (UnavailableError, OverloadedError)):
+                        away_since = away_since or time.monotonic()
+                        if time.monotonic() - away_since > PATIENCE_S:
+                            raise error.cause from None  # of the whole document
+                        await asyncio.sleep(_TRY_AGAIN_S)
+                        continue
+                    if isinstance(error.cause, UnprocessableError):
+                        charge.note_read()
+                    raise
+                away_since = None
+                charge.note_read()
+                return page
+
+    if isinstance(document, bytes):
+        yield await _only_page(document, read)
+        return
+    pages = read_pages_async(document, read, PAGES_AT_ONCE)
+    try:
+        async for page in pages:
+            yield page
+    finally:
+        await pages.aclose()
+
+
+async def _only_page(image: bytes, read: Callable[[bytes], Awaitable[Page]]) -> DocumentPage:
+    begin = time.monotonic()
+    try:
+        return DocumentPage(1, await read(image), seconds=time.monotonic() - begin)
+    except PageRefusedError as error:
+        return DocumentPage(1, error=error, seconds=time.monotonic() - begin)
+
+
+@asynccontextmanager
+async def _paid_page(services: Services, caller: Principal) -> AsyncIterator[Charge]:
+    async with AsyncExitStack() as stack:
+        while True:
+            try:
+                charge = await stack.enter_async_context(services.quotas.use(caller, 1, is_request=False))
+                break
+            except QuotaError:
+                await asyncio.sleep(_TRY_AGAIN_S)
+        yield charge
+
+
+async def _read_page(services: Services, image: bytes, options: Mapping[str, object]) -> Page:
+    """One page, from its place in the queue to its answer.
+
+    Raises:
+        PageRefusedError: whatever went wrong.
+    """
+    name = current_request_id()
+    end = time.monotonic() + services.settings.deadline_s
+    try:
+        async with _place(services, end) as waited_s:
+            begin = time.monotonic()
+            with services.tracing.span("read", request_id=name, pictures=1):
+                page = await services.reader.read(image, options, request_id=name, deadline_s=end - begin)
+    except GatewayError as error:
+        if not isinstance(error, (OverloadedError, DeadlineError)):
+            services.readiness.note(error)
+        raise PageRefusedError(error) from None
+    services.readiness.note(None)
+    services.metrics.note_reading(1, waited_s, time.monotonic() - begin)
+    return page
+
+
+async def searchable_pdf(document: OpenDocument, pages: Iterable[DocumentPage] | Path) -> bytes:
+    """The document with the text that was read, invisibly over it; `pages` as `OpenDocument.searchable` takes them.
 
     Raises:
         UnprocessableError: it is signed, cannot be changed, or took too long.

@@ -53,22 +53,23 @@ class Quotas:
         self._uses: dict[str, _Use] = {}
 
     @asynccontextmanager
-    async def use(self, caller: Principal, pictures: int) -> AsyncIterator[Charge]:
+    async def use(self, caller: Principal, pictures: int, *, is_request: bool = True) -> AsyncIterator[Charge]:
         """Charge the caller for one request; images that the server refused or failed on are given back.
 
         Args:
             caller: with its limits.
             pictures: how many the request holds.
+            is_request: whether it counts among those under way; not a page of a job, whose caller waits for none.
 
         Raises:
             QuotaError: a limit is reached; `retry-after` says when it will not be.
         """
         use = self._uses.setdefault(caller.name, _Use(caller.rate_per_minute or 0.0, time.monotonic()))
-        if caller.concurrency is not None and use.under_way >= caller.concurrency:
+        if is_request and caller.concurrency is not None and use.under_way >= caller.concurrency:
             raise QuotaError(f"{caller.concurrency} requests of this key are under way, which is its limit")
         if caller.rate_per_minute is not None:
             _spend(use, caller.rate_per_minute, pictures)
-        use.under_way += 1
+        use.under_way += is_request
         charge = Charge(pictures)
         try:
             yield charge
@@ -78,7 +79,7 @@ class Quotas:
         else:
             use.tokens += charge.refused
         finally:
-            use.under_way -= 1
+            use.under_way -= is_request
 
 
 def _spend(use: _Use, rate: float, pictures: int) -> None:

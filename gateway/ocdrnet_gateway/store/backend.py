@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Protocol
 
 
@@ -83,6 +84,16 @@ class Backend(Protocol):
         Raises:
             TooLargeError: there are more than `max_bytes`.
         """
+
+    def write_file(self, name: str, path: Path) -> None:
+        """`write` of a file's bytes, which need not fit into memory.
+
+        Raises:
+            StoreFullError: there is no room.
+        """
+
+    def read_file(self, name: str, path: Path) -> bool:
+        """Write the bytes into a local file; False: there is no such name, and no file was made."""
 
     def exists(self, name: str) -> bool:
         """Whether there is such a name."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import boto3
+from boto3.exceptions import Boto3Error
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -65,6 +67,22 @@ class BucketBackend:
                 if max_bytes is not None and size > max_bytes:
                     raise TooLargeError(f"the image has {size:,} bytes; the limit is {max_bytes:,}")
                 return bytes(body.read())
+
+    def write_file(self, name: str, path: Path) -> None:
+        """See `Backend.write_file`."""
+        with _failures():
+            self._client.upload_file(str(path), self._bucket, self._prefix + name)
+
+    def read_file(self, name: str, path: Path) -> bool:
+        """See `Backend.read_file`."""
+        with _failures():
+            try:
+                self._client.download_file(self._bucket, self._prefix + name, str(path))
+            except ClientError as error:
+                if _code(error) in _ABSENT:
+                    return False
+                raise
+        return True
 
     def exists(self, name: str) -> bool:
         """See `Backend.exists`."""
@@ -125,7 +143,7 @@ def _failures() -> Iterator[None]:
     """What S3 says of its own troubles names buckets and hosts; only its kind goes into the log, none to the caller."""
     try:
         yield
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, BotoCoreError, Boto3Error) as error:
         reason = _code(error) if isinstance(error, ClientError) else type(error).__name__
         _LOG.error("the store failed", extra={"reason": reason})
         raise UnavailableError("the store is away; try again in a moment", 2) from error

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
+import io
 import logging
 import os
+import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from ocdrnet_gateway.errors import SettingsError
 from ocdrnet_gateway.http_errors import StoreFullError, TooLargeError, UnavailableError
@@ -49,16 +52,23 @@ class FolderBackend:
 
     def write(self, name: str, data: bytes) -> None:
         """See `Backend.write`."""
-        path = self._folder / name
-        growth = self._take_room(path, len(data))
+        self._write(name, io.BytesIO(data), len(data))
+
+    def write_file(self, name: str, path: Path) -> None:
+        """See `Backend.write_file`."""
+        with open(path, "rb") as source:
+            self._write(name, source, os.fstat(source.fileno()).st_size)
+
+    def read_file(self, name: str, path: Path) -> bool:
+        """See `Backend.read_file`."""
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _replace(path, data)
+            with open(self._folder / name, "rb") as source, open(path, "wb") as target:
+                shutil.copyfileobj(source, target)
+        except FileNotFoundError:
+            return False
         except OSError as error:
-            self._count(-growth)
-            if error.errno in _NO_ROOM:
-                raise StoreFullError("the store's disk is full; try again later", 60, len(data)) from None
-            raise _failure("written", error) from error
+            raise _failure("read", error) from error
+        return True
 
     def read(self, name: str, max_bytes: int | None = None) -> bytes | None:
         """See `Backend.read`."""
@@ -101,6 +111,18 @@ class FolderBackend:
         """See `Backend.upload_url`."""
         return None
 
+    def _write(self, name: str, source: BinaryIO, size: int) -> None:
+        path = self._folder / name
+        growth = self._take_room(path, size)
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _replace(path, source)
+        except OSError as error:
+            self._count(-growth)
+            if error.errno in _NO_ROOM:
+                raise StoreFullError("the store's disk is full; try again later", 60, size) from None
+            raise _failure("written", error) from error
+
     def _walk(self, prefix: str) -> Iterator[Stored]:
         for parent, _, files in os.walk(self._folder / prefix):
             for file in files:
@@ -142,11 +164,11 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _replace(path: Path, source: BinaryIO) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
     try:
         with open(handle, "wb") as file:
-            file.write(data)
+            shutil.copyfileobj(source, file)
         os.replace(temporary, path)
     except BaseException:
         with suppress(OSError):

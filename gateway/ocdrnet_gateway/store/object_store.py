@@ -8,15 +8,17 @@ import logging
 import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Literal, cast, get_args
 
 from ocdrnet_gateway.http_errors import GatewayError, StoreFullError
 from ocdrnet_gateway.store.backend import Backend, Label, Stored
 
-Kind = Literal["asset", "result", "job"]
+Kind = Literal["asset", "result", "job", "document", "progress", "beat"]
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _SPACE = re.compile(r"[0-9a-f]{32}")
 
@@ -241,7 +243,8 @@ class Store:
             StoreFullError: there is no room.
         """
         data = label.to_json()
-        await self._write(place, place.record, data, label.payer or place.space)
+        write = partial(self._backend.write, place.record, data)
+        await self._write(place, place.record, len(data), write, label.payer or place.space)
         self._ledger.note(place, label.payer or place.space, place.record, len(data))
 
     async def fill(self, place: Place, content: bytes, payer: str = "") -> None:
@@ -250,9 +253,7 @@ class Store:
         Raises:
             StoreFullError: there is no room.
         """
-        payer = payer or self._ledger.payer(place) or place.space
-        await self._write(place, place.content, content, payer)
-        self._ledger.note(place, payer, place.content, len(content))
+        await self._fill(place, len(content), partial(self._backend.write, place.content, content), payer)
 
     async def put(self, place: Place, label: Label, content: bytes) -> None:
         """Write bytes and label.
@@ -261,6 +262,16 @@ class Store:
             StoreFullError: there is no room.
         """
         await self.fill(place, content, label.payer)
+        await self.announce(place, label)
+
+    async def put_file(self, place: Place, label: Label, path: Path) -> None:
+        """`put` of a file's bytes, which need not fit into memory.
+
+        Raises:
+            StoreFullError: there is no room.
+        """
+        size = path.stat().st_size
+        await self._fill(place, size, partial(self._backend.write_file, place.content, path), label.payer)
         await self.announce(place, label)
 
     def note_fetched(self, place: Place) -> None:
@@ -279,6 +290,10 @@ class Store:
         """
         return await asyncio.to_thread(self._get, place, max_bytes)
 
+    async def get_file(self, place: Place, path: Path) -> bool:
+        """Write the bytes into a local file; False: there are none, as `get` has it."""
+        return await asyncio.to_thread(self._get_file, place, path)
+
     async def has_content(self, place: Place) -> bool:
         """Whether `get` would give bytes."""
         return await asyncio.to_thread(self._has_content, place)
@@ -293,6 +308,12 @@ class Store:
         """Ids and labels of all objects of a kind in a space, those without bytes included."""
         return await asyncio.to_thread(self._list, kind, space)
 
+    async def list_places(self, kind: Kind) -> list[Place]:
+        """All objects of a kind that have bytes, in every space; some may have expired."""
+        listed = await asyncio.to_thread(lambda: list(self._backend.listing(f"{kind}/")))
+        places = (place_of_name(stored.name) for stored in listed if not _is_record(stored.name))
+        return [place for place in places if place]
+
     async def upload_url(self, place: Place, label: Label, lifetime_s: float) -> str | None:
         """Where a caller can write the bytes without the gateway; None: it must write through the gateway."""
         return await asyncio.to_thread(self._backend.upload_url, place.content, label, lifetime_s)
@@ -304,20 +325,24 @@ class Store:
         self._ledger.rebuild(listed, labels, begun)
         return count
 
-    async def _write(self, place: Place, name: str, data: bytes, payer: str) -> None:
-        growth = len(data) - self._ledger.size(place, name)
-        await self._make_own_room(place, payer, growth)
+    async def _fill(self, place: Place, size: int, write: Callable[[], None], payer: str) -> None:
+        payer = payer or self._ledger.payer(place) or place.space
+        await self._write(place, place.content, size, write, payer)
+        self._ledger.note(place, payer, place.content, size)
+
+    async def _write(self, place: Place, name: str, size: int, write: Callable[[], None], payer: str) -> None:
+        await self._make_own_room(place, payer, size - self._ledger.size(place, name))
         try:
-            await asyncio.to_thread(self._backend.write, name, data)
+            await asyncio.to_thread(write)
         except StoreFullError as full:
             # What expired since the last sweep may be all the room that is needed.
             if await self.sweep():
                 with suppress(StoreFullError):
-                    await asyncio.to_thread(self._backend.write, name, data)
+                    await asyncio.to_thread(write)
                     return
             if not await self._give_way(None, full.shortage, place):
                 raise
-            await asyncio.to_thread(self._backend.write, name, data)
+            await asyncio.to_thread(write)
 
     async def _make_own_room(self, place: Place, payer: str, growth: int) -> None:
         """Keep a caller within its share.
@@ -372,6 +397,9 @@ class Store:
 
     def _get(self, place: Place, max_bytes: int | None) -> bytes | None:
         return self._backend.read(place.content, max_bytes) if self._label(place.record) else None
+
+    def _get_file(self, place: Place, path: Path) -> bool:
+        return self._label(place.record) is not None and self._backend.read_file(place.content, path)
 
     def _has_content(self, place: Place) -> bool:
         return self._label(place.record) is not None and self._backend.exists(place.content)

@@ -426,3 +426,36 @@ class TestBucket:
         assert "X-Amz-SignedHeaders=content-type%3Bhost%3Bx-amz-meta-nvcf-asset-description&" in url
         assert "X-Amz-Expires=60&" in url
         assert "/p/asset/n.bin?" in url
+
+
+def test_files_are_kept_as_bytes_are(store, backend, tmp_path):
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(b"abc" * 1000)
+    where = place("result")
+    asyncio.run(store.put_file(where, label(), source))
+    assert asyncio.run(store.get(where)) == b"abc" * 1000
+    assert asyncio.run(store.get_file(where, target))
+    assert target.read_bytes() == b"abc" * 1000
+    absent, expired = place("result"), place("result")
+    asyncio.run(store.put_file(expired, label(-1), source))
+    for each in (absent, expired):
+        assert not asyncio.run(store.get_file(each, tmp_path / "none"))
+        assert not (tmp_path / "none").exists()
+    assert not backend.read_file(absent.content, tmp_path / "none")
+
+
+def test_a_file_finds_no_room_as_bytes_do(tmp_path):
+    backend = FolderBackend(tmp_path / "store", 1000)
+    backend.check()
+    (tmp_path / "source").write_bytes(b"x" * 1001)
+    with pytest.raises(StoreFullError):
+        asyncio.run(Store(backend, 3600).put_file(place("result"), label(), tmp_path / "source"))
+    assert names(backend) == []
+
+
+def test_objects_of_a_kind_are_listed_in_every_space(store):
+    here, there = place("progress"), place("progress", BOB)
+    for each in (here, there, place("result")):
+        asyncio.run(store.put(each, label(), b"x"))
+    asyncio.run(store.announce(place("progress"), label()))
+    assert set(asyncio.run(store.list_places("progress"))) == {here, there}

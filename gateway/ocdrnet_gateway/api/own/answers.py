@@ -80,10 +80,10 @@ async def answer_document(
 
 
 class PagesResponse(StreamingResponse):
-    """An answer that is sent as the pages are read, and then closes the document."""
+    """An answer that is sent as the pages are read, and then closes the document, or removes the file, behind it."""
 
     def __init__(
-        self, chunks: AsyncIterator[str], stack: AsyncExitStack, media_type: str, headers: Mapping[str, str]
+        self, chunks: AsyncIterator[str | bytes], stack: AsyncExitStack, media_type: str, headers: Mapping[str, str]
     ) -> None:
         super().__init__(chunks, media_type=media_type, headers=headers)
         self._stack = stack

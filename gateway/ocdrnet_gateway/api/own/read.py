@@ -212,12 +212,12 @@ _TYPES = (
     "image/bmp",
     "image/gif",
 )
-_ANSWERS = {
+TEXTS = {  # beside JSON
     each.media_type.partition(";")[0]: {"schema": {"type": "string"}}
     for each in FORMATS.values()
     if each.name != "json"
 }
-_BODY = {"required": True, "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _TYPES}}
+BODY = {"required": True, "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _TYPES}}
 
 
 @router.post(
@@ -225,8 +225,8 @@ _BODY = {"required": True, "content": {kind: {"schema": {"type": "string", "form
     summary="Read the text in an image or a document",
     tags=["read"],
     response_model=PageAnswer | DocumentAnswer,
-    responses={200: {"content": _ANSWERS}, **documented(401, 408, 413, 422, 429, 502, 503, 504)},
-    openapi_extra={"parameters": described_options(), "requestBody": _BODY},
+    responses={200: {"content": TEXTS}, **documented(401, 408, 413, 422, 429, 502, 503, 504)},
+    openapi_extra={"parameters": described_options(), "requestBody": BODY},
 )
 async def read(request: Request, services: ServicesDep, caller: PrincipalDep) -> Response:
     """Send the file as the body; options are query parameters, and nothing is kept of either.

@@ -1,0 +1,523 @@
+"""Jobs: documents read without a caller that waits, by whichever gateway on the store is there.
+
+Four objects of the store are a job: its `document`, its `progress` (a `JobRecord`), and its results: the pages as a
+JSON object a line, and the searchable PDF where one was asked for. The gateway that took a job works on it and alone
+writes its progress. Each gateway gives a sign of life, its `beat`. Where that is missing for `job_lease_s`, another
+gateway takes the job over and begins again with the document from the store; after `_MOST_ATTEMPTS` it fails.
+
+Whoever deletes a job deletes its document first: a gateway that works on it looks for that twice a second, and ends.
+Two gateways may at worst work on one job for a moment, and write the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import tempfile
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, aclosing, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from ocdrnet_client.documents.document import DocumentPage
+from ocdrnet_client.documents.opened import OpenDocument
+from ocdrnet_client.documents.reading import is_document
+from ocdrnet_gateway.core.documents import (
+    DRAWING_BYTES,
+    DocumentChoice,
+    open_document,
+    read_patiently,
+    searchable_pdf,
+)
+from ocdrnet_gateway.core.job_record import JobRecord, Order, WebhookStatus, job_answer
+from ocdrnet_gateway.core.keys import Principal
+from ocdrnet_gateway.core.services import Services
+from ocdrnet_gateway.core.webhooks import PAUSES_S, call_webhook
+from ocdrnet_gateway.http_errors import (
+    DeadlineError,
+    GatewayError,
+    InternalError,
+    NotFoundError,
+    OverloadedError,
+    QuotaError,
+    ReaderFailedError,
+    StoreFullError,
+    UnavailableError,
+    set_request_id,
+)
+from ocdrnet_gateway.store import Label, Place, space_of
+
+PAGES_TYPE, PDF_TYPE = "application/x-ndjson", "application/pdf"
+_LOG = logging.getLogger(__name__)
+_MOST_ATTEMPTS = 3
+_LOOK_S = 0.5  # between two looks for the document of a job that is being read
+_SAVE_S = 1.0  # between two records of a job's pages
+_WAIT_S = 1.0  # for memory, for a place, for a store that is away
+_STORE_AWAY_S = 120.0  # that the end of a job is written again and again
+_PDF_S = 600.0  # for writing a searchable PDF; 500 pages take 13
+_SPARE_S = 3600.0  # that documents and records are kept beyond the last moment of their job
+_COPIES = 2  # of an image that is read, in memory
+_BEATS = space_of("gateways")
+
+
+@dataclass
+class _Job:
+    """A job that this gateway works on."""
+
+    place: Place
+    record: JobRecord
+    password: str = ""
+    task: asyncio.Task[None] | None = None
+    saved_at: float = 0.0
+    is_deleted: bool = False
+
+
+class _LostError(Exception):
+    """Another gateway has the job now, or it was deleted."""
+
+
+class DocumentJobs:
+    """See the module. It belongs to one event loop."""
+
+    def __init__(self, services: Services) -> None:
+        """Nothing runs before `start`."""
+        self._services = services
+        self._settings = services.settings
+        self._store = services.store
+        self._id = str(uuid.uuid4())
+        self._jobs: dict[Place, _Job] = {}
+        # Requests of their own find a place beside the jobs.
+        self._turns = asyncio.Semaphore(max(1, self._settings.max_documents // 2))
+        self._settled: set[Place] = set()
+        self._owners: dict[Place, str] = {}
+        self._loops: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Give the first sign of life, and look after jobs that others left."""
+        with suppress(GatewayError):
+            await self._beat()
+        period = self._settings.job_lease_s / 4
+        self._loops = [
+            asyncio.create_task(_for_ever(self._beat, period)),
+            asyncio.create_task(_for_ever(self._adopt, period)),
+        ]
+
+    async def close(self) -> None:
+        """Leave what is under way to other gateways, or to the next start of this one."""
+        tasks = [*self._loops, *(job.task for job in self._jobs.values() if job.task)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        with suppress(GatewayError):
+            await self._store.delete(Place("beat", _BEATS, self._id))
+
+    def check(self, caller: Principal) -> None:
+        """Refuse before a body is read what `submit` would refuse.
+
+        Raises:
+            OverloadedError: as many jobs are here as may be.
+            QuotaError: as many of the caller's are.
+        """
+        limit = self._settings.max_jobs
+        share = max(1, limit // 2)
+        if len(self._jobs) >= limit:
+            raise OverloadedError(f"{limit} jobs wait or are under way, which is the limit; try again later", 10)
+        if sum(_payer(job.record.caller) == _payer(caller) for job in self._jobs.values()) >= share:
+            raise QuotaError(f"{share} of your jobs wait or are under way, which is one caller's limit", 10)
+
+    async def submit(self, caller: Principal, document: bytes, order: Order, password: str = "") -> Place:
+        """Take a job; once this returns, the store has it.
+
+        Args:
+            caller: whose limits count, and whose job it is.
+            document: a PDF or an image file.
+            order: what to do.
+            password: of an encrypted PDF.
+
+        Returns:
+            The place of its progress, whose id is the job's.
+
+        Raises:
+            GatewayError: as `check` does, or the store is full or away.
+        """
+        self.check(caller)
+        if order.webhook:
+            self._services.allowed_hosts.check(order.webhook)
+        place = Place("progress", space_of(caller.name), str(uuid.uuid4()))
+        record = JobRecord(replace(order, has_password=bool(password)), caller, time.time(), self._id)
+        job = _Job(place, record, password)
+        self._jobs[place] = job  # counts from now on
+        try:
+            await self._store.put(_document(place), self._label(record, "application/octet-stream"), document)
+            await self._store.put(place, self._label(record), record.to_json())
+        except BaseException:
+            del self._jobs[place]
+            with suppress(GatewayError):
+                await self._delete(place)
+            raise
+        self._begin(job)
+        return place
+
+    async def find(self, caller: Principal, job_id: str) -> tuple[Place, JobRecord]:
+        """A job of the caller's; where no keys are needed, the id is all that it takes.
+
+        Raises:
+            NotFoundError: there is none, or it has expired, or is another caller's.
+        """
+        place = Place("progress", space_of(caller.name), job_id)
+        if place in self._jobs:
+            return place, self._jobs[place].record
+        if data := await self._store.get(place):
+            return place, JobRecord.from_json(data)
+        raise NotFoundError("there is no such job of this key, or it has expired or was deleted")
+
+    async def pages(self, place: Place, path: Path) -> None:
+        """Write the pages of a job that is done into a file, a JSON object in each line.
+
+        Raises:
+            NotFoundError: they are gone.
+        """
+        await self._result(_pages(place), path)
+
+    async def pdf(self, place: Place, path: Path) -> None:
+        """Write the searchable PDF of a job that is done, and that has one, into a file.
+
+        Raises:
+            NotFoundError: it is gone.
+        """
+        await self._result(_pdf(place), path)
+
+    async def cancel(self, place: Place) -> None:
+        """Delete a job and all of it; its pages in flight end now, or within a second where another gateway has it."""
+        job = self._jobs.get(place)
+        if job is None or job.task is None:
+            await self._delete(place)
+            return
+        job.is_deleted = True
+        job.task.cancel()
+        await asyncio.wait({job.task})
+
+    async def _result(self, place: Place, path: Path) -> None:
+        if not await self._store.get_file(place, path):
+            raise NotFoundError("the result gave way to newer ones, or has expired; send the document again")
+        self._store.note_fetched(place)
+
+    async def _delete(self, place: Place) -> None:
+        for each in (_document(place), place, _pages(place), _pdf(place)):
+            await self._store.delete(each)
+
+    # What other gateways must know.
+
+    async def _beat(self) -> None:
+        label = Label("text/plain", time.time() + self._settings.job_lease_s)
+        await self._store.announce(Place("beat", _BEATS, self._id), label)
+
+    async def _adopt(self) -> None:
+        """Take over the jobs whose gateway is gone."""
+        places = set(await self._store.list_places("progress"))
+        self._settled &= places
+        self._owners = {place: owner for place, owner in self._owners.items() if place in places}
+        alive = {self._id: True, "": False}
+        left: list[tuple[Place, JobRecord]] = []
+        for place in places - self._settled - set(self._jobs):
+            owner = self._owners.get(place)
+            if owner not in (None, self._id) and await self._is_alive(owner, alive):
+                continue
+            data = await self._store.get(place)
+            if data is None:
+                continue
+            record = JobRecord.from_json(data)
+            self._owners[place] = record.gateway
+            if record.is_settled:
+                self._settled.add(place)
+            # One of this gateway's own is here where its end could not be written.
+            elif record.gateway == self._id or not await self._is_alive(record.gateway, alive):
+                left.append((place, record))
+        if left:
+            await self._take_over([each for each in left if each[0] not in self._jobs])
+
+    async def _is_alive(self, gateway: str, known: dict[str, bool]) -> bool:
+        if gateway not in known:
+            known[gateway] = await self._store.label(Place("beat", _BEATS, gateway)) is not None
+        return known[gateway]
+
+    async def _take_over(self, left: list[tuple[Place, JobRecord]]) -> None:
+        for place, record in left:
+            _LOG.warning("a job is taken over", extra={"job": place.id, "attempts": record.attempts})
+            status = record.status if record.is_over else "waiting"
+            mine = replace(record, gateway=self._id, status=status)
+            await self._store.fill(place, mine.to_json(), _payer(record.caller))
+        # Of several gateways that saw the same, the last one to write has it.
+        await asyncio.sleep(_LOOK_S * (1 + random.random()))
+        for place, _ in left:
+            data = await self._store.get(place)
+            now = JobRecord.from_json(data) if data else None
+            if now is not None and now.gateway == self._id and place not in self._jobs:
+                self._jobs[place] = job = _Job(place, now)
+                self._begin(job)
+
+    # One job.
+
+    def _begin(self, job: _Job) -> None:
+        job.task = asyncio.create_task(self._do(job))
+
+    async def _do(self, job: _Job) -> None:
+        set_request_id(job.place.id)  # for the logs, here and in Triton
+        try:
+            if not job.record.is_over:
+                await self._finish(job, await self._outcome(job))
+            if job.record.webhook == "pending":
+                await self._tell(job)
+        except _LostError:
+            pass
+        except asyncio.CancelledError:
+            with suppress(GatewayError, _LostError):
+                if job.is_deleted:
+                    await self._delete(job.place)
+                else:
+                    await self._save(job, _left(job.record))
+            raise
+        except Exception:
+            # Not even its end could be written: another gateway finds it when this one is gone, or this one again.
+            _LOG.exception("a job's end could not be written", extra={"job": job.place.id})
+        finally:
+            del self._jobs[job.place]
+
+    async def _outcome(self, job: _Job) -> JobRecord:
+        """The record of its end."""
+        record = job.record
+        try:
+            if record.attempts >= _MOST_ATTEMPTS:
+                raise ReaderFailedError(
+                    f"{record.attempts} gateways ended while they worked on this job; the last one had read"
+                    f" {record.pages_done} of {record.pages} pages"
+                )
+            if record.order.has_password and not job.password:
+                raise UnavailableError(
+                    "the gateway that worked on this job is gone, and its document's password is kept nowhere else;"
+                    " send it again"
+                )
+            left_s = record.created + self._settings.max_job_s - time.time()
+            await asyncio.wait_for(self._read(job), max(0.0, left_s))
+            return replace(
+                job.record, status="done", ended=time.time(), webhook="pending" if record.order.webhook else ""
+            )
+        except GatewayError as error:
+            return job.record.failed(error, time.time())
+        except asyncio.TimeoutError:
+            late = DeadlineError(
+                f"the job was not done within {self._settings.max_job_s:g} s, which is the limit:"
+                f" {job.record.pages_done} of {job.record.pages} pages were read"
+            )
+            return job.record.failed(late, time.time())
+        except (asyncio.CancelledError, _LostError):
+            raise
+        except Exception:
+            _LOG.exception("fault in a job", extra={"job": job.place.id})
+            fault = InternalError("the gateway failed on this job; its log has the details under the job's id")
+            return job.record.failed(fault, time.time())
+
+    async def _read(self, job: _Job) -> None:
+        """From its turn to its results in the store."""
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._turns)
+            looking = asyncio.create_task(self._look(job))
+            stack.callback(looking.cancel)
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ocdrnet-job-")))
+            source, spool = folder / "document", folder / "pages.jsonl"
+            if not await self._store.get_file(_document(job.place), source):
+                raise UnavailableError("the job's document is not in the store any more; send it again")
+            started = replace(
+                job.record,
+                status="running",
+                started=time.time(),
+                attempts=job.record.attempts + 1,
+                pages_done=0,
+                pages_failed=0,
+                lines=0,
+                words=0,
+            )
+            await self._save(job, started)
+            is_pages = await asyncio.to_thread(is_document, source)
+            await self._take_memory(stack, DRAWING_BYTES if is_pages else _COPIES * source.stat().st_size)
+            document: OpenDocument | bytes
+            if is_pages:
+                document = await self._open(stack, source, job)
+            else:
+                document = await asyncio.to_thread(source.read_bytes)
+            await self._read_pages(job, document, spool)
+            await self._keep(_pages(job.place), job, spool, PAGES_TYPE)
+            if job.record.order.wants_pdf:
+                if isinstance(document, bytes):
+                    await self._take_memory(stack, DRAWING_BYTES)
+                    document = await self._open(stack, source, job)
+                written = folder / "searchable.pdf"
+                written.write_bytes(await searchable_pdf(document, spool))
+                await self._keep(_pdf(job.place), job, written, PDF_TYPE)
+
+    async def _read_pages(self, job: _Job, document: OpenDocument | bytes, spool: Path) -> None:
+        begin, record = time.monotonic(), job.record
+        count, wanted = (1, 1) if isinstance(document, bytes) else (document.page_count, len(document.numbers))
+        job.record = replace(record, page_count=count, pages=wanted)
+        pages = read_patiently(self._services, record.caller, document, record.order.options)
+        with open(spool, "w", encoding="utf-8") as file:
+            async with aclosing(pages):
+                async for page in pages:
+                    file.write(json.dumps(page.to_dict(), ensure_ascii=False) + "\n")
+                    job.record = _with_page(job.record, page, time.monotonic() - begin)
+                    if time.monotonic() - job.saved_at >= _SAVE_S:
+                        with suppress(UnavailableError, StoreFullError):  # the next one may find it back
+                            await self._save(job, job.record)
+
+    async def _open(self, stack: AsyncExitStack, source: Path, job: _Job) -> OpenDocument:
+        choice: DocumentChoice = job.record.order.choice(job.password)
+        while True:
+            try:
+                return await stack.enter_async_context(open_document(self._services, source, choice, write_s=_PDF_S))
+            except (OverloadedError, DeadlineError):  # no place came free yet
+                await asyncio.sleep(_WAIT_S)
+
+    async def _take_memory(self, stack: AsyncExitStack, size: int) -> None:
+        hold = self._services.memory.hold()
+        while True:
+            try:
+                hold.resize(size)
+                stack.callback(hold.release)
+                return
+            except OverloadedError:
+                await asyncio.sleep(_WAIT_S)
+
+    async def _look(self, job: _Job) -> None:
+        """End the work where its document was deleted through another gateway."""
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            with suppress(UnavailableError):
+                if await self._store.label(_document(job.place)) is None:
+                    job.is_deleted = True
+                    assert job.task is not None
+                    job.task.cancel()
+                    return
+
+    async def _keep(self, place: Place, job: _Job, path: Path, media_type: str) -> None:
+        label = Label(media_type, time.time() + self._settings.result_lifetime_s, payer=_payer(job.record.caller))
+        await _again(lambda: self._store.put_file(place, label, path))
+
+    async def _save(self, job: _Job, record: JobRecord) -> None:
+        """Write the progress, unless the job is another gateway's by now.
+
+        Raises:
+            _LostError: it is, or it was deleted.
+        """
+        data = await self._store.get(job.place)
+        if data is None or JobRecord.from_json(data).gateway != self._id:
+            raise _LostError
+        await self._store.fill(job.place, record.to_json(), _payer(record.caller))
+        job.record, job.saved_at = record, time.monotonic()
+
+    async def _finish(self, job: _Job, record: JobRecord) -> None:
+        """Write the end, then delete the document."""
+        document = _document(job.place)
+        try:
+            await _again(lambda: self._save(job, record))
+        except StoreFullError:
+            await self._store.delete(document)
+            await self._save(job, record)
+        if await self._store.label(document) is None and record.status == "done":
+            await self._delete(job.place)  # its caller deleted it just now
+            raise _LostError
+        # Results and record expire together.
+        label = replace(self._label(record), expires=time.time() + self._settings.result_lifetime_s)
+        await self._store.announce(job.place, label)
+        await self._store.delete(document)
+
+    async def _tell(self, job: _Job) -> None:
+        """Call the webhook until it is taken, or was called often."""
+        secret = (self._settings.webhook_secret or self._settings.secret).get_secret_value()
+        body = json.dumps(job_answer(job.place.id, replace(job.record, webhook=""))).encode()
+        for number in range(job.record.webhook_attempts, len(PAUSES_S)):
+            await asyncio.sleep(PAUSES_S[number])
+            taken, answer = await call_webhook(self._services.allowed_hosts, job.record.order.webhook, secret, body)
+            is_last = taken or number + 1 == len(PAUSES_S)
+            status: WebhookStatus = "pending" if not is_last else "delivered" if taken else "failed"
+            await self._save(
+                job, replace(job.record, webhook=status, webhook_attempts=number + 1, webhook_answer=answer)
+            )
+            if is_last:
+                return
+
+    def _label(self, record: JobRecord, media_type: str = "application/json") -> Label:
+        expires = record.created + self._settings.max_job_s + self._settings.result_lifetime_s + _SPARE_S
+        return Label(media_type, expires, owner=record.caller.owner, payer=_payer(record.caller))
+
+
+def _with_page(record: JobRecord, page: DocumentPage, seconds: float) -> JobRecord:
+    lines = page.page.lines if page.page else ()
+    return replace(
+        record,
+        pages_done=record.pages_done + 1,
+        pages_failed=record.pages_failed + (page.page is None),
+        lines=record.lines + len(lines),
+        words=record.words + sum(len(line.words) for line in lines),
+        seconds=seconds,
+    )
+
+
+def _left(record: JobRecord) -> JobRecord:
+    """Of a job whose gateway was stopped, which is no fault of the job's."""
+    return replace(record, gateway="", attempts=record.attempts - (record.status == "running"))
+
+
+def _payer(caller: Principal) -> str:
+    return caller.payer or space_of(caller.name)
+
+
+def _document(place: Place) -> Place:
+    return Place("document", place.space, place.id)
+
+
+def _pages(place: Place) -> Place:
+    return Place("result", place.space, place.id)
+
+
+def _pdf(place: Place) -> Place:
+    return Place("result", place.space, str(uuid.uuid5(uuid.UUID(place.id), "pdf")))
+
+
+async def _again(write: Callable[[], Awaitable[None]]) -> None:
+    """Write something that must not be lost, for as long as a store may be away."""
+    end = time.monotonic() + _STORE_AWAY_S
+    while True:
+        try:
+            await write()
+            return
+        except UnavailableError:
+            if time.monotonic() >= end:
+                raise
+            await asyncio.sleep(_WAIT_S)
+
+
+async def _for_ever(work: Callable[[], Awaitable[None]], period_s: float) -> None:
+    while True:
+        await asyncio.sleep(period_s)
+        try:
+            await work()
+        except GatewayError as error:
+            _LOG.warning("jobs cannot be looked after", extra={"reason": str(error.detail)})
+        except Exception:
+            # One bad record must not leave all the others alone.
+            _LOG.exception("jobs cannot be looked after")
+
+
+def _jobs_of(request: Request) -> DocumentJobs:
+    jobs: DocumentJobs = request.app.state.document_jobs
+    return jobs
+
+
+DocumentJobsDep = Annotated[DocumentJobs, Depends(_jobs_of)]

@@ -1,0 +1,174 @@
+"""What the store keeps of a job on a document, so that any gateway can answer for it or go on with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Literal
+
+from ocdrnet_client.documents.opened import DEFAULT_DPI, TextLayer
+from ocdrnet_gateway.core.documents import DocumentChoice
+from ocdrnet_gateway.core.keys import Principal
+from ocdrnet_gateway.http_errors import GatewayError
+
+Status = Literal["waiting", "running", "done", "failed"]
+WebhookStatus = Literal["", "pending", "delivered", "failed"]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a job's caller asked for.
+
+    Attributes:
+        options: of each page.
+        pages: of the document, see `DocumentChoice`.
+        dpi: likewise.
+        text_layer: likewise.
+        has_password: one opens the document; the password itself is kept in memory only.
+        output: name of the result's usual format.
+        wants_pdf: whether a searchable PDF is made, too.
+        webhook: URL that is told of the end; empty: none.
+        interface: what the interface that took the job has to remember.
+    """
+
+    options: dict[str, Any] = field(default_factory=dict)
+    pages: str = ""
+    dpi: float = DEFAULT_DPI
+    text_layer: TextLayer = "auto"
+    has_password: bool = False
+    output: str = "json"
+    wants_pdf: bool = False
+    webhook: str = ""
+    interface: dict[str, Any] = field(default_factory=dict)
+
+    def choice(self, password: str) -> DocumentChoice:
+        """Of the document."""
+        return DocumentChoice(self.pages, self.dpi, self.text_layer, password)
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """One job.
+
+    Attributes:
+        order: what was asked.
+        caller: whose limits count.
+        created: seconds since 1970, as all times are.
+        gateway: the id of the gateway that works on it; empty: of none, since that was stopped.
+        status: of the work.
+        attempts: gateways that began with it.
+        started: when a gateway last began to read.
+        ended: when the work was over.
+        page_count: pages of the document; 0 until it was opened.
+        pages: of them, to be read.
+        pages_done: that are read or failed.
+        pages_failed: that failed.
+        lines: read.
+        words: read.
+        seconds: from the opening to the last page.
+        code: HTTP status of a failure.
+        detail: of a failure, a sentence.
+        headers: of a failure, such as `retry-after`.
+        webhook: what became of it.
+        webhook_attempts: calls so far.
+        webhook_answer: to the last one.
+    """
+
+    order: Order
+    caller: Principal
+    created: float
+    gateway: str
+    status: Status = "waiting"
+    attempts: int = 0
+    started: float | None = None
+    ended: float | None = None
+    page_count: int = 0
+    pages: int = 0
+    pages_done: int = 0
+    pages_failed: int = 0
+    lines: int = 0
+    words: int = 0
+    seconds: float = 0.0
+    code: int = 0
+    detail: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    webhook: WebhookStatus = ""
+    webhook_attempts: int = 0
+    webhook_answer: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Nobody works on the document any more."""
+        return self.status in ("done", "failed")
+
+    @property
+    def is_settled(self) -> bool:
+        """Nothing at all is left to be done."""
+        return self.is_over and self.webhook != "pending"
+
+    def failed(self, error: GatewayError, now: float) -> JobRecord:
+        """The record of a job that ended with an error."""
+        headers = {name: value for name, value in (error.headers or {}).items() if name == "retry-after"}
+        return replace(
+            self,
+            status="failed",
+            ended=now,
+            code=error.status_code,
+            detail=str(error.detail),
+            headers=headers,
+            webhook="pending" if self.order.webhook else "",
+        )
+
+    def to_json(self) -> bytes:
+        """As it is kept."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> JobRecord:
+        """The inverse of `to_json`; what a newer gateway wrote besides is left out."""
+        said = _known(cls, json.loads(data))
+        order, caller = _known(Order, said.pop("order")), _known(Principal, said.pop("caller"))
+        return cls(order=Order(**order), caller=Principal(**caller), **said)
+
+
+def _known(kind: type[Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    names = {each.name for each in fields(kind)}
+    return {name: value for name, value in said.items() if name in names}
+
+
+class KeptFailureError(GatewayError):
+    """A failure that the store has kept, raised again with its own status."""
+
+    def __init__(self, code: int, detail: str, headers: Mapping[str, str]) -> None:
+        super().__init__(detail, headers)
+        self.status_code = code
+
+
+def job_answer(job_id: str, record: JobRecord) -> dict[str, Any]:
+    """What a caller hears of a job, JSON-ready; times in seconds since 1970."""
+    answer: dict[str, Any] = {
+        "id": job_id,
+        "status": record.status,
+        "created": round(record.created, 3),
+        "started": record.started and round(record.started, 3),
+        "ended": record.ended and round(record.ended, 3),
+        "page_count": record.page_count,
+        "pages": record.pages,
+        "pages_done": record.pages_done,
+        "pages_failed": record.pages_failed,
+        "lines": record.lines,
+        "words": record.words,
+        "seconds": round(record.seconds, 3),
+        "attempts": record.attempts,
+        "output": "pdf" if record.order.wants_pdf else record.order.output,
+    }
+    if record.status == "failed":
+        answer["error"] = {"status": record.code, "detail": record.detail}
+    if record.order.webhook:
+        answer["webhook"] = {
+            "status": record.webhook or "waiting",
+            "attempts": record.webhook_attempts,
+            "answer": record.webhook_answer,
+        }
+    return answer

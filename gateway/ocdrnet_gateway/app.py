@@ -14,6 +14,7 @@ from ocdrnet_gateway.api.hosted.ocdrnet import router as hosted
 from ocdrnet_gateway.api.nim.routes import router as nim
 from ocdrnet_gateway.api.nim.service import router as service
 from ocdrnet_gateway.core.admission import Admission
+from ocdrnet_gateway.core.allowed_hosts import AllowedHosts
 from ocdrnet_gateway.core.body_limit import BodyLimit
 from ocdrnet_gateway.core.connections import log_loop_errors
 from ocdrnet_gateway.core.keys import Keys, Principal
@@ -38,10 +39,11 @@ _WAITING_DOCUMENTS = 4  # for each that may be open
 def gateway_lifespan(settings: GatewaySettings, reader: Reader | None, memory: MemoryBudget) -> Lifespan:
     """The application's lifespan; `reader` is used instead of Triton, for tests.
 
-    It raises a StartError where the keys file cannot be read, or packages for tracing are missing.
+    It raises a StartError where the keys file cannot be read, packages for tracing are missing, or a host is none.
     """
     keys = Keys(settings.keys_file, Principal(ANONYMOUS, settings.rate_per_minute, settings.concurrency))
     tracing = Tracing(settings.otel_endpoint)
+    allowed_hosts = AllowedHosts(settings.allowed_hosts)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -68,6 +70,7 @@ def gateway_lifespan(settings: GatewaySettings, reader: Reader | None, memory: M
                 readiness=readiness,
                 memory=memory,
                 documents=Admission(settings.max_documents, _WAITING_DOCUMENTS * settings.max_documents),
+                allowed_hosts=allowed_hosts,
             )
             yield
 

@@ -59,6 +59,8 @@ class GatewaySettings(BaseSettings):
     """Bytes of the store that one caller may fill; left out, half of store_max_bytes, and no limit in a bucket."""
     secret: SecretStr = Field(default_factory=lambda: SecretStr(secrets.token_urlsafe(32)), min_length=16)
     """Signs upload and result URLs; random for each process, so several replicas need one in common."""
+    allowed_hosts: str = ""
+    """Hosts that the gateway may call for a caller: files by URL, webhooks; with commas between, see Hosts."""
     max_upload_bytes: int = Field(default=32 * MEBIBYTE, ge=1024)
     """Bytes that one request's body may have."""
     max_pixels: int = Field(default=100_000_000, ge=1, le=178_000_000)

@@ -11,6 +11,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.datastructures import Headers
 
 from ocdrnet_gateway.core.admission import Admission
+from ocdrnet_gateway.core.allowed_hosts import AllowedHosts
 from ocdrnet_gateway.core.keys import BEARER, Keys, Principal, bearer_key
 from ocdrnet_gateway.core.memory import MemoryBudget
 from ocdrnet_gateway.core.metrics import Metrics, Tracing
@@ -37,6 +38,7 @@ class Services:
         readiness: whether an image would be read now.
         memory: what bodies and drawings may take together.
         documents: places for documents that are open.
+        allowed_hosts: what may be called for a caller.
     """
 
     settings: GatewaySettings
@@ -50,6 +52,7 @@ class Services:
     readiness: Readiness
     memory: MemoryBudget
     documents: Admission
+    allowed_hosts: AllowedHosts
 
 
 def services_of(request: Request) -> Services:

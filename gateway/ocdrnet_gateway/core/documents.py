@@ -43,6 +43,7 @@ class DocumentChoice:
     dpi: float = DEFAULT_DPI
     text_layer: TextLayer = "auto"
     password: str = ""
+    preview: int = 0
 
 
 class PageRefusedError(OcdrnetError):
@@ -78,6 +79,7 @@ async def open_document(services: Services, data: bytes, choice: DocumentChoice)
             dpi=choice.dpi,
             text_layer=choice.text_layer,
             password=choice.password,
+            preview=choice.preview,
             limits=limits,
         )
 

@@ -2,11 +2,15 @@
 
 import io
 import json
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
-from page_browser import PHONE, REFUSED, browser, visit
+from drawn_documents import LINES, pdf, scan, scanned
+from page_browser import PHONE, REFUSED, browser, serious_faults, visits
 from PIL import Image
+from pypdfium2 import PdfDocument
 from sample_truth import overlap, sample, truth_lines, without_spaces
 
 from ocdrnet_gateway.core.keys import new_key, save_keys
@@ -34,22 +38,8 @@ def chromium():
 
 @pytest.fixture
 def visiting(chromium, gateway):
-    """Opens the page; whatever the test did, nothing complained and no request left the gateway's host."""
-    made = []
-
-    def opened(url=gateway.url, **settings):
-        allowed = settings.pop("allowed", ())
-        entered = visit(chromium, url, **settings)
-        made.append((entered, entered.__enter__(), allowed))
-        return made[-1][1].open()
-
-    yield opened
-    for entered, visited, allowed in made:
-        complaints = [text for text in visited.complaints if not text.startswith(tuple(allowed))]
-        hosts = {host for host in visited.hosts if host}  # none: a blob, made by the page itself
-        entered.__exit__(None, None, None)
-        assert complaints == []
-        assert hosts == {visited.url.removeprefix("http://")}
+    with visits(chromium, gateway.url) as opened:
+        yield opened
 
 
 def test_a_dropped_image_shows_boxes_and_texts_where_they_stand(visiting):
@@ -194,14 +184,32 @@ def test_the_downloaded_image_has_the_boxes_that_are_shown_and_no_others(visitin
 
 
 def test_an_image_the_browser_cannot_show_is_read_all_the_same(visiting):
-    buffer = io.BytesIO()
-    Image.open(io.BytesIO(sample("rotated.jpg"))).save(buffer, format="TIFF", compression="jpeg")
+    heic = (Path(__file__).parents[1] / "ops" / "pictures" / "turned.heic").read_bytes()
     on = visiting()
-    on.drop(("scan.tiff", buffer.getvalue()))
+    on.drop(("photo.heic", heic))
     on.until_read()
-    assert len(on.outlines()) == 8
-    assert on.page.locator("#image-overlay .no-preview").inner_text() == "This browser has no preview of scan.tiff."
-    assert Image.open(io.BytesIO(on.download("Image")[0])).size == (920, 600)
+    assert on.page.locator("#image-overlay .no-preview").inner_text() == "This browser has no preview of photo.heic."
+    shown = json.loads(on.download("JSON")[0])
+    assert Image.open(io.BytesIO(on.download("Image")[0])).size == (shown["width"], shown["height"])
+
+
+def test_a_pdf_is_read_page_by_page(visiting):
+    pages = [scanned([f"Sheet number {number}", *LINES]) for number in (1, 2, 3)]
+    on = visiting()
+    on.drop(("scan.pdf", pdf(*[partial(scan, image=page) for page in pages])))
+    on.page.locator("#progress").wait_for(state="hidden")
+    on.until_read()
+    assert on.page.locator("#pages [role=option]").count() == 3
+    on.page.get_by_role("option", name="Page 3").click()
+    assert on.texts()[0] == "Sheet number 3"
+    assert len(on.outlines()) == len(LINES) + 1
+    on.page.get_by_label("Search all pages").fill("sheet number")
+    assert on.page.locator("#search-count").inner_text() == "Hit 3 of 3, on 3 pages"
+    on.page.get_by_role("button", name="Download").click()
+    with on.page.expect_download() as waiting:
+        on.page.get_by_role("button", name="Searchable PDF").click()
+    texts = [page.get_textpage().get_text_bounded() for page in PdfDocument(waiting.value.path())]
+    assert [f"Sheet number {number}" in text for number, text in enumerate(texts, 1)] == [True] * 3
 
 
 def test_options_go_with_the_request_and_are_the_servers_own(visiting):
@@ -285,7 +293,7 @@ def test_a_file_that_is_no_image_is_refused_in_words(visiting):
     problem.wait_for()
     assert problem.locator("h3").inner_text() == "The server cannot read this"
     assert "send a JPEG, PNG, WebP, TIFF, BMP, GIF, HEIC or AVIF file" in problem.locator(".said").inner_text()
-    assert problem.get_by_role("button").inner_text() == "Choose another image"
+    assert problem.get_by_role("button").inner_text() == "Choose another file"
 
 
 def test_a_server_that_is_gone_is_told_and_tried_again(visiting):
@@ -377,16 +385,11 @@ def test_the_page_follows_the_persons_colour_scheme(visiting, scheme):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("screen", [{}, PHONE], ids=["desktop", "phone"])
 def test_axe_finds_nothing_serious(visiting, scheme, screen):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     on = visiting(**screen, color_scheme=scheme, reduced_motion="reduce", allowed=[REFUSED])
     found = {}
 
     def look(view):
-        violations = axe.run(on.page).response["violations"]
-        serious = [one for one in violations if one["impact"] in ("serious", "critical")]
-        found[view] = [
-            (one["id"], node["html"][:120], node["failureSummary"]) for one in serious for node in one["nodes"]
-        ]
+        found[view] = serious_faults(on.page)
 
     look("before")
     on.page.get_by_role("button", name="Options").click()

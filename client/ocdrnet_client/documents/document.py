@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import math
 import statistics
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from ocdrnet_client.errors import OcdrnetError, UnexpectedResponseError
@@ -33,6 +34,7 @@ class DocumentPage:
         dpi: pixels per inch of `page`: as rendered, or as the image file says; 0 where nothing says it.
         text_source: `ocr`, or `text_layer` where the words are those that the PDF itself holds.
         seconds: from the rendering to the answer.
+        preview: a JPEG of the page; empty unless it was asked for.
     """
 
     number: int
@@ -41,6 +43,7 @@ class DocumentPage:
     dpi: float = 0
     text_source: TextSource = "ocr"
     seconds: float = 0
+    preview: bytes = field(default=b"", repr=False)
 
     def __post_init__(self) -> None:
         if (self.page is None) == (self.error is None):
@@ -52,14 +55,16 @@ class DocumentPage:
         return text_angle(self.page) if self.page else 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready: the page's own keys, after those of its place in the document."""
-        place = {
+        """JSON-ready: the page's own keys, after those of its place in the document; `preview` in base64."""
+        place: dict[str, Any] = {
             "page": self.number,
             "dpi": round(self.dpi, 2),
             "angle": round(self.angle, 1),
             "text_source": self.text_source,
             "seconds": round(self.seconds, 3),
         }
+        if self.preview:
+            place["preview"] = base64.b64encode(self.preview).decode()
         return {**place, **self.page.to_dict()} if self.page else {**place, "error": str(self.error)}
 
     @classmethod
@@ -73,7 +78,8 @@ class DocumentPage:
             error = OcdrnetError(data["error"]) if "error" in data else None
             page = None if error else Page.from_dict(data)
             source: TextSource = "text_layer" if data["text_source"] == "text_layer" else "ocr"
-            return cls(int(data["page"]), page, error, float(data["dpi"]), source, float(data["seconds"]))
+            preview = base64.b64decode(data.get("preview", ""))
+            return cls(int(data["page"]), page, error, float(data["dpi"]), source, float(data["seconds"]), preview)
         except (KeyError, TypeError, ValueError) as fault:
             raise UnexpectedResponseError(f"not a page of a document as to_dict writes it: {fault}") from fault
 

@@ -25,6 +25,7 @@ DocumentSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryv
 TEXT_LAYERS: tuple[TextLayer, ...] = ("auto", "ocr", "trust")
 DEFAULT_DPI = 200.0
 LEAST_DPI, MOST_DPI = 36.0, 1200.0
+LEAST_PREVIEW, MOST_PREVIEW = 64, 2000  # pixels of a preview's longer side
 _RANGE = re.compile(r"\s*(\d+)?\s*(-)?\s*(\d+)?\s*")
 
 
@@ -60,6 +61,7 @@ class DrawnPage:
         page: the text that the PDF holds.
         dpi: see `DocumentPage`.
         error: why it could not be drawn.
+        preview: a JPEG of the page, where it was asked for.
     """
 
     number: int
@@ -67,6 +69,7 @@ class DrawnPage:
     page: Page | None = None
     dpi: float = 0
     error: InvalidRequestError | None = None
+    preview: bytes = b""
 
     @property
     def text_source(self) -> TextSource:
@@ -90,6 +93,7 @@ class OpenDocument:
         dpi: float = DEFAULT_DPI,
         text_layer: TextLayer = "auto",
         password: str = "",
+        preview: int = 0,
         limits: DocumentLimits = DocumentLimits(),
     ) -> None:
         """Open it.
@@ -101,6 +105,8 @@ class OpenDocument:
             text_layer: `ocr` reads every page; `trust` takes the text that a page holds; `auto` takes it where it is
                 sound, see `text_layer.find_text_layer`.
             password: of an encrypted PDF.
+            preview: pixels, 64 to 2000, of the longer side of a JPEG of each page, made as the page is drawn; 0 for
+                none.
             limits: see there.
 
         Raises:
@@ -111,12 +117,15 @@ class OpenDocument:
             raise InvalidRequestError(f"dpi is {dpi:g}; it must be {LEAST_DPI:g} to {MOST_DPI:g}")
         if text_layer not in TEXT_LAYERS:
             raise InvalidRequestError(f"text_layer is {text_layer!r}; it must be one of {', '.join(TEXT_LAYERS)}")
+        if preview and not LEAST_PREVIEW <= preview <= MOST_PREVIEW:
+            raise InvalidRequestError(f"preview is {preview}; it must be {LEAST_PREVIEW} to {MOST_PREVIEW}, or 0")
         self._path = os.path.abspath(source) if isinstance(source, (str, os.PathLike)) else ""
         # The other process shall not be the one to say that there is no such file.
         self._data = b"" if self._path else encoded_image(source)
         if self._path and not os.access(self._path, os.R_OK):
             encoded_image(cast(Path, source))
-        self._dpi, self._text_layer, self._password, self._limits = dpi, text_layer, password, limits
+        self._dpi, self._text_layer, self._preview = dpi, text_layer, preview
+        self._password, self._limits = password, limits
         self._lock = threading.Lock()
         self._worker: _Worker | None = None
         self._is_closed = False
@@ -154,12 +163,13 @@ class OpenDocument:
         """One page; what is wrong with it is its error."""
         with self._lock:
             try:
-                said, image = self._asked(
+                said, images = self._asked(
                     {
                         "page": number,
                         "dpi": self._dpi,
                         "text_layer": self._text_layer,
                         "pixels": self._limits.pixels,
+                        "preview": self._preview,
                     },
                     self._limits.page_s,
                 )
@@ -170,7 +180,8 @@ class OpenDocument:
             except InvalidRequestError as error:
                 return DrawnPage(number, error=error)
         page = Page.from_dict(said["layer"]) if said["layer"] else None
-        return DrawnPage(number, image, page, float(said["dpi"]))
+        end = len(images) - int(said["preview"])
+        return DrawnPage(number, images[:end], page, float(said["dpi"]), preview=images[end:])
 
     def searchable(self, pages: Iterable[DocumentPage] | Path) -> bytes:
         """The document as a searchable PDF, written by the process that draws: see `searchable_pdf.add_text_layer`.

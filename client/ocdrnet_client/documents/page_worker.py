@@ -7,10 +7,11 @@ threads, either.
 
 A message, in both directions, is a length (8 bytes, big-endian), so many bytes of JSON, and a blob, whose length the
 JSON gives as `bytes`. The caller first sends {"open": PATH or null, "password", "memory"}, with the document as blob
-where there is no path, then {"page": NUMBER, "dpi", "text_layer", "pixels"} for each page; or {"text": [PAGE, ...]}
-with pages as `DocumentPage.to_dict` has them, or {"text": PATH} of a file with such a page in each line; all with
-"seconds", the time limit. It is answered {"pages": COUNT, "kind"}, then {"dpi", "layer"}, with an encoded image unless
-the layer is taken, {} with a searchable PDF; or any time {"error": SENTENCE}.
+where there is no path, then {"page": NUMBER, "dpi", "text_layer", "pixels", "preview"} for each page; or {"text":
+[PAGE, ...]} with pages as `DocumentPage.to_dict` has them, or {"text": PATH} of a file with such a page in each line;
+all with "seconds", the time limit. It is answered {"pages": COUNT, "kind"}, then {"dpi", "layer", "preview": LENGTH},
+with an encoded image unless the layer is taken, and a JPEG of that length after it; {} with a searchable PDF; or any
+time {"error": SENTENCE}.
 """
 
 from __future__ import annotations
@@ -28,14 +29,16 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeAlias, cast
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ocdrnet_client.documents.document import POINTS_PER_INCH, SIGNATURE_WITHIN, DocumentPage, is_pdf
 from ocdrnet_client.errors import OcdrnetError
 from ocdrnet_client.images import encoded_image, upright_image
 
 PdfBitmap: TypeAlias = Any  # pypdfium2 has no types
+Drawn: TypeAlias = "tuple[dict[str, Any], bytes]"
 _LEAST_POINTS = 1.0
+_PREVIEW_QUALITY = 75
 _LENGTH = struct.Struct(">Q")
 _RUNS_OF_FRAMES = ("TIFF", "GIF", "WEBP", "PNG", "AVIF")
 _PDFIUM_FAULTS = {  # fpdfview.h, FPDF_ERR_*
@@ -59,8 +62,8 @@ class Pages(Protocol):
     kind: str
     count: int
 
-    def draw(self, number: int, dpi: float, text_layer: str, pixels: int) -> tuple[dict[str, Any], bytes]:
-        """A page, from 1: what to say of it, and its image unless its own text is taken."""
+    def draw(self, number: int, dpi: float, text_layer: str, pixels: int, preview: int) -> Drawn:
+        """A page, from 1: what to say of it, its image unless its own text is taken, and its preview."""
 
 
 class PdfPages:
@@ -88,7 +91,7 @@ class PdfPages:
         self._error = pypdfium2.PdfiumError
         self.count = len(self._pdf)
 
-    def draw(self, number: int, dpi: float, text_layer: str, pixels: int) -> tuple[dict[str, Any], bytes]:
+    def draw(self, number: int, dpi: float, text_layer: str, pixels: int, preview: int) -> Drawn:
         """Annotations and forms are drawn; the page is its crop box, turned by its own rotation.
 
         A page of more pixels at this dpi is drawn at fewer dots.
@@ -108,7 +111,12 @@ class PdfPages:
             bitmap = page.render(scale=dpi / POINTS_PER_INCH, may_draw_forms=True)
             drawn = bitmap.to_numpy()
             layer = find_text_layer(page, drawn, text_layer) if text_layer != "ocr" else None
-            return {"dpi": dpi, "layer": layer}, b"" if layer is not None else _encoded(bitmap, drawn)
+            if layer is not None and not preview:
+                return {"dpi": dpi, "layer": layer, "preview": 0}, b""
+            image = _image(bitmap, drawn)
+            small = _preview(image, preview)
+            encoded = b"" if layer is not None else _png(image)
+            return {"dpi": dpi, "layer": layer, "preview": len(small)}, encoded + small
         except self._error as error:
             raise DocumentError(f"page {number} cannot be drawn: {error}") from None
         finally:
@@ -151,13 +159,19 @@ class FramePages:
             raise _no_document(error) from None
         self.kind = self._image.format or "image"
 
-    def draw(self, number: int, dpi: float, text_layer: str, pixels: int) -> tuple[dict[str, Any], bytes]:
+    def draw(self, number: int, dpi: float, text_layer: str, pixels: int, preview: int) -> Drawn:
         """The frame without losses, upright, in its own pixels."""
         del dpi, text_layer, pixels
         try:
             self._image.seek(number - 1)
             across = self._image.info.get("dpi", (0, 0))[0]
-            return {"dpi": float(across or 0), "layer": None}, encoded_image(self._image.copy())
+            frame = self._image.copy()
+            ImageOps.exif_transpose(frame, in_place=True)
+            encoded = encoded_image(frame)
+            # The server's decoder knows what is white and what black in the rarer modes.
+            plain = frame if frame.mode in ("L", "RGB") or not preview else upright_image(encoded)
+            small = _preview(plain, preview)
+            return {"dpi": float(across or 0), "layer": None, "preview": len(small)}, encoded + small
         except OcdrnetError as error:
             raise DocumentError(f"page {number} cannot be read: {error}") from None
         except (OSError, ValueError, SyntaxError, EOFError, struct.error) as error:
@@ -185,7 +199,8 @@ def main() -> None:
             elif "text" in asked:
                 answer = {}, with_text(source, password, asked["text"])
             else:
-                answer = pages.draw(asked["page"], asked["dpi"], asked["text_layer"], asked["pixels"])
+                choice = (asked[name] for name in ("page", "dpi", "text_layer", "pixels", "preview"))
+                answer = pages.draw(*choice)
         except DocumentError as error:
             answer = {"error": str(error)}, b""
         except MemoryError:
@@ -258,13 +273,28 @@ def _limit_memory(limit: int) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _encoded(bitmap: PdfBitmap, pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> bytes:
-    """PNG, gray where the page is: a third of the bytes, and of the work."""
+def _image(bitmap: PdfBitmap, pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> Image.Image:
+    """Gray where the page is: a third of the bytes, and of the work."""
     blue, green, red = (pixels[..., channel] for channel in range(3))
     is_gray = np.array_equal(blue, green) and np.array_equal(green, red)
-    image = Image.fromarray(np.ascontiguousarray(blue)) if is_gray else bitmap.to_pil()
+    return Image.fromarray(np.ascontiguousarray(blue)) if is_gray else cast(Image.Image, bitmap.to_pil())
+
+
+def _png(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, format="PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def _preview(image: Image.Image, longest: int) -> bytes:
+    """A JPEG whose longer side has at most so many pixels; nothing if that is 0."""
+    if not longest:
+        return b""
+    # By whole numbers first, so that a page at the limit of memory leaves room for its preview.
+    small = image.reduce(max(1, max(image.size) // longest))
+    small.thumbnail((longest, longest))
+    buffer = io.BytesIO()
+    small.save(buffer, format="JPEG", quality=_PREVIEW_QUALITY)
     return buffer.getvalue()
 
 

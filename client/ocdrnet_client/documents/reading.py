@@ -74,7 +74,13 @@ def _done(drawn: DrawnPage, start: float, read: Page | OcdrnetError | None = Non
     found = read or drawn.page or drawn.error
     page = found if isinstance(found, Page) else None
     error = found if isinstance(found, OcdrnetError) else None
-    return DocumentPage(drawn.number, page, error, drawn.dpi, drawn.text_source, time.monotonic() - start)
+    seconds = time.monotonic() - start
+    return DocumentPage(drawn.number, page, error, drawn.dpi, drawn.text_source, seconds, drawn.preview)
+
+
+def is_tiff(head: bytes) -> bool:
+    """Whether a file is a TIFF by its first bytes; it may be given whole."""
+    return head.startswith(_TIFF)
 
 
 def is_document(source: Path | bytes) -> bool:
@@ -85,7 +91,7 @@ def is_document(source: Path | bytes) -> bool:
         else:
             with source.open("rb") as file:
                 head = file.read(SIGNATURE_WITHIN)
-        return is_pdf(head) or (head.startswith(_TIFF) and _frames(source) > 1)
+        return is_pdf(head) or (is_tiff(head) and _frames(source) > 1)
     except OSError:
         return False
 

@@ -49,6 +49,7 @@ class DocumentChoice:
     dpi: float = DEFAULT_DPI
     text_layer: TextLayer = "auto"
     password: str = ""
+    preview: int = 0
 
 
 class PageRefusedError(OcdrnetError):
@@ -92,6 +93,7 @@ async def open_document(
             dpi=choice.dpi,
             text_layer=choice.text_layer,
             password=choice.password,
+            preview=choice.preview,
             limits=limits,
         )
 

@@ -56,7 +56,7 @@ async def answer_document(
 ) -> Response:
     """All pages: as they are read where the format allows it, and as one JSON object otherwise."""
     begin = time.monotonic()
-    _hold_document(request, body)
+    hold_document(request, body)
     stack = AsyncExitStack()
     try:
         document = await stack.enter_async_context(open_document(services, body, asked.choice))
@@ -132,12 +132,12 @@ async def answer_image(
     pages = [DocumentPage(1, page)]
     if output:
         return Response(await asyncio.to_thread(_written, output, pages), media_type=output.media_type)
-    _hold_document(request, body)
+    hold_document(request, body)
     async with open_document(services, body, DocumentChoice()) as document:
         return Response(await searchable_pdf(document, pages), media_type=PDF_TYPE)
 
 
-def _hold_document(request: Request, body: bytes) -> None:
+def hold_document(request: Request, body: bytes) -> None:
     """Count the memory of a document, as `keep_images` does that of an image.
 
     Raises:

@@ -15,8 +15,16 @@ from starlette.datastructures import QueryParams
 
 from ocdrnet_client.documents.document import is_pdf
 from ocdrnet_client.documents.formats import FORMATS, Format
-from ocdrnet_client.documents.opened import DEFAULT_DPI, LEAST_DPI, MOST_DPI, TEXT_LAYERS, TextLayer
-from ocdrnet_client.documents.reading import is_document
+from ocdrnet_client.documents.opened import (
+    DEFAULT_DPI,
+    LEAST_DPI,
+    LEAST_PREVIEW,
+    MOST_DPI,
+    MOST_PREVIEW,
+    TEXT_LAYERS,
+    TextLayer,
+)
+from ocdrnet_client.documents.reading import is_document, is_tiff
 from ocdrnet_gateway.api.own.answers import PDF_TYPE, Asked, answer_document, answer_image
 from ocdrnet_gateway.api.own.step_times import Statistics, StepTimes, StepWatch
 from ocdrnet_gateway.core.body_limit import keep_images, read_body
@@ -48,7 +56,14 @@ DPI = NumberOption("dpi", float, LEAST_DPI, MOST_DPI, "Dots per inch at which PD
 TEXT_LAYER = ChoiceOption(
     "text_layer", TEXT_LAYERS, "Text that a PDF page holds: taken where it is sound, never (ocr), or always (trust)."
 )
-_OWN = (TIMING, OUTPUT, PAGES, DPI, TEXT_LAYER)
+PREVIEW = NumberOption(
+    "preview",
+    int,
+    LEAST_PREVIEW,
+    MOST_PREVIEW,
+    "Pixels of the longer side of a JPEG of each page, in base64; for output=jsonl of a PDF or TIFF. Left out, none.",
+)
+_OWN = (TIMING, OUTPUT, PAGES, DPI, TEXT_LAYER, PREVIEW)
 PASSWORD_HEADER = "ocdrnet-password"  # of an encrypted PDF; a query would stand in logs
 
 
@@ -71,10 +86,22 @@ def asked_by(query: QueryParams, headers: Mapping[str, str]) -> Asked:
         pages=str(own.get("pages", "")),
         dpi=float(own.get("dpi", DEFAULT_DPI)),
         text_layer=cast(TextLayer, own.get("text_layer", TEXT_LAYERS[0])),
-        password=headers.get(PASSWORD_HEADER, ""),
+        password=password_of(headers),
+        preview=int(own.get("preview", 0)),
     )
     output = FORMATS.get(str(own["output"])) if "output" in own else _accepted(headers.get("accept", ""))
+    if choice.preview and not (output and output.name == "jsonl"):
+        raise UnprocessableError("preview goes with output=jsonl alone, which sends each page as it is read")
     return Asked(options, own.get("timing") == "steps", output, choice)
+
+
+def password_of(headers: Mapping[str, str]) -> str:
+    """The password of an encrypted PDF: in UTF-8, as shells send it, else in Latin-1, as HTTP has it."""
+    value = headers.get(PASSWORD_HEADER, "")
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        return value
 
 
 def _accepted(accept: str) -> Format | None:
@@ -179,6 +206,7 @@ class DocumentPageAnswer(BaseModel):
     angle: float = Field(description="degrees, clockwise, by which most of its text is turned")
     text_source: Literal["ocr", "text_layer"] = Field(description="whether it was read, or held its text")
     seconds: float
+    preview: str | None = Field(None, description="a JPEG of the page in base64, with preview only")
     error: str | None = Field(None, description="why it was not read; the other keys are missing then")
     image: str | None = None
     width: int | None = None
@@ -231,14 +259,15 @@ BODY = {"required": True, "content": {kind: {"schema": {"type": "string", "forma
 async def read(request: Request, services: ServicesDep, caller: PrincipalDep) -> Response:
     """Send the file as the body; options are query parameters, and nothing is kept of either.
 
-    A PDF is read page by page, and so is a TIFF where `pages` is given; each page then has its place in the answer.
+    A PDF is read page by page, and so is a TIFF where `pages` or `preview` is given; each page then has its place in
+    the answer.
     """
     begin = time.monotonic()
     asked = asked_by(request.query_params, request.headers)
     # Whoever would be refused afterwards need not send the image first.
     services.admission.check()
     body = await read_body(request)
-    if is_pdf(body) or (asked.choice.pages and await asyncio.to_thread(is_document, body)):
+    if await asyncio.to_thread(_is_document, body, asked.choice):
         return await answer_document(request, services, caller, body, asked)
     keep_images(request, len(body))
     await asyncio.to_thread(_check, request, body, services.settings.max_pixels)
@@ -252,6 +281,10 @@ async def read(request: Request, services: ServicesDep, caller: PrincipalDep) ->
     if asked.output and asked.output.name in ("json", "jsonl"):
         return JSONResponse({**reading.page.to_dict(), "timing": timing}, media_type=asked.output.media_type)
     return await answer_image(request, services, body, reading.page, asked.output)
+
+
+def _is_document(body: bytes, choice: DocumentChoice) -> bool:
+    return is_pdf(body) or bool(choice.preview and is_tiff(body)) or bool(choice.pages and is_document(body))
 
 
 def _check(request: Request, image: bytes, max_pixels: int) -> None:

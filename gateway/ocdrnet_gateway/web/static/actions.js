@@ -1,4 +1,4 @@
-/** Copy, and download as text, JSON or image: exactly what is shown. */
+/** Copy, and download an image's text, JSON or overlay: exactly what is shown. */
 
 import { byId, make, say } from "./dom.js";
 import { drawnOverlay } from "./drawn_overlay.js";
@@ -26,7 +26,8 @@ const DOWNLOADS = {
 
 const stem = (page) => page.image.replace(/\.[^.]*$/, "");
 
-function save(blob, name) {
+/** Hand a file to the person. */
+export function save(blob, name) {
   const url = URL.createObjectURL(blob);
   make("a", { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 60_000); // the browser may still be writing

@@ -23,6 +23,17 @@ export const say = (words) => {
   byId("spoken").textContent = words;
 };
 
+/** Scroll a box, and nothing around it, until what it hides of an element stands in its middle. */
+export function reveal(element, box) {
+  const [inner, outer] = [element.getBoundingClientRect(), box.getBoundingClientRect()];
+  if (inner.top < outer.top || inner.bottom > outer.bottom) {
+    box.scrollTop += inner.top + inner.height / 2 - outer.top - outer.height / 2;
+  }
+  if (inner.left < outer.left || inner.right > outer.right) {
+    box.scrollLeft += inner.left + inner.width / 2 - outer.left - outer.width / 2;
+  }
+}
+
 function filled(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === true) element.setAttribute(name, "");

@@ -1,16 +1,20 @@
 /** The image and, over it, an outline for each part that is shown. */
 
 import { outline } from "./bounding_box.js";
-import { byId, make, makeSvg } from "./dom.js";
+import { byId, make, makeSvg, reveal } from "./dom.js";
 import { percent } from "./numbers.js";
 
-const DENSE = 150; // outlines, from which on they are drawn finer
+const SHEET = [210, 297]; // A4, for a page that is not there
+const DENSE = 150; // outlines, from which on they are drawn finer, as on paper
 
 export class ImageOverlay {
   #polygons = [];
   #parts = [];
   #size = [3, 2];
   #tag = null;
+  #drawing = null;
+  #hits = null;
+  #isPaper = false;
 
   /** @param {import("./link.js").Link} link */
   constructor(link) {
@@ -21,14 +25,17 @@ export class ImageOverlay {
     byId("full-size").addEventListener("change", ({ target }) => this.#enlarge(target.checked));
   }
 
-  /** Show an image, without outlines for now. */
-  show({ url, name }) {
-    const image = make("img", { src: url, alt: `The image ${name}` });
+  /** Show an image or a page of a document, without outlines for now. */
+  show({ url, name, pages, number }) {
+    const image = make("img", { src: url, alt: number ? `Page ${number}` : `The image ${name}` });
     image.addEventListener("load", () => this.#parts.length || this.#resize(image.naturalWidth, image.naturalHeight));
     image.addEventListener("error", () => image.replaceWith(make("p", { class: "no-preview" }, noPreview(name))));
     this.image = image;
-    this.overlay.replaceChildren(image);
+    this.overlay.replaceChildren(url ? image : make("p", { class: "no-preview" }, pages ? "" : `There is no image of ${name}.`));
+    this.#hits = null;
+    this.#isPaper = Boolean(number);
     this.#polygons = this.#parts = [];
+    if (!url) this.#resize(...SHEET);
   }
 
   isReading(yes) {
@@ -41,11 +48,24 @@ export class ImageOverlay {
     this.#parts = parts;
     this.#polygons = parts.map((part, index) => this.#polygon(part, index));
     const place = { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" };
-    const svg = makeSvg("svg", { ...place, class: parts.length > DENSE ? "dense" : "" }, ...this.#polygons);
-    this.overlay.querySelector("svg")?.remove();
+    this.#drawing?.remove();
+    this.#drawing = makeSvg("svg", { ...place, class: this.#isPaper || parts.length > DENSE ? "dense" : "" }, ...this.#polygons);
     this.#tag?.remove();
-    this.overlay.append(svg);
+    this.overlay.append(this.#drawing);
     this.#toggle();
+  }
+
+  /** Tint what a search found, whether the outlines are shown or not. */
+  mark(hits) {
+    this.#hits?.remove();
+    const [width, height] = this.#size;
+    const polygons = hits.flatMap(({ boxes, isCurrent }) =>
+      boxes.map((box) => makeSvg("polygon", { points: box.join(" "), class: isCurrent ? "hit gone-to" : "hit" })));
+    const place = { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" };
+    this.#hits = polygons.length ? makeSvg("svg", { ...place, class: "hits" }, ...polygons) : null;
+    if (this.#hits) this.overlay.append(this.#hits);
+    const goneTo = this.#hits?.querySelector(".gone-to");
+    if (goneTo) reveal(goneTo, byId("stage"));
   }
 
   #polygon(part, index) {
@@ -59,7 +79,7 @@ export class ImageOverlay {
   #point({ index, from }) {
     this.#tag?.remove();
     this.#polygons.forEach((polygon, other) => polygon.classList.toggle("active", other === index));
-    this.overlay.querySelector("svg")?.classList.toggle("pointing", index >= 0);
+    this.#drawing?.classList.toggle("pointing", index >= 0);
     if (!this.#polygons[index]) return;
     // The list has the text and its score already; over the image they would hide what lies around.
     if (from === "image") this.overlay.append((this.#tag = this.#tagFor(this.#parts[index])));
@@ -93,7 +113,7 @@ export class ImageOverlay {
   }
 
   #toggle() {
-    this.overlay.querySelector("svg")?.toggleAttribute("hidden", !byId("boxes-shown").checked);
+    this.#drawing?.toggleAttribute("hidden", !byId("boxes-shown").checked);
   }
 }
 

@@ -1,19 +1,19 @@
-/** Ways for an image to come in: chosen, dropped anywhere, pasted anywhere. */
+/** Ways for images and documents to come in: chosen, dropped anywhere, pasted anywhere. */
 
 import { byId, say } from "./dom.js";
 
 /**
- * @param {function(File[])} take hears of the images
+ * @param {function(File[])} take hears of the files
  */
 export function setUpIntake(take) {
-  const takePictures = (files) => {
-    const images = [...files].filter(mayBeImage);
-    if (images.length) take(images);
-    else if (files.length) say("That is not an image.");
+  const takeReadable = (files) => {
+    const readable = [...files].filter(mayBeRead);
+    if (readable.length) take(readable);
+    else if (files.length) say("That is neither an image nor a PDF.");
   };
-  chosen(takePictures);
-  dropped(takePictures);
-  pasted(takePictures);
+  chosen(takeReadable);
+  dropped(takeReadable);
+  pasted(takeReadable);
 }
 
 function chosen(take) {
@@ -53,4 +53,4 @@ function pasted(take) {
 }
 
 // A file manager may not know the type of a TIFF or of a file without a suffix: the server decides then.
-const mayBeImage = (file) => !file.type || file.type.startsWith("image/");
+const mayBeRead = ({ type }) => !type || type.startsWith("image/") || type === "application/pdf";

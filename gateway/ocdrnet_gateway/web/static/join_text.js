@@ -5,7 +5,7 @@ const UNSPACED = /[\u2E80-\u2FDF\u3000-\u312F\u31A0-\u31FF\u3400-\u4DBF\u4E00-\u
 
 /** The lines of a paragraph as one text: a space between them, nothing between two Chinese or Japanese characters. */
 export function joinParagraph(texts) {
-  return texts.filter(Boolean).reduce((joined, text) => joined && joined + gap(joined, text) + text || text, "");
+  return texts.filter(Boolean).reduce((joined, text) => joined && joined + gapBetween(joined, text) + text || text, "");
 }
 
 /** What stands between two words of a line: a space where the line's text has one. */
@@ -19,6 +19,7 @@ export function gapsBefore(line) {
   });
 }
 
-function gap(before, after) {
+/** What stands between two texts that follow each other. */
+export function gapBetween(before, after) {
   return UNSPACED.test([...before].at(-1)) && UNSPACED.test([...after][0]) ? "" : " ";
 }

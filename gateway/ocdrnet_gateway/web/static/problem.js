@@ -3,14 +3,20 @@
 const WORDS = {
   400: ["The server does not understand this", "The page and the server may differ in version; reload the page."],
   401: ["An API key is needed", "This server reads for callers with a key."],
-  408: ["The image came too slowly", "The connection may be slow; a smaller image helps."],
-  413: ["The image is too large", "A smaller copy will do: text needs no more than about 20 pixels of height."],
-  422: ["The server cannot read this", "The file may be damaged or no image, or an option does not fit. It says:"],
+  408: ["The file came too slowly", "The connection may be slow; a smaller file helps."],
+  413: ["The file is too large", "A smaller copy will do: text needs no more than about 20 pixels of height."],
+  422: ["The server cannot read this", "The file may be damaged, or of a kind that is not read, or an option does not fit. It says:"],
   429: ["The server is busy", "More requests arrived than it can take right now."],
-  502: ["The reader failed on this image", "Trying again may help; its log has the details."],
+  502: ["The reader failed on this", "Trying again may help; its log has the details."],
   503: ["The reader is not there", "The server is up, but what reads the text is starting or away."],
-  504: ["This took too long", "The server gave up. A smaller image, or trying again later, may help."],
+  504: ["This took too long", "The server gave up. A smaller file, or trying again later, may help."],
 };
+// The last one is a part of the server's sentence.
+const PASSWORDS = [
+  ["This PDF needs its password", "It is encrypted. The password goes to this server, and is not kept.", "is encrypted; give its password"],
+  ["The password does not fit", "The PDF is encrypted by another one.", "password is another one"],
+];
+const PAGE = 200; // a page's error comes within an answer that is sound
 const OTHER = ["Something went wrong", "The server could not answer this request."];
 
 export class Problem extends Error {
@@ -25,15 +31,21 @@ export class Problem extends Error {
   }
 
   /** Of an answer that is no 200: `application/problem+json` where the server could still write one. */
-  static from(request) {
-    const body = parsed(request.responseText);
-    const [title, advice] = WORDS[request.status] ?? OTHER;
+  static of(status, text, header) {
+    const body = parsed(text);
+    const said = body.detail || body.title || "";
+    const [title, advice] = PASSWORDS.find(([, , words]) => said.includes(words)) ?? WORDS[status] ?? OTHER;
     return new Problem(title, advice, {
-      status: request.status,
-      said: body.detail || body.title || "",
-      requestId: request.getResponseHeader("x-request-id") || body.requestId || "",
-      retryAfter: Number(request.getResponseHeader("retry-after")) || 0,
+      status,
+      said,
+      requestId: header("x-request-id") || body.requestId || "",
+      retryAfter: Number(header("retry-after")) || 0,
     });
+  }
+
+  /** Of one page of a document, in the server's words. */
+  static ofPage(number, said) {
+    return new Problem(`Page ${number} was not read`, "The other pages are not affected. The server says:", { said, status: PAGE });
   }
 
   static away() {
@@ -47,6 +59,16 @@ export class Problem extends Error {
   static tooLarge(file, limit) {
     const said = `${megabytes(file.size)} MB; at most ${megabytes(limit)} MB are taken`;
     return new Problem(WORDS[413][0], WORDS[413][1], { status: 413, said });
+  }
+
+  /** Whether a password would open the document. */
+  get wantsPassword() {
+    return PASSWORDS.some(([, , words]) => this.said.includes(words));
+  }
+
+  /** Whether it is about one page alone. */
+  get isOfPage() {
+    return this.status === PAGE;
   }
 
   /** Whether the same request may succeed later. */

@@ -18,13 +18,16 @@ export function read(image, options, { onSent, signal }) {
   for (const [name, value] of Object.entries(keyHeaders())) request.setRequestHeader(name, value);
   signal.addEventListener("abort", () => request.abort());
   return new Promise((resolve, reject) => {
-    request.onload = () => (request.status === 200 ? resolve(answer(request, watch)) : reject(Problem.from(request)));
+    request.onload = () => (request.status === 200 ? resolve(answer(request, watch)) : reject(problemOf(request)));
     request.onerror = () => reject(Problem.away());
     request.onabort = () => reject(Problem.cancelled());
     watch.start = performance.now();
     request.send(image);
   });
 }
+
+const problemOf = (request) =>
+  Problem.of(request.status, request.responseText, (name) => request.getResponseHeader(name));
 
 function stopwatch(request, onSent) {
   const watch = { start: 0, first: 0 };

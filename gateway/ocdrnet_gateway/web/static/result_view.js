@@ -1,12 +1,14 @@
-/** The second view: shows the current image of the queue in whatever state it is. */
+/** The second view: shows the current image or page of the queue in whatever state it is. */
 
 import { setUpActions } from "./actions.js";
 import { byId, make, say } from "./dom.js";
 import { askForKey } from "./key.js";
+import { passwordForm } from "./password.js";
 import { Link } from "./link.js";
 import { counted, duration, percent } from "./numbers.js";
 import { ImageOverlay } from "./image_overlay.js";
 import { filteredView } from "./filtered_view.js";
+import { SearchView } from "./search_view.js";
 import { TextList } from "./text_list.js";
 import { showTiming } from "./timing.js";
 
@@ -17,11 +19,14 @@ export class ResultView {
     this.link = new Link();
     this.overlay = new ImageOverlay(this.link);
     this.list = new TextList(this.link);
+    this.search = new SearchView(queue);
+    this.search.addEventListener("found", () => this.#mark());
     queue.addEventListener("picked", () => this.#open());
     queue.addEventListener("changed", ({ detail }) => detail === queue.current && this.#update());
     byId("levels").addEventListener("change", () => this.#fill());
     byId("confidence").addEventListener("input", () => this.#fill());
     byId("cancel").addEventListener("click", () => queue.cancel(queue.current));
+    byId("go-on").addEventListener("click", () => queue.goOn(queue.current));
     setUpActions(() => this.#offered());
     setInterval(() => this.#progress(), 100);
   }
@@ -31,23 +36,31 @@ export class ResultView {
     byId("intake").hidden = true;
     byId("result-view").hidden = false;
     byId("result-view-title").textContent = this.queue.current.name;
-    this.overlay.show(this.queue.current);
+    this.overlay.show(this.queue.shown);
+    this.reported = null;
     this.#update();
     if (isFirst) byId("result-view-title").focus();
   }
 
   #update() {
-    const { state, problem, page, timing } = this.queue.current;
-    const isUnderWay = state === "waiting" || state === "reading";
+    const { current: entry, shown } = this.queue;
+    const { state, problem, page } = shown;
+    const isUnderWay = isUnread(entry);
     byId("progress").hidden = !isUnderWay;
+    byId("progress").classList.toggle("slim", shown !== entry);
     byId("problem").hidden = state !== "failed";
-    byId("result").hidden = state !== "done";
-    this.overlay.isReading(isUnderWay);
-    showTiming(state === "done" && timing);
-    byId("facts").textContent = page ? `${page.width} × ${page.height} pixels` : "";
+    byId("result").hidden = state !== "done" || !page;
+    byId("actions").classList.toggle("of-document", Boolean(entry.pages));
+    byId("open-downloads").hidden = shown === entry;
+    this.overlay.isReading(isUnread(shown));
+    showTiming(state === "done" && shown.timing);
+    byId("facts").textContent = factsOf(entry, shown);
+    this.#stopped(entry, shown);
     this.#progress();
-    if (state === "failed") this.#explain(problem);
-    if (state === "done") this.#report(page, timing);
+    if (state === "failed" && this.reported !== problem) this.#explain((this.reported = problem));
+    // The list keeps its focus while other pages come.
+    if (page && this.reported !== page) this.#report((this.reported = page), shown.timing);
+    if (entry.pages && entry.state === "done") say(`${counted(entry.pages.count, "page")} read.`);
   }
 
   #report(page, timing) {
@@ -55,12 +68,20 @@ export class ResultView {
     byId("warnings").hidden = !notes.length;
     byId("warnings").replaceChildren(...notes.map((note) => make("li", {}, note)));
     this.#fill();
-    say(`${counted(page.lines.length, "line")} read in ${duration(timing.browser.total_ms)}.`);
+    if (timing) say(`${counted(page.lines.length, "line")} read in ${duration(timing.browser.total_ms)}.`);
+  }
+
+  /** A document that ended before its last page: what there is holds, and the rest can still be read. */
+  #stopped({ state, problem, pages }, { number }) {
+    byId("stopped").hidden = state !== "failed" || !number;
+    if (byId("stopped").hidden) return;
+    byId("stopped-words").textContent = `${problem.title}: ${pages.read.length} of ${counted(pages.count, "page")} read.`;
+    byId("stopped").title = problem.said;
   }
 
   /** Draw what level and confidence leave. */
   #fill() {
-    const { page } = this.queue.current;
+    const { page } = this.queue.shown;
     if (!page) return;
     const view = currentView();
     const shown = filteredView(page, view);
@@ -69,10 +90,23 @@ export class ResultView {
     this.overlay.outlines(shown.parts, page);
     this.list.show(shown.rows, view.level);
     byId("confidence-value").textContent = view.least ? `≥ ${percent(view.least)}` : "any";
-    byId("count").textContent = countOf(shown, view.level);
+    byId("count").textContent = countOf(shown, view.level, page);
     for (const button of byId("actions").querySelectorAll("button:not([data-download=json], [data-download=overlay])")) {
       button.disabled = !shown.parts.length;
     }
+    this.#mark();
+  }
+
+  /** Tint what the search found on this page. */
+  #mark() {
+    if (!this.queue.shown?.page || !this.shown) return;
+    const { hits, current } = this.search.onPage;
+    this.overlay.mark(hits.map((hit) => ({ boxes: hit.boxes, isCurrent: hit === current })));
+    const words = new Set(hits.flatMap((hit) => hit.words));
+    const isIn = (part, found) => part.words.some((word) => found(word));
+    const found = this.shown.parts.flatMap((part, index) => (isIn(part, (word) => words.has(word)) ? [index] : []));
+    const goneTo = hits.includes(current) && this.shown.parts.findIndex((part) => isIn(part, (word) => word === current.words[0]));
+    this.list.mark(new Set(found), goneTo === false ? -1 : goneTo);
   }
 
   #offered() {
@@ -80,27 +114,30 @@ export class ResultView {
   }
 
   #progress() {
-    const image = this.queue.current;
-    if (!image || byId("progress").hidden) return;
-    const isSending = image.state === "reading" && image.sent < 1;
-    if (isSending) byId("progress-bar").value = image.sent;
-    else byId("progress-bar").removeAttribute("value");
-    byId("progress-words").textContent = progressWords(image, isSending);
+    const entry = this.queue.current;
+    if (!entry || byId("progress").hidden) return;
+    const share = shareOf(entry);
+    if (share === null) byId("progress-bar").removeAttribute("value");
+    else byId("progress-bar").value = share;
+    byId("progress-words").textContent = progressWords(entry);
   }
 
   #explain(problem) {
-    const said = problem.said && make("p", { class: "said" }, problem.said);
-    const request = problem.requestId && make("p", { class: "request" }, `Request ${problem.requestId}`);
+    const isPlain = problem.wantsPassword; // the title says it all
+    const said = problem.said && !isPlain && make("p", { class: "said" }, problem.said);
+    const request = problem.requestId && !isPlain && make("p", { class: "request" }, `Request ${problem.requestId}`);
     const parts = [make("h3", {}, problem.title), make("p", {}, adviceOf(problem)), said, request, this.#wayOut(problem)];
     byId("problem").replaceChildren(...parts.filter(Boolean));
-    say(`${problem.title}. ${problem.said}`);
+    say(`${problem.title}. ${isPlain ? "" : problem.said}`);
   }
 
-  #wayOut({ status, isPassing }) {
-    const image = this.queue.current;
-    if (status === 401) return wayOut("Enter a key", async () => (await askForKey()) && this.queue.again(image));
-    if (isPassing) return wayOut("Try again", () => this.queue.again(image));
-    return wayOut("Choose another image", () => byId("files").click());
+  #wayOut({ status, isPassing, isOfPage, wantsPassword }) {
+    const entry = this.queue.current;
+    if (isOfPage) return null;
+    if (wantsPassword) return passwordForm((password) => this.queue.again(Object.assign(entry, { password })));
+    if (status === 401) return wayOut("Enter a key", async () => (await askForKey()) && this.queue.again(entry));
+    if (isPassing) return wayOut("Try again", () => this.queue.again(entry));
+    return wayOut("Choose another file", () => byId("files").click());
   }
 }
 
@@ -115,15 +152,32 @@ function currentView() {
   return { level, least: byId("confidence").valueAsNumber / 100 };
 }
 
-function countOf({ parts, of }, level) {
-  if (!of) return "No text was found in this image.";
-  return parts.length === of ? counted(of, level) : `${parts.length} of ${counted(of, level)}`;
+function countOf({ parts, of }, level, { page, text_source }) {
+  if (!of) return `No text was found ${page ? "on this page" : "in this image"}.`;
+  const count = parts.length === of ? counted(of, level) : `${parts.length} of ${counted(of, level)}`;
+  return text_source === "text_layer" ? `${count}, from the PDF’s own text` : count;
 }
 
-function progressWords({ state, sent, since }, isSending) {
-  if (state === "waiting") return "Waiting for the images before it";
-  if (isSending) return `Sending, ${percent(sent)}`;
-  return `Reading, ${((performance.now() - since) / 1000).toFixed(1)} s`;
+function factsOf({ pages }, { page, number }) {
+  const size = page ? `${page.width} × ${page.height} pixels` : "";
+  return number ? [`Page ${number} of ${pages.count}`, size].filter(Boolean).join(" · ") : size;
+}
+
+const isUnread = ({ state }) => state === "waiting" || state === "reading";
+
+/** How far a reading is, 0 to 1; null where nothing tells. */
+function shareOf({ state, sent, pages }) {
+  if (pages) return pages.count ? pages.read.length / pages.count : null;
+  return state === "reading" && sent < 1 ? sent : null;
+}
+
+function progressWords(entry) {
+  const { state, sent, since, pages } = entry;
+  if (pages?.count) return `${pages.read.length} of ${counted(pages.count, "page")}`;
+  if (state === "waiting") return "Waiting for the files before it";
+  const seconds = `${((performance.now() - since) / 1000).toFixed(1)} s`;
+  if (pages) return `Opening the document, ${seconds}`;
+  return sent < 1 ? `Sending, ${percent(sent)}` : `Reading, ${seconds}`;
 }
 
 function adviceOf({ advice, retryAfter }) {

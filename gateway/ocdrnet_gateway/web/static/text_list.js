@@ -1,6 +1,6 @@
 /** The text, part by part: a list box whose options light up on the image. */
 
-import { byId, make } from "./dom.js";
+import { byId, make, reveal } from "./dom.js";
 import { percent } from "./numbers.js";
 
 const DOUBTFUL = 0.8; // below this share of confidence a part is marked
@@ -29,6 +29,15 @@ export class TextList {
     this.list.replaceChildren(rows.length ? this.#listBox(rows, level) : nothing());
     this.#options.forEach((option, index) => this.#watch(option, index));
     if (this.#options[0]) this.#options[0].tabIndex = 0;
+  }
+
+  /** Mark options as found by a search; the one that it went to comes into view. */
+  mark(indices, current) {
+    this.#options.forEach((option, index) => {
+      option.classList.toggle("found", indices.has(index));
+      option.classList.toggle("gone-to", index === current);
+    });
+    if (this.#options[current]) reveal(this.#options[current], this.list);
   }
 
   #listBox(rows, level) {

@@ -132,8 +132,37 @@ def visit(chromium, url, **settings):
     context.close()
 
 
+@contextmanager
+def visits(chromium, url):
+    """Opens the page; whatever was done, nothing complained and no request left the gateway's host."""
+    made = []
+
+    def opened(url=url, **settings):
+        allowed = settings.pop("allowed", ())
+        entered = visit(chromium, url, **settings)
+        made.append((entered, entered.__enter__(), allowed))
+        return made[-1][1].open()
+
+    yield opened
+    for entered, visited, allowed in made:
+        complaints = [text for text in visited.complaints if not text.startswith(tuple(allowed))]
+        hosts = {host for host in visited.hosts if host}  # none: a blob, made by the page itself
+        entered.__exit__(None, None, None)
+        assert complaints == []
+        assert hosts == {visited.url.removeprefix("http://")}
+
+
+def serious_faults(page):
+    """What axe finds that is serious: rule, place, and why; the test is skipped where there is no axe."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    violations = axe.run(page).response["violations"]
+    serious = [one for one in violations if one["impact"] in ("serious", "critical")]
+    return [(one["id"], node["html"][:120], node["failureSummary"]) for one in serious for node in one["nodes"]]
+
+
 def _file(name, data):
-    kind = {"jpg": "image/jpeg", "txt": "text/plain"}.get(name.rsplit(".")[-1], f"image/{name.rsplit('.')[-1]}")
+    suffix = name.rsplit(".")[-1]
+    kind = {"jpg": "image/jpeg", "txt": "text/plain", "pdf": "application/pdf"}.get(suffix, f"image/{suffix}")
     return {"name": name, "type": kind, "data": base64.b64encode(data).decode()}
 
 

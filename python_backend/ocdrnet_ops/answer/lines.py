@@ -18,7 +18,8 @@ from ocdrnet_ops.geometry.text_outline import (
     outline_sizes,
     quad_outlines,
 )
-from ocdrnet_ops.layout.paragraphs import paragraphs
+from ocdrnet_ops.layout.justified import justified_rows, row_quad
+from ocdrnet_ops.layout.paragraphs import join_paragraph, paragraphs
 from ocdrnet_ops.layout.reading_order import reading_order
 from ocdrnet_ops.recognition.decoding import FIRST_CHARACTER, DecodedLine, decode_attention, decode_ctc
 from ocdrnet_ops.recognition.line_flip import (
@@ -193,10 +194,10 @@ def _placed(segment: LineSegment, outline: npt.NDArray[np.float32], box_score: n
 
 
 def _in_order(found: list[_Found], points: int, image_size: tuple[int, int]) -> Lines:
-    same = [_of_points(line.outline, points) for line in found]
-    polygons = np.array(same, np.float32).reshape(-1, points, 2)
+    polygons = _of_points(found, points)
     order = reading_order(outline_quads(polygons)).tolist()
-    polygons, found = polygons[order], [found[index] for index in order]
+    found = _rows_joined([found[index] for index in order], outline_quads(polygons[order]))
+    polygons = _of_points(found, points)
     boxes = outline_quads(polygons)
     words = [word for line in found for word in line.segment.words]
     word_boxes = np.concatenate([*(line.word_quads for line in found), np.zeros((0, 4, 2), np.float32)])
@@ -214,8 +215,36 @@ def _in_order(found: list[_Found], points: int, image_size: tuple[int, int]) -> 
     )
 
 
-def _of_points(outline: Outlines, points: int) -> Outlines:
-    return outline if len(outline) == points else np.asarray(quad_outlines(outline[None], points // 2)[0])
+def _of_points(found: list[_Found], points: int) -> Outlines:
+    """The lines' outlines with so many points each, float32 [N, points, 2]."""
+    same = [
+        line.outline if len(line.outline) == points else quad_outlines(line.outline[None], points // 2)[0]
+        for line in found
+    ]
+    return np.array(same, np.float32).reshape(-1, points, 2)
+
+
+def _rows_joined(found: list[_Found], boxes: Quads) -> list[_Found]:
+    """Lines in reading order; the torn pieces of a row of justified text as one."""
+    if not found:
+        return found
+    rows = justified_rows(boxes, np.array([len(line.segment.words) for line in found], np.int64))
+    return [_joined(found, boxes, row) for row in np.split(np.arange(len(found)), np.flatnonzero(np.diff(rows)) + 1)]
+
+
+def _joined(found: list[_Found], boxes: Quads, row: npt.NDArray[np.int64]) -> _Found:
+    pieces = [found[index] for index in row.tolist()]
+    if len(pieces) == 1:
+        return pieces[0]
+    lengths = [len(piece.segment.text) for piece in pieces]
+    segment = LineSegment(
+        join_paragraph([piece.segment.text for piece in pieces]),
+        float(np.average([piece.segment.score for piece in pieces], weights=lengths)),
+        tuple(word for piece in pieces for word in piece.segment.words),
+        False,
+    )
+    word_boxes = np.concatenate([piece.word_quads for piece in pieces])
+    return _Found(segment, row_quad(boxes[row]), word_boxes, np.float32(np.mean([piece.box_score for piece in pieces])))
 
 
 def _check_ids(ids: npt.NDArray[np.int32], card: RecognizerCard) -> None:

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ocdrnet_ops.geometry.quads import Quads
+from ocdrnet_ops.layout.justified import rows_put_together
 from ocdrnet_ops.layout.rows import heads_raised, row_order
 from ocdrnet_ops.layout.running_text import (
     ALIGNED,
@@ -33,7 +34,7 @@ from ocdrnet_ops.layout.running_text import (
     facing_rows,
     rows_of,
 )
-from ocdrnet_ops.layout.side_by_side import blocks_side_by_side
+from ocdrnet_ops.layout.side_by_side import blocks_side_by_side, facing_pages
 from ocdrnet_ops.layout.signs import sign_order
 from ocdrnet_ops.layout.text_direction import Floats, Ints, Masks, UprightLines, upright_lines
 
@@ -162,6 +163,8 @@ def column_blocks(lines: UprightLines) -> list[Ints]:
         Indices of each block's lines; together a permutation.
     """
     everything = np.arange(len(lines.x))
+    if pages := facing_pages(lines):
+        return [page[block] for page in map(np.flatnonzero, pages) for block in column_blocks(lines[page])]
     head, body, foot = _head_and_foot(lines)
     blocks = _split(lines, body)
     if len(blocks) < 2:
@@ -297,7 +300,8 @@ def reading_order(boxes: Quads) -> npt.NDArray[np.int64]:
     """
     lines = heads_raised(upright_lines(boxes))
     upright, turned = np.flatnonzero(~lines.turned), np.flatnonzero(lines.turned)
-    order = [upright[block] for block in _blocks_in_order(lines[upright])]
+    page, pieces = rows_put_together(lines[upright])
+    order = [upright[pieces[index]] for block in _blocks_in_order(page) for index in block.tolist()]
     if len(turned):
         order.append(turned[reading_order(boxes[turned])])
     return np.concatenate([np.zeros(0, np.int64), *order])

@@ -7,6 +7,7 @@ next one's.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from ocdrnet_ops.layout.running_text import SAME_ROW
 from ocdrnet_ops.layout.text_direction import Floats, Ints, UprightLines
 
 UNDER = 0.5  # of the narrower line's width: what lies under another
-CENTERED = 0.3  # line heights: cells of one row whose centers differ by less are centered beside one another
+CENTERED = 0.4  # line heights: cells of one row whose centers differ by less are centered beside one another
 CELL_PITCH = 2.0  # line heights: lines of one cell follow closer
 CELL_LINES = 3  # that a cell holds at most
 CONTINUES = 0.8  # of the step to the next full row: a row that follows closer may go on in the cells above it
@@ -25,11 +26,11 @@ HEAD_APART = 0.8  # line heights: turned lines closer to each other are lines of
 
 def row_order(lines: UprightLines) -> Ints:
     """Indices that put the lines of a block into order."""
-    rows = _joined_cells(lines, _rows(lines))
+    rows = _joined_cells(lines, rows_from_top(lines))
     return np.array([index for row in rows for index in row], np.int64)
 
 
-def _rows(lines: UprightLines) -> list[list[int]]:
+def rows_from_top(lines: UprightLines) -> list[list[int]]:
     """Rows from top to bottom, each from left to right; a row is what stands beside its highest line."""
     x, y, heights = lines.x.tolist(), lines.y.tolist(), lines.height.tolist()
     rows: list[list[int]] = []
@@ -47,10 +48,16 @@ def _joined_cells(lines: UprightLines, rows: list[list[int]]) -> list[list[int]]
     if len(rows) < 2 or max(len(row) for row in rows) < 2:
         return rows
     y = np.array([float(lines.y[row].mean()) for row in rows])
+    joined = _join(lines, rows, y, fewer=1)
+    # Where some rows have cells of two lines, a row has them too whose cells all do.
+    return joined if len(joined) == len(rows) else _join(lines, rows, y, fewer=0)
+
+
+def _join(lines: UprightLines, rows: list[list[int]], y: Floats, fewer: int) -> list[list[int]]:
     joined: list[list[int]] = []
     at = 0
     while at < len(rows):
-        cells = _centered_cells(lines, rows, y, at) or _continued_cells(lines, rows, y, at)
+        cells = _centered_cells(lines, rows, y, at) or _continued_cells(lines, rows, y, at, fewer)
         joined.append([index for cell in cells for index in cell] or rows[at])
         taken = len(joined[-1])
         while taken > 0:
@@ -67,32 +74,47 @@ def _centered_cells(lines: UprightLines, rows: list[list[int]], y: Floats, at: i
         if len(cells) < 2 or len({len(cell) for cell in cells}) == 1 or min(len(cell) for cell in cells) > 1:
             continue
         height = float(np.median(lines.height[members]))
-        middles = [(lines.top[cell].min() + lines.bottom[cell].max()) / 2 for cell in cells]
+        middles = [float(lines.y[cell].mean()) for cell in cells]
         pitch = max(np.diff(lines.y[cell]).max(initial=0) for cell in cells)
-        around = np.diff(y[max(at - 1, 0) : at + count + 1])
-        apart = [around[0]] * (at > 0) + [around[-1]] * (at + count < len(rows))
-        if np.ptp(middles) < CENTERED * height and pitch < CELL_PITCH * height and min(apart, default=np.inf) > pitch:
+        apart = min(_steps_around(y, at, count), default=np.inf)
+        if np.ptp(middles) < CENTERED * height and pitch < min(CELL_PITCH * height, apart):
             return cells
     return []
 
 
-def _continued_cells(lines: UprightLines, rows: list[list[int]], y: Floats, at: int) -> list[list[int]]:
-    """Cells of a row that begins here, level with one another, some of which go on below; [] if none does."""
-    first, count = rows[at], 1
-    if len(first) < 2:
-        return []
-    later = next((place for place in range(at + 1, len(rows)) if len(rows[place]) >= len(first)), None)
-    step = y[later] - y[later - 1] if later is not None else y[at] - y[at - 1] if at else 0.0
-    closest = min(CONTINUES * step, CELL_PITCH * float(np.median(lines.height[first])))
-    while at + count < len(rows) and count < CELL_LINES:
-        row, above = rows[at + count], rows[at + count - 1]
-        if len(row) >= len(first) or y[at + count] - y[at + count - 1] > closest:
-            break
-        if not all(any(_is_under(lines, lower, upper) for upper in above) for lower in row):
-            break
-        count += 1
-    cells = _cells(lines, [index for row in rows[at : at + count] for index in row])
-    return cells if count > 1 and len(cells) == len(first) else []
+def _continued_cells(lines: UprightLines, rows: list[list[int]], y: Floats, at: int, fewer: int) -> list[list[int]]:
+    """Cells of a row that begins here, level with one another, some of which go on below; [] if none does.
+
+    Args:
+        lines: of the block.
+        rows: indices of the lines of each.
+        y: of the rows.
+        at: the row that may have such cells.
+        fewer: cells at least that do not go on.
+    """
+    for count in range(min(len(rows) - at, CELL_LINES), 1, -1):
+        block = rows[at : at + count]
+        inside, around = np.diff(y[at : at + count]), _steps_around(y, at, count)
+        pitch = float(inside.max())
+        if pitch > CONTINUES * min(around, default=0) or pitch > CELL_PITCH * np.median(lines.height[block[0]]):
+            continue
+        if any(len(row) > len(block[0]) - fewer for row in block[1:]) or not _are_under(lines, block):
+            continue
+        cells = _cells(lines, [index for row in block for index in row])
+        if len(cells) == len(block[0]) > 1:
+            return cells
+    return []
+
+
+def _steps_around(y: Floats, at: int, count: int) -> list[float]:
+    """The steps down to the first of some rows and from the last of them."""
+    above = [float(y[at] - y[at - 1])] if at else []
+    return above + ([float(y[at + count] - y[at + count - 1])] if at + count < len(y) else [])
+
+
+def _are_under(lines: UprightLines, rows: list[list[int]]) -> bool:
+    """Whether each line goes on in the cell of one of the row above."""
+    return all(any(_is_under(lines, lower, upper) for upper in above) for above, row in pairwise(rows) for lower in row)
 
 
 def _is_under(lines: UprightLines, lower: int, upper: int) -> bool:

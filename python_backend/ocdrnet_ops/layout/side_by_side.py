@@ -17,11 +17,12 @@ from ocdrnet_ops.layout.text_direction import Floats, Masks, UprightLines
 GAP = 1.2  # line heights: a narrower gap is one between words
 OVERHANG = 0.3  # of a line's height: boxes are that much longer than their ink
 PLACES = 8  # gaps that are looked at, those that fewest lines cross
+FOLD = 4.0  # line heights: the margins between the pages of a spread are no narrower
 LEVEL = 0.22  # line heights: centers of one row differ by less
 LEVEL_SHARE = 0.65  # of the rows of a table's emptier side are level with one of the other; by chance a third is
 ONE_SIZE = 2.2  # a block's largest line, of its smallest
 ONE_SLANT = 6.0  # degrees: lines of one page lean alike
-NEW_CELL = 1.35  # of the smallest step down: a larger one begins a cell
+NEW_CELL = 1.35  # least ratio of a step down between cells to one within a cell
 SHORTEST = 2  # rows side by side that show anything
 
 
@@ -62,6 +63,15 @@ def blocks_side_by_side(region: UprightLines) -> SideBySide | None:
                 above = ~inside & (region.y < region.y[inside].min())
                 found = SideBySide(above, inside & left, inside & right, ~inside & ~above)
     return found
+
+
+def facing_pages(lines: UprightLines) -> tuple[Masks, Masks] | None:
+    """The lines of both pages of a spread, which nothing crosses; None if it is no spread."""
+    found = blocks_side_by_side(lines)
+    if found is None or (found.above | found.below).any():
+        return None
+    fold = lines.left[found.right].min() - lines.right[found.left].max()
+    return (found.left, found.right) if fold >= FOLD * np.median(lines.height) else None
 
 
 def _leans(region: UprightLines) -> bool:
@@ -144,8 +154,11 @@ def _cells(y: Floats, opposite: int) -> Floats:
         opposite: number of rows on the other side; half as many as here make cells of two lines each.
     """
     steps = np.diff(y)
-    begins = steps > NEW_CELL * steps.min()
-    if not begins.any():
-        begins = np.arange(len(steps)) % 2 == 1 if len(y) == 2 * opposite else ~begins
+    ranked = np.sort(steps)
+    jumps = ranked[1:] / np.maximum(ranked[:-1], 1e-6)
+    if jumps.max(initial=1) >= NEW_CELL:
+        begins = steps >= ranked[1:][jumps.argmax()]
+    else:
+        begins = np.arange(len(steps)) % 2 == 1 if len(y) == 2 * opposite else steps > 0
     starts = np.concatenate([[0], np.flatnonzero(begins) + 1])
     return np.stack([np.add.reduceat(y, starts) / np.diff(np.append(starts, len(y))), y[starts]], axis=1)

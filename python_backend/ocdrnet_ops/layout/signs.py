@@ -19,14 +19,16 @@ from ocdrnet_ops.layout.text_direction import Floats, Ints, Masks, UprightLines
 MOST_LINES = 200  # of a scene; more make a page
 LEVEL = 0.3  # line heights: centers of lines in one row differ by less
 ONE_SIZE = 1.7  # larger of two lines in one row, of the smaller one
-LEVEL_SHARE = 0.34  # of the lines that face others: so many stand level with one of them on a page
+LEVEL_SHARE = 0.65  # of a table's column stands level with the next one
+TABLE_SHARE = 0.5  # of the lines that face others do so in a table, if the lines are no scene
 ONE_SLANT = 6.0  # degrees: lines on one sign lean alike
 SHORT = 3.0  # heights of a line; the slant of a shorter box says little
 STACKED = 1.0  # heights of the smaller line: lines of one sign are no farther apart
 SIZES = 6.0  # largest line of a sign, of the smallest one that stands next to it
 OVERLAP = 0.5  # of the narrower line's width that lies under the other, or
+CENTERED = 0.5  # line heights: centers of lines that are centered on one another differ by less, their ends by more
 WORD_GAP = 1.3  # line heights: words of one line on a sign are no farther apart
-TABLE_ROWS = 3  # level rows that two signs share make them one table
+TABLE_ROWS = 3  # level rows that two columns share make them one table; two more are too many for signs
 SHRUNK = 0.15  # of a line's height: by which a sign is smaller than the boxes of its lines, on either side
 
 
@@ -40,10 +42,12 @@ def sign_order(lines: UprightLines) -> Ints | None:
     if not 2 < count <= MOST_LINES:
         return None
     pairs = _pairs(lines)
-    if not pairs.facing.any() or pairs.level.any(axis=1).sum() > LEVEL_SHARE * pairs.facing.any(axis=1).sum():
-        return None
     labels = _components(pairs.stacked | pairs.beside)
-    labels = _components((labels[:, None] == labels) | _table_rows(labels, pairs.level))
+    table, merged = _tables(lines, labels, pairs)
+    facing = pairs.facing & (labels[:, None] != labels)
+    if (facing & table).any(axis=1).sum() >= TABLE_SHARE * facing.any(axis=1).sum():
+        return None
+    labels = _components((labels[:, None] == labels) | merged)
     members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     edges = np.array([_edges(lines[sign]) for sign in members])
     order = [members[sign][_own_order(lines[members[sign]])] for sign in _cut(edges, list(range(len(members))))]
@@ -109,15 +113,33 @@ def _hidden(lines: UprightLines) -> Masks:
     return hidden | hidden.T
 
 
-def _table_rows(labels: Ints, level: Masks) -> Masks:
-    """Lines of signs that share several level rows: they are columns of one table."""
-    found = np.zeros_like(level)
-    first, second = np.nonzero(np.triu(level))
+def _tables(lines: UprightLines, labels: Ints, pairs: _Pairs) -> tuple[Masks, Masks]:
+    """Lines of signs that face each other as columns of a table do, and of those that are one table: bool [N, N].
+
+    Most lines of the smaller one stand level with one of the other; or both have so many that they are no signs.
+    """
+    table, merged = np.zeros_like(pairs.level), np.zeros_like(pairs.level)
+    first, second = np.nonzero(np.triu(pairs.facing))
     signs = np.sort(np.stack([labels[first], labels[second]]), axis=0)
     for one, other in np.unique(signs, axis=1).T.tolist():
-        if one != other and (signs == [[one], [other]]).all(axis=0).sum() >= TABLE_ROWS:
-            found |= (labels == one)[:, None] & (labels == other)
-    return np.asarray(found | found.T)
+        if one == other or (_is_centered(lines[labels == one]) and _is_centered(lines[labels == other])):
+            continue
+        both = np.ix_(labels == one, labels == other)
+        facing, level = pairs.facing[both], pairs.level[both]
+        rows = min(facing.any(axis=0).sum(), facing.any(axis=1).sum())
+        level_rows = min(level.any(axis=0).sum(), level.any(axis=1).sum())
+        if level_rows >= LEVEL_SHARE * rows or rows >= TABLE_ROWS + 2:
+            table[both] = True
+            merged[both] = level_rows >= TABLE_ROWS
+    return table | table.T, merged | merged.T
+
+
+def _is_centered(sign: UprightLines) -> bool:
+    """Whether lines of different lengths are centered on one another, as on a sign; a table's begin or end level."""
+    lean = float(np.average(sign.slant, weights=sign.width))
+    along, left, right = (x * np.cos(lean) + sign.y * np.sin(lean) for x in (sign.x, sign.left, sign.right))
+    height = float(sign.height.min())
+    return bool(np.ptp(along) < CENTERED * height < min(np.ptp(left), np.ptp(right)))
 
 
 def _components(joined: Masks) -> Ints:

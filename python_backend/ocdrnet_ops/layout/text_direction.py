@@ -15,13 +15,14 @@ Masks = npt.NDArray[np.bool_]
 
 QUARTER = np.pi / 2
 NOTE_LENGTH = 3.0  # of the page's line height: a shorter turned box is a narrow character, such as "1" or "l"
-TILTED_INK = 0.25  # line heights by which ascenders at one end of a short word tilt the box around it
+BOX_NOISE = 0.1  # line heights by which one end of a box stands higher than the other by chance, and
+TILTED_INK = 0.07  # in all short words alike, as those that begin with a capital
+LONG = 6.0  # line heights: in a longer line there are ascenders everywhere
 ROW_NOISE = 0.2  # line heights by which the centers of boxes in one row differ: ascenders and descenders
-IN_ONE_ROW = 10.0  # line heights: lines with a wider gap between them may stand in columns of their own
+IN_ONE_ROW = 25.0  # line heights: lines with a wider gap between them may stand in columns of their own
 FEWEST_PAIRS = 3  # of lines in one row that show a page's slant
 MOST_PAIRED = 500  # lines whose rows are looked at; where there are more, their own slants are exact enough
 CERTAIN = 2.0  # standard errors: a slant that is smaller is none
-LEAN_ALIKE = 0.5  # of the rows' slant: lines that differ more from it do not lean as their rows do
 IMAGE_UPRIGHT = 1.5  # the vote of a line that stands upright in the image, of one that does not
 
 
@@ -128,16 +129,20 @@ def page_direction(centers: Floats, sizes: Floats, angles: Floats) -> float:
 
 def _slant(centers: Floats, sizes: Floats, slants: Floats) -> float:
     """Slant of upright lines in radians, 0 where it is not certain, from the lines' own and from their rows'."""
-    noise = TILTED_INK * sizes[:, 1] / np.maximum(sizes[:, 0], 1e-6)
-    slant, error = _median(slants, np.maximum(noise, 1e-6))
+    slimness = sizes[:, 1] / np.maximum(sizes[:, 0], 1e-6)
+    noise = np.maximum(BOX_NOISE * slimness, 1e-6)
+    slant, error = _median(slants, noise)
+    tilted = np.where(slimness > 1 / LONG, TILTED_INK * slimness, 0)
+    error = float(np.hypot(error, np.average(tilted, weights=noise**-2)))
     certain = abs(slant) > CERTAIN * error
     pairs, pair_noise = _row_slants(centers, sizes, slant, CERTAIN * error)
-    if len(pairs) >= FEWEST_PAIRS:
-        of_rows, rows_error = _median(pairs, pair_noise)
-        # Columns whose rows are not level look like slanted rows, so the lines themselves must lean the same way.
-        if certain or (abs(of_rows) > CERTAIN * rows_error and abs(of_rows - slant) <= LEAN_ALIKE * abs(of_rows)):
-            return float(np.average([slant, of_rows], weights=[error**-2, rows_error**-2]))
-    return slant if certain else 0.0
+    if len(pairs) < FEWEST_PAIRS:
+        return slant if certain else 0.0
+    of_rows, rows_error = _median(pairs, pair_noise)
+    level, slanted = (np.abs(pairs - angle) < CERTAIN * pair_noise for angle in (0.0, of_rows))
+    if certain or (abs(of_rows) > CERTAIN * rows_error and slanted.sum() > level.sum()):
+        return float(np.average([slant, of_rows], weights=[error**-2, rows_error**-2]))
+    return 0.0
 
 
 def _median(values: Floats, noise: Floats) -> tuple[float, float]:

@@ -59,6 +59,9 @@ class ReadingScores:
         """The scores, 0 for sparse lines: float32 [N]."""
         return np.where(self.sparse, np.float32(0), self.scores)
 
+    def __getitem__(self, lines: npt.NDArray[np.bool_]) -> ReadingScores:
+        return ReadingScores(self.scores[lines], self.lengths[lines], self.aspects[lines])
+
 
 def score_readings(
     ids: npt.NDArray[np.int32],

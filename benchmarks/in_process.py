@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from ocdrnet_ops.detection.tiles import detector_tiles
 from ocdrnet_ops.geometry.crop import WIDTH_STEP, Crops, crop_lines
 from ocdrnet_ops.image.decode import ImageLimits, decode_image
 from ocdrnet_ops.image.resize import DetectorInput
+from ocdrnet_ops.options import MIN_TEXT_SCORE, TILING, UPSIDE_DOWN, Options, choice, number
 from ocdrnet_ops.recognition.line_flip import ReadingScores, lines_to_turn, score_readings, turn_crops
 from ocdrnet_triton.engines.base import Network, Placement
 from ocdrnet_triton.engines.openvino import OpenVinoNetwork
@@ -112,22 +113,47 @@ def read_in_process(encoded: bytes, pair: Pair, find: Find = detect_text) -> Tra
         pair: the networks.
         find: probability maps -> boxes; `detect_text`, or another with its arguments.
     """
-    pixels = decode_image(encoded, LIMITS).pixels
-    seen = detector_tiles(pixels, pair.detector_card, None, "auto", MAX_TILES)
-    settings = dbnet_settings(pair.detector_card, {})
-    detector = Detector(pair.detector_card, lambda tiles: _maps(pair.detector, tiles))
+    return read_pixels(decode_image(encoded, LIMITS).pixels, pair, find, encoded=encoded)
+
+
+def read_pixels(
+    pixels: npt.NDArray[np.uint8],
+    pair: Pair,
+    find: Find = detect_text,
+    options: Options | None = None,
+    max_tiles: int = MAX_TILES,
+    encoded: bytes = b"",
+) -> Trace:
+    """Read one image, as the ensemble's steps after its decoding do.
+
+    Args:
+        pixels: uint8 [H, W, 3], BGR.
+        pair: the networks.
+        find: as of `read_in_process`.
+        options: of the request, all but `charset` and `merge`.
+        max_tiles: images that the detector takes at once.
+        encoded: the image file, kept for the trace.
+
+    Raises:
+        OptionError: an option does not go with the networks.
+    """
+    chosen, detector_card, card = options or {}, pair.detector_card, pair.recognizer_card
+    side = cast("int | None", chosen.get("detector_side"))
+    settings = dbnet_settings(detector_card, chosen)
+    seen = detector_tiles(pixels, detector_card, side, choice(chosen, TILING), max_tiles)
+    upside_down = choice(chosen, UPSIDE_DOWN)
+    detector = Detector(detector_card, lambda tiles: _maps(pair.detector, tiles))
     maps, size = detector.maps_of(seen.tiles), (pixels.shape[1], pixels.shape[0])
-    found = find(seen, maps, size, settings, "auto", detector)
-    crops = crop_lines(pixels, found.boxes, pair.recognizer_card)
+    found = find(seen, maps, size, settings, upside_down, detector)
+    crops = crop_lines(pixels, found.boxes, card)
     first = _read(crops, pair)
-    rated = score_readings(first.ids, first.probabilities, crops.widths[:, 0], pair.recognizer_card)
-    turned = lines_to_turn(rated, crops.widths[:, 0], "auto")
-    again = _turned(crops, turned, pair.recognizer_card)
+    rated = score_readings(first.ids, first.probabilities, crops.widths[:, 0], card)
+    turned = lines_to_turn(rated, crops.widths[:, 0], upside_down)
+    again = _turned(crops, turned, card)
     reading = _read(again, pair)
     second = FlippedReading(reading.ids, reading.probabilities, turned)
     candidates = Candidates(found.boxes, found.scores, crops.widths[:, 0])
-    least = pair.recognizer_card.min_text_score
-    lines = decode_lines(candidates, first, second, size, pair.recognizer_card, least)
+    lines = decode_lines(candidates, first, second, size, card, number(chosen, MIN_TEXT_SCORE, card.min_text_score))
     return Trace(encoded, pixels, seen, maps, settings, found, crops, first, rated, again, second, lines)
 
 

@@ -21,6 +21,7 @@ from ocdrnet_ops.geometry.text_outline import (
 from ocdrnet_ops.layout.justified import justified_rows, row_quad
 from ocdrnet_ops.layout.paragraphs import join_paragraph, paragraphs
 from ocdrnet_ops.layout.reading_order import reading_order
+from ocdrnet_ops.recognition.crossing import crossed_out, run_down
 from ocdrnet_ops.recognition.decoding import FIRST_CHARACTER, DecodedLine, decode_attention, decode_ctc
 from ocdrnet_ops.recognition.line_flip import (
     CERTAIN,
@@ -142,11 +143,11 @@ def decode_lines(
     _check_ids(second.ids, card)
     count = len(candidates.outlines)
     steps = time_steps(candidates.widths, first.ids.shape[1], card)[:count]
-    upside_down, best = _better_readings(first, second, candidates.widths[:count], card)
+    upside_down, best, crossed = _better_readings(candidates, first, second, card)
     scores, trusted = best.scores, best.trusted
-    if not is_readable(best):
+    if not is_readable(best[~crossed]):
         trusted = np.where(trusted < CERTAIN, 0, trusted)
-    enough = np.where(best.lengths == 1, trusted**LONE_CHARACTER, trusted) >= min_text_score
+    enough = ~crossed & (np.where(best.lengths == 1, trusted**LONE_CHARACTER, trusted) >= min_text_score)
     outlines = candidates.outlines.copy()
     outlines[upside_down] = np.roll(outlines[upside_down], outlines.shape[1] // 2, axis=1)
     aspects = np.divide(*outline_sizes(outlines).T) if count else scores
@@ -165,17 +166,30 @@ def decode_lines(
 
 
 def _better_readings(
-    first: RecognizerOutput, second: FlippedReading, widths: npt.NDArray[np.int32], card: RecognizerCard
-) -> tuple[npt.NDArray[np.bool_], ReadingScores]:
-    """Which lines are upside down, and how well each line's better reading is."""
-    count, turned = len(widths), second.lines
+    candidates: Candidates, first: RecognizerOutput, second: FlippedReading, card: RecognizerCard
+) -> tuple[npt.NDArray[np.bool_], ReadingScores, npt.NDArray[np.bool_]]:
+    """Which lines are upside down, how well each one's better reading is, and which give way to those they cross."""
+    count, turned = len(candidates.outlines), second.lines
+    widths = candidates.widths[:count]
     rated = score_readings(first.ids[:count], first.probabilities[:count], widths, card)
     again = score_readings(second.ids[: len(turned)], second.probabilities[: len(turned)], widths[turned], card)
-    upside_down = turned_lines(rated, turned, again)
-    scores, lengths = rated.scores.copy(), rated.lengths.copy()
-    scores[turned] = np.where(upside_down[turned], again.scores, scores[turned])
-    lengths[turned] = np.where(upside_down[turned], again.lengths, lengths[turned])
-    return upside_down, ReadingScores(scores, lengths, rated.aspects)
+    highest = _with_turned(rated, turned, again, again.trusted > rated.trusted[turned])
+    crossed = crossed_out(candidates.outlines, highest.trusted, highest.lengths)
+    upside_down, is_down = np.zeros(count, np.bool_), run_down(candidates.outlines)
+    for voters in (~crossed & ~is_down, ~crossed & is_down):  # which way up one kind is says nothing of the other
+        own = voters[turned]
+        places = (np.cumsum(voters) - 1)[turned[own]].astype(np.int32)
+        upside_down[voters] = turned_lines(rated[voters], places, again[own])
+    return upside_down, _with_turned(rated, turned, again, upside_down[turned]), crossed
+
+
+def _with_turned(
+    first: ReadingScores, turned: npt.NDArray[np.int32], second: ReadingScores, chosen: npt.NDArray[np.bool_]
+) -> ReadingScores:
+    """The first readings, with the second ones of the lines that are chosen among the turned."""
+    scores, lengths = first.scores.copy(), first.lengths.copy()
+    scores[turned[chosen]], lengths[turned[chosen]] = second.scores[chosen], second.lengths[chosen]
+    return ReadingScores(scores, lengths, first.aspects)
 
 
 def _decode(reading: RecognizerOutput, row: int, steps: float, card: RecognizerCard) -> DecodedLine:

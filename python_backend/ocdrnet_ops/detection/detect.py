@@ -3,9 +3,10 @@
 Images that lie on their side: whether to look, which way to turn, and the way back.
 
 Detectors are trained on horizontal text; of street photos turned by 90 degrees they find a quarter of the words less.
-So an image whose boxes are mostly tall, or that has none, is shown to the detector once more, turned by 90 degrees,
-and the frame in which the lines lie along the rows is kept. Whether the text then stands on its head is not decided
-here: `recognition.line_flip` does that, line by line.
+So an image whose boxes are mostly tall, or that has none, is shown to the detector once more, turned by 90 degrees.
+Several long lines say which frame is right. Where they do not, because all that was found is a narrow "I", or one note
+in the margin beside short words, what both frames show is read, and `recognition.crossing` keeps what reads better.
+Whether text stands on its head is not decided here: `recognition.line_flip` does that, line by line.
 """
 
 from __future__ import annotations
@@ -21,11 +22,15 @@ from ocdrnet_ops.cards import DetectorCard
 from ocdrnet_ops.detection.dbnet import DbnetSettings, Detections, detect_boxes
 from ocdrnet_ops.detection.tile_merging import merge_maps
 from ocdrnet_ops.geometry.quads import VERTICAL_RATIO
-from ocdrnet_ops.geometry.text_outline import outline_quads
+from ocdrnet_ops.geometry.text_outline import Outlines, cover_shares, outline_quads, quad_outlines
 from ocdrnet_ops.image.resize import DetectorInput
 
 TALL_SHARE = 0.25  # of the elongation of all boxes: above it the detector looks again; chosen on 80 images turned
 EVIDENCE = 2.5  # elongation by which the turned frame must lead: about one short word; noise makes square boxes
+SURE = 3  # long lines, and times the other frame's elongation, with which the turned frame is taken for the right one
+LONG = 3.0  # elongation of a long line
+NARROW = 5.0  # elongation up to which a tall box may be a narrow character, such as "I" or "1"
+SAME = 0.5  # share of the smaller of two boxes from which on they show the same text
 
 
 def looks_rotated(quads: npt.NDArray[np.float32]) -> bool:
@@ -38,15 +43,22 @@ def looks_rotated(quads: npt.NDArray[np.float32]) -> bool:
     return tall > TALL_SHARE * (wide + tall) or not len(quads)
 
 
-def is_rotated(upright: npt.NDArray[np.float32], turned: npt.NDArray[np.float32]) -> bool:
-    """Whether the lines run along the rows of the turned image rather than of the image as it came.
+def right_frame(upright: npt.NDArray[np.float32], turned: npt.NDArray[np.float32]) -> str:
+    """Along which image's rows the lines run: `upright`, `turned`, or `both` where few lines leave that open.
 
     Args:
         upright: float32 [N, 4, 2], boxes found in the image as it came.
         turned: float32 [M, 4, 2], boxes found in the image turned by 90 degrees.
     """
     (wide, tall), (turned_wide, turned_tall) = elongations(upright), elongations(turned)
-    return turned_wide + tall > wide + turned_tall + EVIDENCE
+    if turned_wide + tall <= wide + turned_tall + EVIDENCE:
+        return "upright"
+    _, is_wide, is_tall = _ratios(upright)
+    ratios, is_long, _ = _ratios(turned)
+    is_long &= ratios >= LONG
+    short = len(upright) - np.count_nonzero(is_wide | is_tall)  # a table's figures, under heads that are turned
+    is_sure = turned_wide + tall > SURE * (wide + turned_tall) and is_long.sum() >= max(SURE, short)
+    return "turned" if is_sure else "both"
 
 
 def elongations(quads: npt.NDArray[np.float32]) -> tuple[float, float]:
@@ -55,12 +67,71 @@ def elongations(quads: npt.NDArray[np.float32]) -> tuple[float, float]:
     Args:
         quads: float32 [N, 4, 2], clockwise from the text's top-left. Nearly square ones count for neither.
     """
+    ratios, wide, tall = _ratios(quads)
+    return float(ratios[wide].sum()), float(ratios[tall].sum())
+
+
+def _ratios(
+    quads: npt.NDArray[np.float32],
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Elongation of each box, which are wide, and which are tall: [N] each."""
     sides = np.linalg.norm(quads[:, 1:3] - quads[:, :2], axis=-1)
     ratios = sides.max(axis=1, initial=0) / np.maximum(sides.min(axis=1, initial=np.inf), 1e-6)
     along = np.abs(quads[:, 1] - quads[:, 0])  # of the writing direction
     tall = along[:, 1] > along[:, 0]
-    wide = ~tall & (ratios >= VERTICAL_RATIO)
-    return float(ratios[wide].sum()), float(ratios[tall].sum())
+    return ratios, ~tall & (ratios >= VERTICAL_RATIO), tall
+
+
+def join_frames(upright: Detections, turned: Detections, width: int, frame: str, most: int) -> Detections:
+    """What was found in either frame, in original pixels, each text in the frame in which it lies along the rows.
+
+    Args:
+        upright: found in the image as it came.
+        turned: found in the image turned by 90 degrees, in its pixels.
+        width: of the original image.
+        frame: `upright`: of the turned image only lines that were found tall are taken; `turned`: of the other only
+            wide boxes; `both`: all, and narrow ones both as a line and as a character.
+        most: boxes; what is over it, of the other frame first, is dropped and flagged.
+    """
+    upright_quads, turned_quads = outline_quads(upright.boxes), outline_quads(turned.boxes)
+    _, wide, tall = _ratios(upright_quads)
+    _, turned_wide, turned_tall = _ratios(turned_quads)
+    turned = replace(turned, boxes=turn_back(turned.boxes, width))
+    same = cover_shares(upright_quads, turn_back(turned_quads, width)) >= SAME
+    kept = ~tall | ~same[:, turned_wide].any(axis=1)
+    turned_kept = ~turned_tall | ~same[wide].any(axis=0)
+    if frame == "upright":
+        turned_kept &= turned_wide & same[tall].any(axis=0)
+        parts = [_part(upright, kept), _part(turned, turned_kept)]
+    elif frame == "turned":
+        parts = [_part(turned, turned_kept), _part(upright, kept & wide)]
+    else:
+        parts = [_part(upright, kept), _part(turned, turned_kept)]
+        parts += [_as_characters(part) for part in parts]
+    points = max(part.boxes.shape[1] for part in parts)
+    boxes = np.concatenate([_of_points(part.boxes, points) for part in parts])
+    scores = np.concatenate([part.scores for part in parts])
+    truncated = upright.truncated or turned.truncated or len(boxes) > most
+    return Detections(boxes[:most], scores[:most], truncated)
+
+
+def _as_characters(found: Detections) -> Detections:
+    """Narrow boxes of lines that run down the image, as those of upright characters."""
+    quads = outline_quads(found.boxes)
+    ratios, _, tall = _ratios(quads)
+    narrow = tall & (ratios <= NARROW) & (ratios >= VERTICAL_RATIO)
+    edges = np.roll(quads, -1, axis=1) - quads
+    start = np.argmax(edges[..., 0], axis=1)  # of the edge that runs to the right
+    boxes = quads[np.arange(len(quads))[:, None], (start[:, None] + np.arange(4)) % 4]
+    return Detections(boxes[narrow], found.scores[narrow], False)
+
+
+def _part(found: Detections, kept: npt.NDArray[np.bool_]) -> Detections:
+    return replace(found, boxes=found.boxes[kept], scores=found.scores[kept])
+
+
+def _of_points(boxes: Outlines, points: int) -> Outlines:
+    return boxes if boxes.shape[1] == points else quad_outlines(boxes, points // 2)
 
 
 def turn_tiles(
@@ -157,9 +228,8 @@ def detect_text(
     width, height = image_size
     tiles, map_transforms = turn_tiles(seen.tiles, seen.map_transforms, width, fixed)
     turned = _detect(map_transforms, detector.maps_of(tiles), (height, width), settings)
-    if not is_rotated(outline_quads(upright.boxes), outline_quads(turned.boxes)):
-        return upright
-    return replace(turned, boxes=turn_back(turned.boxes, width))
+    frame = right_frame(outline_quads(upright.boxes), outline_quads(turned.boxes))
+    return join_frames(upright, turned, width, frame, settings.max_candidates)
 
 
 def _detect(

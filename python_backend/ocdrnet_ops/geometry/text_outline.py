@@ -159,6 +159,20 @@ def order_from_text_start(outlines: Outlines) -> Outlines:
     return np.where(kept[:, None, None], outlines, np.roll(outlines, outlines.shape[1] // 2, axis=1))
 
 
+def cover_shares(outlines: Outlines, others: Outlines) -> Floats:
+    """What two outlines have in common, of the smaller one: float32 [N, M], 0..1, by their bounding boxes.
+
+    Args:
+        outlines: float32 [N, P, 2].
+        others: float32 [M, Q, 2].
+    """
+    (low, high), (other_low, other_high) = ((each.min(axis=1), each.max(axis=1)) for each in (outlines, others))
+    common = np.minimum(high[:, None], other_high) - np.maximum(low[:, None], other_low)
+    areas, other_areas = (high - low).prod(axis=1), (other_high - other_low).prod(axis=1)
+    smaller = np.maximum(np.minimum(areas[:, None], other_areas), 1e-6)
+    return np.asarray(np.maximum(common, 0).prod(axis=-1) / smaller, np.float32)
+
+
 def _sides(outlines: Floats) -> tuple[Floats, Floats]:
     """Points of the top, and those of the bottom opposite to them: [N, K, 2] each."""
     points = outlines.shape[1] // 2

@@ -42,7 +42,7 @@ class ReadingScores:
     Attributes:
         scores: float32 [N], mean probability of each line's characters, 0..1; 0 for a line without any.
         lengths: int64 [N], number of characters; spaces are none.
-        aspects: float64 [N], width of each crop in its heights; 0 where it is stretched.
+        aspects: float64 [N], width of each box in its heights; 0 where crops are stretched, which do not show it.
     """
 
     scores: npt.NDArray[np.float32]
@@ -58,6 +58,9 @@ class ReadingScores:
     def trusted(self) -> npt.NDArray[np.float32]:
         """The scores, 0 for sparse lines: float32 [N]."""
         return np.where(self.sparse, np.float32(0), self.scores)
+
+    def __getitem__(self, lines: npt.NDArray[np.bool_]) -> ReadingScores:
+        return ReadingScores(self.scores[lines], self.lengths[lines], self.aspects[lines])
 
 
 def score_readings(
@@ -86,7 +89,7 @@ def score_readings(
     lengths = kept.sum(axis=1)
     totals = np.where(kept, probabilities, 0).sum(axis=1)
     is_stretched = card.width and not card.keep_aspect
-    aspects = np.zeros(len(widths)) if is_stretched else widths / card.height
+    aspects = np.zeros(len(widths)) if is_stretched else widths / card.height * (1 + 2 * card.crop_margin)
     return ReadingScores(np.asarray(totals / np.maximum(1, lengths), np.float32), lengths, aspects)
 
 

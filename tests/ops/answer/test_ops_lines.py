@@ -254,3 +254,27 @@ def test_parts_of_a_bent_line_are_outlines_along_it(recognizer_card):
     assert first[:, 0].min() > 80 * np.cos(np.pi / 6)
     assert last[:, 1].min() > 80 * np.cos(np.pi / 6)
     np.testing.assert_allclose([first[0], last[11]], [(100, 0), (0, 100)], atol=1e-3)
+
+
+def test_what_is_read_worse_than_what_it_crosses_is_left_out(recognizer_card):
+    turned = np.array([(80, 0), (80, 80), (0, 80), (0, 0)], np.float32)
+    boxes = np.array([box(0), turned, box(5)], np.float32)
+    assert decode(recognizer_card(), [[1, 2], [3, 1], [2]], boxes=boxes, scores=[0.99, 0.7, 1]).texts == ["ab", "b"]
+    assert decode(recognizer_card(), [[1, 2], [3, 1], [2]], boxes=boxes, scores=[0.7, 0.99, 1]).texts == ["ca", "b"]
+
+
+def test_column_heads_do_not_turn_the_figures_below_them(recognizer_card):
+    """A head that reads downwards in its box, and upwards in truth, says nothing of the lines along the rows."""
+    head = np.roll(np.array([(300, 0), (340, 0), (340, 200), (300, 200)], np.float32), -1, axis=0)
+    boxes = np.array([box(1), box(2), head], np.float32)
+    rows, again = [[1], [2], [1, 2, 1, 2, 1, 2, 1, 2]], [[3], [3], [2, 3, 2, 3, 2, 3, 2, 3]]
+    lines = decode(
+        recognizer_card(),
+        rows,
+        boxes=boxes,
+        scores=[1.0, 1.0, 0.6],
+        turned=[0, 1, 2],
+        again=again,
+        second=(0.99, 0.99, 1.0),
+    )
+    assert sorted(lines.texts) == ["a", "b", "bcbcbcbc"]

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from ocdrnet_ops.detection.detect import elongations, is_rotated, looks_rotated, turn_back, turn_tiles
+from ocdrnet_ops.detection.dbnet import Detections
+from ocdrnet_ops.detection.detect import elongations, join_frames, looks_rotated, right_frame, turn_back, turn_tiles
 
 NONE = np.zeros((0, 4, 2), np.float32)
 
@@ -32,14 +33,69 @@ def test_the_detector_looks_again_where_text_is_tall_or_there_is_none():
     assert looks_rotated(NONE)
 
 
-def test_the_frame_in_which_lines_run_along_the_rows_is_kept():
-    upright, sideways = boxes(quad(0, 0, 100, 20)), boxes(tall(0, 0, 20, 100))
-    assert is_rotated(sideways, upright)
-    assert not is_rotated(upright, sideways)
-    assert not is_rotated(NONE, NONE)
-    assert not is_rotated(NONE, boxes(quad(0, 0, 40, 20)))  # as noise does
-    assert not is_rotated(upright, NONE)
-    assert is_rotated(NONE, upright)
+def test_the_frame_in_which_several_long_lines_run_along_the_rows_is_the_right_one():
+    upright, sideways = [
+        boxes(*[kind(0, 40 * i, *size) for i in range(3)]) for kind, size in ((quad, (100, 20)), (tall, (20, 100)))
+    ]
+    assert right_frame(sideways, upright) == "turned"
+    assert right_frame(upright, sideways) == "upright"
+    assert right_frame(NONE, upright) == "turned"
+    assert right_frame(upright, NONE) == "upright"
+    assert right_frame(NONE, NONE) == "upright"
+    assert right_frame(NONE, boxes(quad(0, 0, 40, 20))) == "upright"  # as noise does
+
+
+def test_few_lines_leave_the_frame_open():
+    note, figures = [quad(0, 0, 300, 20)], [quad(40 * i, 50, 20, 20) for i in range(4)]
+    assert right_frame(boxes(tall(0, 0, 20, 80)), boxes(quad(0, 0, 80, 20))) == "both"  # an "I"
+    assert right_frame(boxes(tall(0, 0, 20, 300), quad(0, 50, 40, 20)), boxes(*note)) == "both"
+    heads = [quad(0, 40 * i, 100, 20) for i in range(3)]
+    turned_heads = [tall(40 * i, 0, 20, 100) for i in range(3)]
+    assert right_frame(boxes(*turned_heads, *figures), boxes(*heads, *figures)) == "both"  # a table
+
+
+def found(*corners, score=0.9):
+    return Detections(boxes(*corners), np.full(len(corners), score, np.float32), False)
+
+
+def on_its_side(x, y, width, height):
+    """Where the turned image, 400 high, shows a box of the original one."""
+    return quad(y, 400 - x - width, height, width)
+
+
+WIDE, HIGH = (10, 10, 100, 20), (200, 50, 20, 120)
+
+
+def bounds(detections):
+    low, high = detections.boxes.min(axis=1), detections.boxes.max(axis=1)
+    return np.concatenate([low, high - low], axis=1).round().astype(int).tolist()
+
+
+def test_a_tall_line_is_taken_from_the_frame_in_which_it_lies_along_the_rows():
+    """The other finds as much of it in a worse box; what else it finds is left where the frame is clear."""
+    upright = found(quad(*WIDE), tall(203, 55, 14, 100), score=0.5)
+    turned = found(on_its_side(*HIGH), on_its_side(300, 300, 20, 80), score=0.9)
+    for frame, expected in (("upright", [[*WIDE], [*HIGH]]), ("turned", [[*HIGH], [300, 300, 20, 80], [*WIDE]])):
+        joined = join_frames(upright, turned, 400, frame, 1000)
+        assert bounds(joined) == expected
+        assert joined.scores.tolist() == pytest.approx([0.9 if box[3] > 20 else 0.5 for box in expected])
+
+
+def test_an_open_frame_has_all_and_narrow_boxes_as_characters_too():
+    upright = found(quad(*WIDE), quad(50, 200, 22, 20), tall(200, 50, 20, 60))
+    turned = found(on_its_side(50, 200, 20, 22), on_its_side(300, 50, 20, 240))
+    joined = join_frames(upright, turned, 400, "both", 1000)
+    as_line, as_character = [200, 50, 20, 60], [200, 50, 20, 60]
+    assert bounds(joined) == [[*WIDE], [50, 200, 22, 20], as_line, [50, 200, 20, 22], [300, 50, 20, 240], as_character]
+    along = joined.boxes[:, 1] - joined.boxes[:, 0]
+    assert (np.abs(along[:, 1]) > np.abs(along[:, 0])).tolist() == [False, False, True, True, True, False]
+
+
+def test_no_more_boxes_than_a_request_allows():
+    both = join_frames(found(quad(*WIDE)), found(on_its_side(*HIGH)), 400, "both", 1)
+    assert (bounds(both), both.truncated) == ([[*WIDE]], True)
+    assert not join_frames(found(quad(*WIDE)), found(on_its_side(*HIGH)), 400, "both", 2).truncated
+    assert join_frames(found(), found(), 400, "both", 2).boxes.shape == (0, 4, 2)
 
 
 @pytest.mark.parametrize("fixed", [False, True])

@@ -125,6 +125,8 @@ def test_a_reading_of_few_characters_for_its_width_is_none(recognizer_card):
     rated = score_readings(ids, np.ones((4, 4), np.float32), widths, card)
     assert rated.sparse.tolist() == [False, True, False, True]
     assert rated.trusted.tolist() == [1, 0, 1, 0]
+    margins = score_readings(ids, np.ones((4, 4), np.float32), widths, recognizer_card(height=50, crop_margin=0.125))
+    np.testing.assert_allclose(margins.aspects, widths / 40)
     stretched = score_readings(ids, np.ones((4, 4), np.float32), widths, recognizer_card(width=100))
     assert not stretched.sparse.any()
 

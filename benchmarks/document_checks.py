@@ -99,10 +99,9 @@ def count_found(page: Page, found: Iterable[Found]) -> tuple[int, int]:
     return hits, len(words)
 
 
-def share_right(truth: Sequence[str], page: Page | None) -> tuple[int, int]:
-    """How many of the words that stand on a page were read, whatever their order, and all; Chinese by characters."""
-    wanted = Counter(_parts(" ".join(truth)))
-    read = Counter(_parts(page.text)) if page else Counter[str]()
+def share_right(truth: Sequence[str], text: str) -> tuple[int, int]:
+    """How many of the words that stand on a page are in a text, in any order, and all; Chinese by characters."""
+    wanted, read = Counter(_parts(" ".join(truth))), Counter(_parts(text))
     return (wanted & read).total(), wanted.total()
 
 

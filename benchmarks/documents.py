@@ -8,6 +8,12 @@ With `--corpus`, instead, the drawn PDFs of `document_corpus` are read and becom
 many of the words that stand on its pages were read, how many of those read PDFium and poppler find at our boxes (IoU
 0.7 or more), whether the pages look as before, and what qpdf says. `--only NAME` takes some.
 
+With `--dpis 100,150,200,300`, instead, drawn scans of small and normal type are read at each of these: words right,
+seconds and bytes a page.
+
+With `--ocrmypdf`, instead, OCRmyPDF makes the same twenty drawn scans searchable twice, with this server behind and
+with Tesseract, its default: seconds, and how many of the words that stand on the pages PDFium finds in the output.
+
 With `--mutated N`, instead, N seeded PDFs with changed, lost and doubled bytes are opened and drawn under the gateway's
 limits: what each ended in, the longest time, the most memory, and processes left.
 """
@@ -18,18 +24,24 @@ import argparse
 import http.client
 import io
 import json
+import os
 import random
 import statistics
+import subprocess
+import sys
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pikepdf
 import psutil
 import pypdfium2
 from PIL import Image, ImageDraw, ImageFont
@@ -42,9 +54,10 @@ from benchmarks.document_checks import (
     words_by_pdfium,
     words_by_poppler,
 )
-from benchmarks.document_corpus import DrawnDocument, corpus
+from benchmarks.document_corpus import DrawnDocument, Scan, corpus, letter
 from benchmarks.machine import machine_line
 from ocdrnet_client import Client
+from ocdrnet_client.documents.document import DocumentPage
 from ocdrnet_client.documents.opened import DocumentLimits, OpenDocument
 from ocdrnet_client.errors import InvalidRequestError, RequestTimeoutError
 
@@ -221,7 +234,7 @@ def searchable_row(client: Client, document: DrawnDocument) -> Row:
     right, pdfium, poppler = [], [], []
     with pypdfium2.PdfDocument(written, password=document.password or None) as pdf:
         for each, words in zip(found.pages, truth, strict=True):
-            right.append(share_right(words, each.page))
+            right.append(share_right(words, _text(each)))
             if each.page and each.text_source == "ocr":
                 seen = words_by_pdfium(pdf[each.number - 1], each.page.width, each.page.height)
                 pdfium.append(count_found(each.page, seen))
@@ -255,6 +268,119 @@ def read_corpus(url: str, only: frozenset[str]) -> dict[str, object]:
     totals = [_summed([getattr(row, name) for row in rows]) for name in ("right", "pdfium", "poppler")]
     print(f"| all | {sum(row.pages for row in rows)} | | {' | '.join(_share(*each) for each in totals)} | | | |")
     return {"machine": machine_line(), "rows": [vars(row) for row in rows]}
+
+
+_TYPE = {6: 62, 8: 50, 11: 36}  # points, and lines of a page
+
+
+def compare_dpis(url: str, dpis: list[float], rounds: int) -> dict[str, object]:
+    """Two scans at 300 dpi for each size of type, read at each dpi, in turns."""
+    scans, truth = {}, {}
+    for points, lines in _TYPE.items():
+        layout = partial(letter, size=points, lines=lines)
+        drawn = DrawnDocument(f"type-{points}", ((layout, Scan(300)),) * 2)
+        scans[points], truth[points] = drawn.draw()
+    rows: list[dict[str, object]] = []
+    seconds: dict[tuple[int, float], list[float]] = defaultdict(list)
+    right: dict[tuple[int, float], tuple[int, int]] = {}
+    with Client(url) as client:
+        for number in range(rounds + 1):
+            for points, dpi in product(_TYPE, dpis):
+                begin = time.monotonic()
+                found = client.read_document(scans[points], dpi=dpi, text_layer="ocr", concurrency=CONCURRENCY)
+                if number:  # the first round warms up
+                    seconds[points, dpi].append((time.monotonic() - begin) / len(found.pages))
+                pairs = zip(truth[points], found.pages, strict=True)
+                right[points, dpi] = _summed([share_right(words, _text(each)) for words, each in pairs])
+    for points, dpi in product(_TYPE, dpis):
+        with OpenDocument(scans[points], dpi=dpi, text_layer="ocr") as document:
+            size = len(document.draw(1).image)
+        rows.append(
+            {
+                "type_points": points,
+                "dpi": dpi,
+                "words_right": _share(*right[points, dpi]),
+                "s_a_page": round(statistics.median(seconds[points, dpi]), 2),
+                "kib_a_page": size >> 10,
+            }
+        )
+        print(rows[-1], flush=True)
+    return {"machine": machine_line(), "rows": rows}
+
+
+def _text(page: DocumentPage) -> str:
+    return page.page.text if page.page else ""
+
+
+# Twenty pages of an archive: letters good and poor, columns, tables, faxes, and some that lay askew.
+_ARCHIVE = (
+    ("letter-gray", 5),
+    ("letter-poor-jpeg", 3),
+    ("columns-scan", 3),
+    ("table-scan", 2),
+    ("fax-letter", 3),
+    ("turned-minus-3", 2),
+    ("form-scan", 2),
+)
+
+
+def archive() -> tuple[bytes, list[list[str]]]:
+    """Twenty scanned pages, and the words of each."""
+    named = {document.name: document for document in corpus()}
+    pages, truth = [], []
+    for name, count in _ARCHIVE:
+        for seed in range(1, count + 1):
+            data, words = replace(named[name], pages=named[name].pages[:1]).draw(seed)
+            pages.append(data)
+            truth += words
+    with pikepdf.new() as whole:
+        for data in pages:
+            with pikepdf.open(io.BytesIO(data)) as part:
+                whole.pages.extend(part.pages)
+        file = io.BytesIO()
+        whole.save(file, deterministic_id=True)
+    return file.getvalue(), truth
+
+
+def compare_ocrmypdf(url: str, rounds: int) -> dict[str, object]:
+    """OCRmyPDF with this server and with Tesseract, in turns."""
+    data, truth = archive()
+    command = [str(Path(sys.executable).with_name("ocrmypdf")), "--quiet"]
+    ways = {"ocdrnet": [*command, "--ocdrnet-url", url], "Tesseract": command}
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    found: dict[str, str] = {}
+    # Else a variable of the shell names a server for Tesseract's turn, too.
+    environment = {name: value for name, value in os.environ.items() if name != "OCDRNET_URL"}
+    with tempfile.TemporaryDirectory() as folder:
+        scans, output = Path(folder, "scans.pdf"), Path(folder, "searchable.pdf")
+        scans.write_bytes(data)
+        for _ in range(rounds):
+            for name, start in ways.items():
+                begin = time.monotonic()
+                done = subprocess.run(
+                    [*start, scans, output], check=False, capture_output=True, text=True, env=environment
+                )
+                seconds[name].append(time.monotonic() - begin)
+                # 10: the PDF is valid, and no PDF/A.
+                if done.returncode not in (0, 10):
+                    raise SystemExit(f"{name}: OCRmyPDF ended with {done.returncode}: {done.stderr}")
+                hits, count = _words_in(output, truth)
+                found[name] = _share(hits, count)
+    return {
+        "machine": machine_line(),
+        "pages": len(truth),
+        "words_found": found,
+        "seconds": {name: round(statistics.median(times), 1) for name, times in seconds.items()},
+    }
+
+
+def _words_in(path: Path, truth: list[list[str]]) -> tuple[int, int]:
+    with pypdfium2.PdfDocument(path) as pdf:
+        counts = []
+        for page, words in zip(pdf, truth, strict=True):
+            text = page.get_textpage().get_text_bounded()
+            counts.append(share_right(words, text))
+    return _summed(counts)
 
 
 def mutated(count: int, seed: int) -> dict[str, object]:
@@ -312,6 +438,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--corpus", action="store_true", help="read the drawn PDFs instead")
     parser.add_argument("--only", action="append", default=[], help="of these, the one of this name; may be repeated")
+    parser.add_argument("--dpis", default="", help="such as 100,150,200,300: compare these instead")
+    parser.add_argument("--ocrmypdf", action="store_true", help="compare OCRmyPDF with this server and with Tesseract")
     parser.add_argument("--mutated", type=int, default=0, help="open so many damaged PDFs instead")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, help="write the report there")
@@ -319,11 +447,15 @@ def main() -> None:
     report: dict[str, object]
     if given.corpus:
         report = read_corpus(given.url, frozenset(given.only))
+    elif given.dpis:
+        report = compare_dpis(given.url, [float(dpi) for dpi in given.dpis.split(",")], given.rounds)
+    elif given.ocrmypdf:
+        report = compare_ocrmypdf(given.url, given.rounds)
     elif given.mutated:
         report = mutated(given.mutated, given.seed)
     else:
         report = compare(given.url, given.gateway, given.gateway_pid, given.pages, given.rounds)
-    if not given.corpus:
+    if not (given.corpus or given.dpis):
         print(json.dumps(report, indent=1))
     if given.json:
         given.json.write_text(json.dumps(report, indent=1) + "\n")

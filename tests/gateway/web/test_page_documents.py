@@ -19,7 +19,7 @@ pytestmark = pytest.mark.program("chromium")
 
 NARROWEST, STEP = 144, 18  # points; a page's width says its number to the stand-in
 PIXELS_PER_POINT = 200 / 72
-BACK = 10  # seconds until a held reading goes on by itself
+BACK = 60  # seconds until a held reading goes on by itself
 
 
 def numbered(count, **sizes):

@@ -80,8 +80,8 @@ export class ResultView {
   #stopped({ state, problem, pages }, { number }) {
     byId("stopped").hidden = state !== "failed" || !number;
     if (byId("stopped").hidden) return;
-    byId("stopped-words").textContent = `${problem.title}: ${pages.read.length} of ${counted(pages.count, "page")} read.`;
-    byId("stopped").title = problem.said;
+    const words = `${problem.title}: ${pages.read.length} of ${counted(pages.count, "page")} read. ${problem.said}`;
+    byId("stopped-words").textContent = words.trim();
   }
 
   /** Draw what level and confidence leave. */

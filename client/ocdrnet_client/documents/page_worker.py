@@ -114,6 +114,7 @@ class PdfPages:
             if layer is not None and not preview:
                 return {"dpi": dpi, "layer": layer, "preview": 0}, b""
             image = _image(bitmap, drawn)
+            del bitmap, drawn  # copied by now, and as large as the image
             small = _preview(image, preview)
             encoded = b"" if layer is not None else _png(image)
             return {"dpi": dpi, "layer": layer, "preview": len(small)}, encoded + small
@@ -274,7 +275,7 @@ def _limit_memory(limit: int) -> None:
 
 
 def _image(bitmap: PdfBitmap, pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> Image.Image:
-    """Gray where the page is: a third of the bytes, and of the work."""
+    """A copy, gray where the page is: a third of the bytes, and of the work."""
     blue, green, red = (pixels[..., channel] for channel in range(3))
     is_gray = np.array_equal(blue, green) and np.array_equal(green, red)
     return Image.fromarray(np.ascontiguousarray(blue)) if is_gray else cast(Image.Image, bitmap.to_pil())

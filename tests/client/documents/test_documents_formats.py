@@ -100,3 +100,11 @@ def test_any_page_is_written(lines):
         if each.name in ("hocr", "alto"):
             boxes = [element.attrib for element in ElementTree.fromstring(text).iter() if "HPOS" in element.attrib]
             assert all(float(at["HPOS"]) + float(at["WIDTH"]) <= 400 for at in boxes)
+
+
+@pytest.mark.parametrize("preview", [b"", b"\xff\xd8\xff"])
+def test_a_page_comes_back_from_json_with_its_preview(preview):
+    page = DocumentPage(2, Page(8, 9), dpi=72, seconds=1.5, preview=preview)
+    written = json.loads("".join(FORMATS["jsonl"].of_pages([page], None)))
+    assert ("preview" in written) == bool(preview)
+    assert DocumentPage.from_dict(written) == page

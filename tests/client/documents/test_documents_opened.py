@@ -166,6 +166,20 @@ def test_dots_out_of_range_are_refused(dpi):
     refused(pdf(letter), "dpi is", "36 to 1200", dpi=dpi)
 
 
+@pytest.mark.parametrize("preview", [63, 2001, -1])
+def test_previews_out_of_range_are_refused(preview):
+    refused(pdf(letter), f"preview is {preview}", "64 to 2000", preview=preview)
+
+
+@pytest.mark.parametrize("text_layer", ["ocr", "auto"])
+def test_a_preview_comes_beside_what_is_read(text_layer):
+    with opened(pdf(letter), dpi=144, preview=421, text_layer=text_layer) as document:
+        drawn = document.draw(1)
+    small = Image.open(io.BytesIO(drawn.preview))
+    assert (small.format, small.size) == ("JPEG", (298, 421))
+    assert (drawn.page is None, bool(drawn.image)) == (text_layer == "ocr", text_layer == "ocr")
+
+
 def test_an_unknown_way_to_take_the_text_layer_is_refused():
     refused(pdf(letter), "text_layer is 'always'", "auto, ocr, trust", text_layer="always")
 

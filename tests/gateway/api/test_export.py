@@ -10,6 +10,7 @@ import pytest
 from drawn_documents import LINES, letter, page_workers, pdf, scan, scanned, tiff
 
 from ocdrnet_client.documents.formats import FORMATS
+from ocdrnet_gateway.core.keys import new_key, save_keys
 
 SCANS = pdf(scan, letter, scan)
 STREAMED = [name for name, each in FORMATS.items() if each.is_streamed]
@@ -174,3 +175,11 @@ def test_what_is_written_is_counted_as_memory(start_gateway, http, read_lines):
     assert len(body) * 3 < 1 << 20 < len(body) * 7
     answer = export(http, url, body, "output=text")
     assert (answer.status_code, "of the gateway's memory" in answer.json()["detail"]) == (413, True)
+
+
+def test_it_wants_a_key_where_reading_does(start_gateway, http, read_lines, tmp_path):
+    key, entry = new_key("reader")
+    save_keys(tmp_path / "keys.json", [entry])
+    url = start_gateway(keys_file=tmp_path / "keys.json").url
+    assert export(http, url, read_lines, "output=text").status_code == 401
+    assert export(http, url, read_lines, "output=text", authorization=f"Bearer {key}").status_code == 200

@@ -34,7 +34,7 @@ function buttonFor(format, queue) {
     button.setAttribute("aria-busy", "true");
     tell(`Writing ${format.title} …`);
     try {
-      save(await written(format.output, queue.current), `${stem(queue.current.name)}${format.suffix}`);
+      save(await written(format.output, queue), `${stem(queue.current.name)}${format.suffix}`);
       tell("");
       byId("downloads").close();
     } catch (problem) {
@@ -51,9 +51,9 @@ function tell(words, isProblem = false) {
 }
 
 /** JSON is here already; what else there is, the server writes. */
-function written(output, document) {
+function written(output, { current: document, options, limit }) {
   const answers = document.pages.read.map(({ answer }) => answer);
-  return output === "json" ? jsonOf(document, answers) : exported(answers, output, document);
+  return output === "json" ? jsonOf(document, answers) : exported(answers, output, document, { options: options(), limit });
 }
 
 function jsonOf({ name, pages }, answers) {

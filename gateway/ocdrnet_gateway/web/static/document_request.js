@@ -25,16 +25,21 @@ export async function readDocument(file, { options, pages, password }, { onCount
 }
 
 /**
- * What was read, written by the server in another format.
+ * What was read, written by the server in another format. Where it is more than a request may hold, the document is read
+ * again for it.
  * @param {Object[]} pages as the server answered them
  * @param {string} output
  * @param {{file: Blob, password: string}} document goes along where the format is a PDF
+ * @param {{options: Object<string, string>, limit: number}} settings of the reading; `limit`: bytes of a request
  * @returns {Promise<Blob>} rejects with a Problem
  */
-export async function exported(pages, output, { file, password }) {
+export async function exported(pages, output, { file, password }, { options, limit }) {
   const lines = pages.map((page) => `${JSON.stringify(page)}\n`);
   const body = new Blob(output === "pdf" ? [...lines, "\n", file] : lines);
-  const answer = await asked(`/v1/export?${new URLSearchParams({ output })}`, body, password);
+  const again = { ...options, output, pages: `1-${pages.at(-1).page}` };
+  const answer = await (body.size <= limit
+    ? asked(`/v1/export?${new URLSearchParams({ output })}`, body, password)
+    : asked(`/v1/read?${new URLSearchParams(again)}`, file, password));
   return settled(() => answer.blob());
 }
 

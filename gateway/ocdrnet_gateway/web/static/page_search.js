@@ -52,14 +52,9 @@ function folded(page) {
 }
 
 function boxesOf(touched) {
-  const rows = Map.groupBy ? Map.groupBy(touched, ({ row }) => row) : grouped(touched);
-  return [...rows.values()].map((places) => boundingBox(places.map(({ word }) => word.box)));
-}
-
-function grouped(touched) {
-  const rows = new Map();
-  for (const place of touched) rows.set(place.row, [...(rows.get(place.row) ?? []), place]);
-  return rows;
+  const boxes = new Map();
+  for (const { word, row } of touched) boxes.set(row, [...(boxes.get(row) ?? []), word.box]);
+  return [...boxes.values()].map(boundingBox);
 }
 
 const fold = (text) => text.normalize("NFKD").replace(ACCENTS, "").toLowerCase();

@@ -19,7 +19,7 @@ export function setUpQueueView(queue) {
     state.textContent = STATES[entry.state](entry);
     button.classList.toggle("failed", entry.state === "failed");
     const url = entry.pages?.read[0]?.url;
-    if (url) button.firstChild.replaceWith(make("img", { src: url, alt: "" }));
+    if (url && button.querySelector("img")?.src !== url) button.firstChild.replaceWith(make("img", { src: url, alt: "" }));
   };
   queue.addEventListener("changed", ({ detail }) => update(detail));
   queue.addEventListener("paged", ({ detail }) => update(detail));

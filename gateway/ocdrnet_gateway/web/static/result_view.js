@@ -22,7 +22,7 @@ export class ResultView {
     this.search = new SearchView(queue);
     this.search.addEventListener("found", () => this.#mark());
     queue.addEventListener("picked", () => this.#open());
-    queue.addEventListener("changed", ({ detail }) => detail === queue.current && this.#update());
+    queue.addEventListener("changed", ({ detail }) => detail === queue.current && this.#changed());
     byId("levels").addEventListener("change", () => this.#fill());
     byId("confidence").addEventListener("input", () => this.#fill());
     byId("cancel").addEventListener("click", () => queue.cancel(queue.current));
@@ -42,6 +42,12 @@ export class ResultView {
     if (isFirst) byId("result-view-title").focus();
   }
 
+  #changed() {
+    const { state, pages } = this.queue.current;
+    this.#update();
+    if (pages && state === "done") say(`${counted(pages.count, "page")} read.`);
+  }
+
   #update() {
     const { current: entry, shown } = this.queue;
     const { state, problem, page } = shown;
@@ -50,7 +56,7 @@ export class ResultView {
     byId("progress").classList.toggle("slim", shown !== entry);
     byId("problem").hidden = state !== "failed";
     byId("result").hidden = state !== "done" || !page;
-    byId("actions").classList.toggle("of-document", Boolean(entry.pages));
+    byId("result-view").classList.toggle("of-document", Boolean(entry.pages));
     byId("open-downloads").hidden = shown === entry;
     this.overlay.isReading(isUnread(shown));
     showTiming(state === "done" && shown.timing);
@@ -60,7 +66,6 @@ export class ResultView {
     if (state === "failed" && this.reported !== problem) this.#explain((this.reported = problem));
     // The list keeps its focus while other pages come.
     if (page && this.reported !== page) this.#report((this.reported = page), shown.timing);
-    if (entry.pages && entry.state === "done") say(`${counted(entry.pages.count, "page")} read.`);
   }
 
   #report(page, timing) {
@@ -75,8 +80,8 @@ export class ResultView {
   #stopped({ state, problem, pages }, { number }) {
     byId("stopped").hidden = state !== "failed" || !number;
     if (byId("stopped").hidden) return;
-    byId("stopped-words").textContent = `${problem.title}: ${pages.read.length} of ${counted(pages.count, "page")} read.`;
-    byId("stopped").title = problem.said;
+    const words = `${problem.title}: ${pages.read.length} of ${counted(pages.count, "page")} read. ${problem.said}`;
+    byId("stopped-words").textContent = words.trim();
   }
 
   /** Draw what level and confidence leave. */

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from ocdrnet_gateway.api.hosted.ocdrnet import router as hosted
 from ocdrnet_gateway.api.nim.routes import router as nim
-from ocdrnet_gateway.api.own.jobs import router as jobs
+from ocdrnet_gateway.api.nim.service import router as service
 from ocdrnet_gateway.core.admission import Admission
 from ocdrnet_gateway.core.allowed_hosts import AllowedHosts
 from ocdrnet_gateway.core.body_limit import BodyLimit
@@ -27,7 +27,7 @@ from ocdrnet_gateway.core.reader import Reader, TritonReader
 from ocdrnet_gateway.core.readiness import Readiness
 from ocdrnet_gateway.core.services import Services
 from ocdrnet_gateway.http_errors import add_error_answers, documented
-from ocdrnet_gateway.settings import GatewaySettings
+from ocdrnet_gateway.settings import INTERFACES, GatewaySettings
 from ocdrnet_gateway.store import open_store
 from ocdrnet_gateway.web.routes import router as page
 
@@ -81,6 +81,12 @@ def gateway_lifespan(settings: GatewaySettings, reader: Reader | None, memory: M
     return lifespan
 
 
+# The routes of each of `settings.INTERFACES`.
+ROUTERS: Mapping[str, APIRouter] = {
+    "own": page,
+    "hosted": hosted,
+    "nim": nim,
+}
 # What any route may answer: a body that is too large or too slow, a field that is wrong, a fault.
 _EVERYWHERE = documented(400, 408, 413, 422, 500)
 
@@ -107,8 +113,10 @@ def create_app(settings: GatewaySettings, reader: Reader | None = None) -> FastA
         docs_url=None,
         redoc_url=None,
     )
-    for router in (nim, hosted, jobs, page):
-        app.include_router(router)
+    app.include_router(service)
+    for name in INTERFACES:
+        if name in settings.served:
+            app.include_router(ROUTERS[name])
     add_error_answers(app)
     # The last one added is the outermost.
     app.add_middleware(

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextvars import ContextVar
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -31,6 +31,7 @@ from typing import Any, ClassVar
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
@@ -205,6 +206,36 @@ def problem_response(
     return JSONResponse({**problem.model_dump(), **(more or {})}, status, dict(headers or {}), MEDIA_TYPE)
 
 
+# An error as its answer: status of HTTP, what was wrong, headers.
+ErrorForm = Callable[[int, str, Mapping[str, str] | None], Response]
+_FORM = "error_form"
+
+
+def answers_errors_by(form: ErrorForm) -> type[APIRoute]:
+    """A route class for an interface whose errors have a form of their own, for `APIRouter(route_class=...)`.
+
+    Every error of such a route has the form: of its dependencies, its body, its handler, and a fault.
+    """
+
+    class Route(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            handle = super().get_route_handler()
+
+            async def handle_in_form(request: Request) -> Response:
+                request.scope.setdefault("state", {})[_FORM] = form
+                return await handle(request)
+
+            return handle_in_form
+
+    return Route
+
+
+def error_form(scope: Mapping[str, Any]) -> ErrorForm:
+    """How an error of the request is answered: a problem, unless its route has a form of its own."""
+    form: ErrorForm = scope.get("state", {}).get(_FORM, problem_response)
+    return form
+
+
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """A route's `responses` for OpenAPI: these statuses, each a `Problem`."""
     content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
@@ -223,18 +254,18 @@ def add_error_answers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def answer_error(request: Request, error: HTTPException) -> Response:
-        return _answer(error)
+        return _answer(request, error)
 
     @app.exception_handler(RequestValidationError)
     async def answer_invalid(request: Request, error: RequestValidationError) -> Response:
-        return problem_response(422, described(error.errors()))
+        return error_form(request.scope)(422, described(error.errors()), None)
 
 
-def _answer(error: HTTPException) -> Response:
+def _answer(request: Request, error: HTTPException) -> Response:
     # The framework's own errors have the status in words as their detail, which says nothing new.
     is_own = not isinstance(error.detail, str) or error.__class__.__module__.startswith("ocdrnet_gateway")
     detail = error.detail if is_own else _SENTENCES.get(error.status_code, error.detail)
-    return problem_response(error.status_code, str(detail), error.headers)
+    return error_form(request.scope)(error.status_code, str(detail), error.headers)
 
 
 def described(errors: Sequence[Mapping[str, Any]]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
@@ -20,6 +20,12 @@ MEBIBYTE = 1024 * 1024
 # Images that a request may hold whatever the settings say; each is checked before the next is looked at.
 MAX_IMAGES = 256
 PREFIX = "OCDRNET_GATEWAY_"
+# Every interface by the name that `interfaces` has it by; `ocdrnet_gateway.app` has the routes of each.
+INTERFACES = (
+    "own",
+    "hosted",
+    "nim",
+)
 
 
 class GatewaySettings(BaseSettings):
@@ -33,6 +39,8 @@ class GatewaySettings(BaseSettings):
     """Address to listen on; other than loopback it wants keys, or allow_anonymous."""
     port: int = Field(default=9000, ge=0, le=65535)
     """Port to listen on; 0 takes any free one."""
+    interfaces: str = "own,hosted,nim"
+    """Interfaces that are served, with commas between, see Interfaces; health, models and metrics always are."""
     public_url: str | None = Field(default=None, pattern=r"^https?://[^\s?#]+$")
     """Where callers reach the gateway, for the URLs it hands out; left out, each request's own Host header says it."""
     forwarded_allow_ips: str = "127.0.0.1"
@@ -118,12 +126,25 @@ class GatewaySettings(BaseSettings):
         return [origin.strip().rstrip("/") for origin in self.cors_origins.split(",") if origin.strip()]
 
     @property
+    def served(self) -> frozenset[str]:
+        """The parts of `interfaces`."""
+        return frozenset(name.strip() for name in self.interfaces.split(",") if name.strip())
+
+    @property
     def is_loopback(self) -> bool:
         """Only this machine can call."""
         try:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return self.host == "localhost"
+
+    @field_validator("interfaces")
+    @classmethod
+    def _check_interfaces(cls, interfaces: str) -> str:
+        unknown = [name for name in map(str.strip, interfaces.split(",")) if name and name not in INTERFACES]
+        if unknown:
+            raise ValueError(f"there is no interface {unknown[0][:40]!r}; there are {', '.join(INTERFACES)}")
+        return interfaces
 
     @model_validator(mode="after")
     def _check_who_may_call(self) -> GatewaySettings:

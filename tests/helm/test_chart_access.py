@@ -139,6 +139,9 @@ def test_gateway_has_keys_or_serves_everyone():
     assert "--keys-file=/keys/keys.json" in keyed["containers"][0]["args"]
     assert {"name": "keys", "secret": {"secretName": "callers"}} in keyed["volumes"]
     assert variable(keyed["containers"][0], "OCDRNET_GATEWAY_ALLOW_ANONYMOUS") is None
+    assert variable(keyed["containers"][0], "OCDRNET_GATEWAY_INTERFACES") == "own,hosted,nim"
+    chosen = gateway({"gateway": {"interfaces": ["nim", "vision"]}})["containers"][0]
+    assert variable(chosen, "OCDRNET_GATEWAY_INTERFACES") == "nim,vision"
     anyone = gateway({"gateway": {"keysSecret": "", "allowAnonymous": True}})["containers"][0]
     assert variable(anyone, "OCDRNET_GATEWAY_ALLOW_ANONYMOUS") == "true"
 

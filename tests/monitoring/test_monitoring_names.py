@@ -9,9 +9,7 @@ from helm_python import Chart
 
 from deploy.monitoring.queries import MODELS, READING, STEPS
 from ocdrnet_deploy.repository.replace import RECOGNIZER_PLAN
-from ocdrnet_gateway.api.hosted.ocdrnet import router as hosted
-from ocdrnet_gateway.api.nim.routes import router as nim
-from ocdrnet_gateway.web.routes import router as page
+from ocdrnet_gateway.app import ROUTERS
 
 ROOT = Path(__file__).parents[2]
 RULES = (ROOT / "deploy/monitoring/rules.yaml").read_text(encoding="utf-8")
@@ -38,7 +36,7 @@ def names(selector):
 def test_reading_routes_are_all_that_take_images():
     pattern = re.compile(re.search('"(.+)"', READING)[1])
     app = FastAPI()
-    for router in (hosted, nim, page):
+    for router in ROUTERS.values():
         app.include_router(router)
     posts = {path for path, methods in app.openapi()["paths"].items() if "post" in methods}
     reading = {path for path in posts if pattern.fullmatch(path)}

@@ -17,7 +17,7 @@ from ocdrnet_deploy.server.keeping import StopRequest, StopRequestedError, keep_
 from ocdrnet_gateway.core.logs import configure_logs
 from ocdrnet_gateway.errors import StartError
 from ocdrnet_gateway.server import GatewayServer
-from ocdrnet_gateway.settings import GatewaySettings, load_settings
+from ocdrnet_gateway.settings import INTERFACES, GatewaySettings, load_settings
 
 # As of `ocdrnet serve`.
 _RESTARTS = 3
@@ -48,7 +48,9 @@ def up(*, host: str | None, port: int | None, repository: Path, browser: bool) -
                 build_repository(repository, DEFAULT, DEFAULT)
             warn_of_shared_memory()
             triton = TritonServer(repository)
-            settings = load_settings({"triton": triton.addresses.grpc_url, "host": host, "port": port})
+            settings = _with_interfaces(
+                load_settings({"triton": triton.addresses.grpc_url, "host": host, "port": port})
+            )
             configure_logs(_log_level(settings))
             _serve(triton, settings, stop, browser)
     except StopRequestedError:
@@ -56,6 +58,13 @@ def up(*, host: str | None, port: int | None, repository: Path, browser: bool) -
     except (DeployError, StartError) as error:
         click.echo(f"Error: {error}", err=True)
         raise SystemExit(error.exit_code if isinstance(error, DeployError) else 2) from None
+
+
+def _with_interfaces(settings: GatewaySettings) -> GatewaySettings:
+    """All interfaces, unless the variable chooses: who tries it shall find the one that their tool speaks."""
+    if "interfaces" in settings.model_fields_set:
+        return settings
+    return settings.model_copy(update={"interfaces": ",".join(INTERFACES)})
 
 
 def _log_level(settings: GatewaySettings) -> str:

@@ -64,6 +64,7 @@ def _hashed(*parts: str) -> str:
 
 _LOG = logging.getLogger(__name__)
 _KEY = re.compile(r"ocdr_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
+BEARER = "Authorization: Bearer KEY"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
 
@@ -90,6 +91,12 @@ class KeyEntry:
     expires: int | None = None
     rate_per_minute: float | None = None
     concurrency: int | None = None
+
+
+def bearer_key(authorization: str | None) -> str:
+    """The key of an `Authorization` header, `Bearer KEY`; empty if it has none."""
+    scheme, _, token = (authorization or "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def new_key(
@@ -169,7 +176,7 @@ def save_keys(path: Path, entries: list[KeyEntry]) -> None:
 
 
 class Keys:
-    """Checks the `Authorization` header; reads the file again when it has changed, so that no restart is needed."""
+    """Checks the keys that callers send; reads the file again when it has changed, so that no restart is needed."""
 
     def __init__(self, path: Path | None, defaults: Principal) -> None:
         """Read the file.
@@ -194,11 +201,12 @@ class Keys:
         """Callers need a key."""
         return self._path is not None
 
-    def caller(self, authorization: str | None) -> Principal:
+    def caller(self, key: str, sent_as: str = BEARER) -> Principal:
         """Who calls.
 
         Args:
-            authorization: the header's value, `Bearer KEY`.
+            key: as the request has it; empty: it has none.
+            sent_as: how it is to be sent, for the error.
 
         Raises:
             UnauthorizedError: a key is needed and is missing, wrong, revoked or expired.
@@ -206,15 +214,14 @@ class Keys:
         if self._path is None:
             return self._defaults
         self._reload(self._path)
-        entry = self._entry(authorization)
+        entry = self._entry(key, sent_as)
         rate = entry.rate_per_minute or self._defaults.rate_per_minute
         return Principal(entry.name, rate, entry.concurrency or self._defaults.concurrency)
 
-    def _entry(self, authorization: str | None) -> KeyEntry:
-        scheme, _, token = (authorization or "").partition(" ")
-        parts = _KEY.fullmatch(token.strip())
-        if scheme.lower() != "bearer" or parts is None:
-            raise UnauthorizedError("a key is needed: send it as `Authorization: Bearer KEY`")
+    def _entry(self, key: str, sent_as: str) -> KeyEntry:
+        parts = _KEY.fullmatch(key)
+        if parts is None:
+            raise UnauthorizedError(f"a key is needed: send it as `{sent_as}`")
         entry = self._entries.get(parts[1])
         # An unknown id takes as long as a wrong secret.
         salt, expected = (entry.salt, entry.sha256) if entry else ("", "")

@@ -11,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ocdrnet_gateway.core.metrics import Metrics, Tracing
-from ocdrnet_gateway.http_errors import HEADER, choose_request_id, current_request_id, problem_response, set_request_id
+from ocdrnet_gateway.http_errors import HEADER, choose_request_id, current_request_id, error_form, set_request_id
 
 _LOG = logging.getLogger(__name__)
 # nginx's number for a caller that left before its answer.
@@ -39,7 +39,7 @@ class Observe:
             _LOG.exception("fault", extra=_described(scope))
             if not answer.status:
                 detail = "the gateway failed on this request; its log has the details under the request's id"
-                await problem_response(500, detail)(scope, receive, answer.send)
+                await error_form(scope)(500, detail, None)(scope, receive, answer.send)
         finally:
             _note(scope, answer.status or _LEFT, time.monotonic() - begin)
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.datastructures import Headers
 
 from ocdrnet_gateway.core.admission import Admission
 from ocdrnet_gateway.core.allowed_hosts import AllowedHosts
-from ocdrnet_gateway.core.keys import Keys, Principal
+from ocdrnet_gateway.core.keys import BEARER, Keys, Principal, bearer_key
 from ocdrnet_gateway.core.memory import MemoryBudget
 from ocdrnet_gateway.core.metrics import Metrics, Tracing
 from ocdrnet_gateway.core.quotas import Quotas
@@ -63,15 +65,33 @@ def services_of(request: Request) -> Services:
 _BEARER = HTTPBearer(auto_error=False, description="a key of `ocdrnet keys`, where the gateway needs one")
 
 
+def caller_by_key(key_of: Callable[[Headers], str], sent_as: str) -> Callable[[Request], Awaitable[Principal]]:
+    """A dependency: who calls, by the key in the headers; for interfaces whose clients have a header of their own.
+
+    Args:
+        key_of: the key in a request's headers; empty if there is none.
+        sent_as: how the key is to be sent, for the error.
+    """
+
+    async def caller_of(request: Request) -> Principal:
+        keys, key = services_of(request).keys, key_of(request.headers)
+        caller = keys.caller(key, sent_as)
+        if not keys.are_required:
+            token = request.headers.get("authorization") or key
+            caller = caller.from_address(request.client.host if request.client else "", token)
+        request.state.caller = caller.name  # for the log
+        return caller
+
+    return caller_of
+
+
+_caller_by_bearer = caller_by_key(lambda headers: bearer_key(headers.get("authorization")), BEARER)
+
+
 async def _caller_of(
     request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
 ) -> Principal:
-    keys, authorization = services_of(request).keys, request.headers.get("authorization")
-    caller = keys.caller(authorization)
-    if not keys.are_required:
-        caller = caller.from_address(request.client.host if request.client else "", authorization or "")
-    request.state.caller = caller.name  # for the log
-    return caller
+    return await _caller_by_bearer(request)
 
 
 ServicesDep = Annotated[Services, Depends(services_of)]

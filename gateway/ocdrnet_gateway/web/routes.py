@@ -13,6 +13,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
+from ocdrnet_gateway.api.own.jobs import router as jobs_router
 from ocdrnet_gateway.api.own.read import router as read_router
 from ocdrnet_gateway.api.own.step_times import TritonStatistics
 from ocdrnet_gateway.core.services import Services, ServicesDep
@@ -132,6 +133,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 router = APIRouter(lifespan=_lifespan)
 router.include_router(read_router)
+router.include_router(jobs_router)
 
 
 @router.get("/", include_in_schema=False)

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
+from ocdrnet_gateway.api.azure.routes import router as azure
 from ocdrnet_gateway.api.hosted.ocdrnet import router as hosted
 from ocdrnet_gateway.api.nim.routes import router as nim
 from ocdrnet_gateway.api.nim.service import router as service
@@ -86,6 +87,7 @@ ROUTERS: Mapping[str, APIRouter] = {
     "own": page,
     "hosted": hosted,
     "nim": nim,
+    "azure": azure,
 }
 # What any route may answer: a body that is too large or too slow, a field that is wrong, a fault.
 _EVERYWHERE = documented(400, 408, 413, 422, 500)

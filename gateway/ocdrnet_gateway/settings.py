@@ -25,6 +25,7 @@ INTERFACES = (
     "own",
     "hosted",
     "nim",
+    "azure",
 )
 
 

@@ -13,7 +13,7 @@ import pytest
 from drawn_documents import LINES, letter, page_workers, pdf, scan, scanned, tiff
 from gateway_reader import PAGE
 from hosted_flow import is_problem, make_key
-from job_calls import ended, result, state, submit
+from job_calls import PATIENT, ended, result, state, submit, until
 
 from ocdrnet_gateway.http_errors import ReaderFailedError, UnavailableError
 from ocdrnet_gateway.store.opening import open_backend
@@ -23,7 +23,8 @@ OCR = "?text_layer=ocr&dpi=72"
 
 
 @pytest.fixture(autouse=True)
-def no_process_is_left(until):
+def no_process_is_left(monkeypatch):
+    monkeypatch.setattr("ocdrnet_gateway.core.documents._DRAWING_S", PATIENT)
     yield
     until(lambda: not page_workers())
 
@@ -65,7 +66,7 @@ def test_a_document_is_read_and_its_result_is_that_of_read(gateway, http, reader
     assert {call.options["min_text_score"] for call in reader.calls} == {0.5}
 
 
-def test_progress_is_told_page_by_page(gateway, http, gate, until):
+def test_progress_is_told_page_by_page(gateway, http, gate):
     job = submit(http, gateway, pdf(*[scan] * 9), OCR)
     until(lambda: state(http, gateway, job)["pages_done"] == 1)
     now = state(http, gateway, job)
@@ -205,9 +206,9 @@ def test_what_is_wrong_is_refused_before_anything_is_kept(start_gateway, http, r
     assert reader.calls == []
 
 
-def test_a_deleted_job_ends_its_pages_and_leaves_nothing(start_gateway, http, reader, until):
+def test_a_deleted_job_ends_its_pages_and_leaves_nothing(start_gateway, http, reader):
     server = start_gateway()
-    reader.seconds = 60
+    reader.seconds = 600
     job = submit(http, server.url, SCANS, OCR)
     until(lambda: reader.running == 3)
     begin = time.monotonic()
@@ -229,7 +230,7 @@ def test_a_job_that_is_done_is_deleted_with_its_results(start_gateway, http):
     assert kinds(server) == []
 
 
-def test_everything_expires(start_gateway, http, until):
+def test_everything_expires(start_gateway, http):
     server = start_gateway(result_lifetime_s=1.5, sweep_interval_s=0.2)
     job = submit(http, server.url, SCANS, "?dpi=72")
     ended(http, server.url, job)
@@ -266,7 +267,7 @@ def test_an_id_that_is_none_is_404(gateway, http, job):
     assert is_problem(http.get(f"{gateway}/v1/jobs/{job}"), 404)
 
 
-def test_jobs_wait_for_their_turn_and_a_request_finds_its_place(start_gateway, http, reader, gate, until):
+def test_jobs_wait_for_their_turn_and_a_request_finds_its_place(start_gateway, http, reader, gate):
     url = start_gateway(max_documents=2).url
     jobs = [submit(http, url, SCANS, OCR) for _ in range(3)]
     until(lambda: state(http, url, jobs[0])["pages_done"] == 1)
@@ -314,7 +315,7 @@ def test_a_full_store_is_507_and_nothing_is_left(start_gateway, http):
 
 
 def test_a_job_fails_that_takes_too_long(start_gateway, http, reader):
-    reader.seconds = 60
+    reader.seconds = 600
     url = start_gateway(max_job_s=1).url
     job = submit(http, url, SCANS, OCR)
     over = ended(http, url, job)

@@ -32,6 +32,7 @@ from ocdrnet_client.documents.reading import is_document
 from ocdrnet_gateway.core.documents import (
     DRAWING_BYTES,
     DocumentChoice,
+    PageRefusedError,
     open_document,
     read_patiently,
     searchable_pdf,
@@ -341,6 +342,7 @@ class DocumentJobs:
                 attempts=job.record.attempts + 1,
                 pages_done=0,
                 pages_failed=0,
+                failed_page=0,
                 lines=0,
                 words=0,
             )
@@ -459,6 +461,9 @@ class DocumentJobs:
 
 def _with_page(record: JobRecord, page: DocumentPage, seconds: float) -> JobRecord:
     lines = page.page.lines if page.page else ()
+    if page.error and not record.failed_page:
+        code = page.error.cause.status_code if isinstance(page.error, PageRefusedError) else 422
+        record = replace(record, failed_page=page.number, failed_code=code, failed_detail=str(page.error))
     return replace(
         record,
         pages_done=record.pages_done + 1,

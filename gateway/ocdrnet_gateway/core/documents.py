@@ -25,6 +25,7 @@ from ocdrnet_gateway.http_errors import (
     GatewayError,
     OverloadedError,
     QuotaError,
+    ReaderFailedError,
     UnavailableError,
     UnprocessableError,
     current_request_id,
@@ -39,6 +40,7 @@ PAGES_AT_ONCE = 4
 _LOOK_AGAIN_S = 0.05
 PATIENCE_S = 300.0  # a Triton that starts again has its networks by then
 _TRY_AGAIN_S = 1.0
+_TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,8 @@ async def read_patiently(
     """`read_document` for a job, which has time.
 
     Each page that is read waits until the caller's quota has one, and while the queue is full or no Triton answers, for
-    up to `PATIENCE_S` without any page read.
+    up to `PATIENCE_S` without any page read. One that Triton failed on, or was late with, is read `_TRIES` times: its
+    fellows on a batch, or a step that ended, may have been at fault.
 
     Args:
         services: of the application.
@@ -165,6 +168,7 @@ async def read_patiently(
 
     async def read(image: bytes) -> Page:
         nonlocal away_since
+        tries = 0
         async with _paid_page(services, caller) as charge:
             while True:
                 try:
@@ -174,6 +178,10 @@ async def read_patiently(
                         away_since = away_since or time.monotonic()
                         if time.monotonic() - away_since > PATIENCE_S:
                             raise error.cause from None  # of the whole document
+                        await asyncio.sleep(_TRY_AGAIN_S)
+                        continue
+                    tries += 1
+                    if isinstance(error.cause, (ReaderFailedError, DeadlineError)) and tries < _TRIES:
                         await asyncio.sleep(_TRY_AGAIN_S)
                         continue
                     if isinstance(error.cause, UnprocessableError):

@@ -64,6 +64,9 @@ class JobRecord:
         pages: of them, to be read.
         pages_done: that are read or failed.
         pages_failed: that failed.
+        failed_page: number of the first of these; 0: none.
+        failed_code: HTTP status of that failure.
+        failed_detail: of it, a sentence.
         lines: read.
         words: read.
         seconds: from the opening to the last page.
@@ -87,6 +90,9 @@ class JobRecord:
     pages: int = 0
     pages_done: int = 0
     pages_failed: int = 0
+    failed_page: int = 0
+    failed_code: int = 0
+    failed_detail: str = ""
     lines: int = 0
     words: int = 0
     seconds: float = 0.0

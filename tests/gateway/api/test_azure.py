@@ -28,7 +28,7 @@ from job_calls import PATIENT, state, until
 
 from ocdrnet_client import Line, Page, Word
 from ocdrnet_gateway.api.azure.result import ResultForm, _units, analyze_result
-from ocdrnet_gateway.http_errors import ReaderFailedError, UnavailableError
+from ocdrnet_gateway.http_errors import UnavailableError, UnprocessableError
 
 SCANS = pdf(scan, letter)
 TEXT = PAGE.text
@@ -150,16 +150,20 @@ def test_pages_may_be_chosen(client, reader):
     assert caught.value.error.code == "InvalidRequest"
 
 
-def test_a_page_that_failed_is_a_warning(client, reader):
+def test_a_page_that_is_not_read_fails_the_whole(client, reader):
+    """Nobody who takes `content` alone would see that it lacks."""
+
     async def respond(call):
-        raise ReaderFailedError("the server failed on this request")
+        raise UnprocessableError("the image is damaged")
 
     reader.respond = respond
-    result = client.begin_analyze_document("prebuilt-read", SCANS).result()
-    assert (result.pages[0].words, result.pages[1].words != []) == ([], True)
-    warning = result.warnings[-1]
-    assert (warning.code, warning.target) == ("PageFailed", "pages/1")
-    assert warning.message == "the server failed on this request"
+    said = "page 1 was not read: the image is damaged; the others can be asked for by pages="
+    poller = client.begin_analyze_document("prebuilt-read", SCANS, output=["pdf"])
+    with pytest.raises(HttpResponseError, match=said) as caught:
+        poller.result()
+    assert (caught.value.error.code, caught.value.error.innererror["code"]) == ("InvalidRequest", "InvalidContent")
+    with pytest.raises(ResourceNotFoundError, match="the analysis is failed"):
+        list(client.get_analyze_result_pdf("prebuilt-read", poller.details["operation_id"]))
 
 
 def test_a_document_that_cannot_be_read_fails(client, monkeypatch, reader):

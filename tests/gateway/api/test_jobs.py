@@ -129,17 +129,29 @@ def test_images_and_tiffs_are_jobs_too(gateway, http, picture):
 
 def test_a_page_that_fails_is_told_and_the_others_are_there(gateway, http, reader):
     async def respond(call):
-        if len(reader.calls) == 1:
+        if call.image == reader.calls[0].image:
             raise ReaderFailedError("the server failed on this request")
         return PAGE
 
     reader.respond = respond
-    job = submit(http, gateway, SCANS, OCR)
+    job = submit(http, gateway, pdf(letter, scan, scan), OCR)
     over = ended(http, gateway, job)
     assert (over["status"], over["pages_done"], over["pages_failed"]) == ("done", 3, 1)
     body = result(http, gateway, job).json()
     assert body["pages"][0]["error"] == "the server failed on this request"
     assert body["pages_read"] == 2
+
+
+def test_a_page_is_read_again_that_triton_failed_on(gateway, http, reader):
+    async def respond(call):
+        if len(reader.calls) <= 2:
+            raise ReaderFailedError("the server failed on this request")
+        return PAGE
+
+    reader.respond = respond
+    job = submit(http, gateway, pdf(scan), OCR)
+    assert ended(http, gateway, job)["pages_failed"] == 0
+    assert len(reader.calls) == 3
 
 
 def test_a_triton_that_comes_back_costs_no_page(gateway, http, reader):

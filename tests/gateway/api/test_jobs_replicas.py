@@ -145,7 +145,7 @@ def test_a_stopped_gateways_job_goes_on_elsewhere(start_gateway, http, tmp_path)
     slow.seconds = 600
     server = start_gateway(reader=slow, **shared)
     job = submit(http, server.url, SCANS, OCR)
-    begun(http, server.url, job)
+    until(lambda: slow.running == 3)
     begin = time.monotonic()
     server.stop()
     assert time.monotonic() - begin < 30, "a stop waits for no job"

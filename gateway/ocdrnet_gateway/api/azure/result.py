@@ -91,7 +91,7 @@ def analyze_result(form: ResultForm, path: Path) -> Iterator[str]:
         name: [] for name in NOT_SOUGHT[form.model] if name != "selectionMarks"
     }  # those are a page's
     empty.update({part: [] for name in form.features if (part := FEATURES[name]) in ("languages", "keyValuePairs")})
-    yield "], " + json.dumps({**empty, "warnings": list(_warnings(form, path))}, ensure_ascii=False)[1:-1] + "}"
+    yield "], " + json.dumps({**empty, "warnings": list(_warnings(form))}, ensure_ascii=False)[1:-1] + "}"
 
 
 @dataclass(frozen=True)
@@ -127,19 +127,22 @@ def _placed(form: ResultForm, path: Path) -> Iterator[_PageText]:
             at += _units(before, form.index_type)[-1]
             content = _content(page, form.content_format)
             units = _units(content, form.index_type)
-            yield _PageText(page, before, content, at, units, _found(page.page, content) if page.page else ())
+            yield _PageText(page, before, content, at, units, _found(_read(page), content))
             at += units[-1]
 
 
 def _content(page: DocumentPage, content_format: ContentFormat) -> str:
-    if page.page is None:
-        return ""
     if content_format == "text":
-        return "\n".join(line.text for line in page.page.lines)
+        return "\n".join(line.text for line in _read(page).lines)
     of_pages = FORMATS["markdown"].of_pages
     assert of_pages is not None
     # As a first page, which has no comment that names it.
-    return "".join(of_pages([DocumentPage(1, page.page)], None)).strip()
+    return "".join(of_pages([DocumentPage(1, _read(page))], None)).strip()
+
+
+def _read(page: DocumentPage) -> Page:
+    assert page.page is not None, "a job with a page that was not read has no result here"
+    return page.page
 
 
 def _found(page: Page, content: str) -> list[list[tuple[int, int]]]:
@@ -198,11 +201,12 @@ def _list(items: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 
 def _page(form: ResultForm, text: _PageText) -> dict[str, Any]:
-    page, scale = text.page.page, _scale(form, text.page)
+    page, scale = _read(text.page), _scale(form, text.page)
     said: dict[str, Any] = {
         "pageNumber": text.page.number,
         "angle": round(text.page.angle, 2),
-        **({"width": _rounded(page.width * scale), "height": _rounded(page.height * scale)} if page else {}),
+        "width": _rounded(page.width * scale),
+        "height": _rounded(page.height * scale),
         "unit": "inch" if form.is_pdf else "pixel",
         "words": [],
         "lines": [],
@@ -213,7 +217,7 @@ def _page(form: ResultForm, text: _PageText) -> dict[str, Any]:
     for feature in ("barcodes", "formulas"):
         if feature in form.features:
             said[feature] = []
-    for line, places in zip(page.lines if page else (), text.words, strict=True):
+    for line, places in zip(page.lines, text.words, strict=True):
         said["lines"].append(
             {"content": line.text, "polygon": _polygon(line.box, scale), "spans": [_whole(text, places)]}
         )
@@ -232,20 +236,19 @@ def _page(form: ResultForm, text: _PageText) -> dict[str, Any]:
 def _paragraphs(page: DocumentPage) -> Iterator[list[int]]:
     """The lines of each paragraph, by their numbers, in reading order."""
     found: dict[int, list[int]] = {}
-    for number, line in enumerate(page.page.lines if page.page else ()):
+    for number, line in enumerate(_read(page).lines):
         found.setdefault(line.paragraph, []).append(number)
     yield from found.values()
 
 
 def _paragraph(form: ResultForm, text: _PageText, lines: list[int]) -> dict[str, Any]:
-    assert text.page.page is not None
     spans, parts = [], []
     # Lines that follow one another are one span.
     for first, last in _runs(lines):
         begin, end = text.words[first][0][0], text.words[last][-1][1]
         spans.append(text.span(begin, max(begin, end)))
         parts.append(text.content[begin:end])
-    corners = [point for number in lines for point in text.page.page.lines[number].box]
+    corners = [point for number in lines for point in _read(text.page).lines[number].box]
     left, top = (min(point[axis] for point in corners) for axis in (0, 1))
     right, below = (max(point[axis] for point in corners) for axis in (0, 1))
     outline = _polygon(((left, top), (right, top), (right, below), (left, below)), _scale(form, text.page))
@@ -283,15 +286,10 @@ def _rounded(value: float) -> float:
     return int(rounded) if rounded == int(rounded) else rounded
 
 
-def _warnings(form: ResultForm, path: Path) -> Iterator[dict[str, str]]:
+def _warnings(form: ResultForm) -> Iterator[dict[str, str]]:
     for part, what in NOT_SOUGHT[form.model].items():
         yield {"code": "NotSought", "message": f"this server does not look for {what}; {part} is empty", "target": part}
     for feature in form.features:
         if empty := FEATURES[feature]:
             message = f"this server has no feature {feature}; {empty} is empty"
             yield {"code": "NotSought", "message": message, "target": feature}
-    with open(path, encoding="utf-8") as lines:
-        for line in lines:
-            page = json.loads(line)
-            if "error" in page:
-                yield {"code": "PageFailed", "message": page["error"], "target": f"pages/{page['page']}"}

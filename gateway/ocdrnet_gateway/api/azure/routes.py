@@ -217,7 +217,7 @@ async def analyze_operation(
     place, record = await jobs.find(caller, _known(result_id))
     form = _form(model_id, record)
     said = _operation(record)
-    if record.status != "done":
+    if said["status"] != "succeeded":
         headers = {"cache-control": "no-store"}
         if not record.is_over:
             headers["retry-after"] = str(_ASK_AGAIN_S)
@@ -241,8 +241,9 @@ async def analyze_result_pdf(
     _check_version(request)
     place, record = await jobs.find(caller, _known(result_id))
     _form(model_id, record)
-    if not record.order.wants_pdf or record.status != "done":
-        why = "was not asked for with output=pdf" if not record.order.wants_pdf else f"is {_STATUSES[record.status]}"
+    status = _operation(record)["status"]
+    if not record.order.wants_pdf or status != "succeeded":
+        why = f"is {status}" if record.order.wants_pdf else "was not asked for with output=pdf"
         raise NotFoundError(f"there is no PDF: the analysis {why}")
     async with AsyncExitStack() as stack:
         path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ocdrnet-result-")), "result")
@@ -367,15 +368,23 @@ def _form(model_id: str, record: JobRecord) -> ResultForm:
 
 
 def _operation(record: JobRecord) -> dict[str, Any]:
-    updated = record.ended or record.started or record.created
-    said: dict[str, Any] = {
-        "status": _STATUSES[record.status],
-        "createdDateTime": _time(record.created),
-        "lastUpdatedDateTime": _time(updated),
-    }
+    """The operation without its result; failed, too, where a page was not read.
+
+    Azure's clients take the text and look at nothing else: a page that lacks in it would be a loss that nobody sees.
+    """
+    status, error = _STATUSES[record.status], None
     if record.status == "failed":
-        said["error"] = _error(record.code, record.detail)
-    return said
+        error = _error(record.code, record.detail)
+    elif record.status == "done" and record.failed_page:
+        others = "; the others can be asked for by pages=" if record.pages > record.pages_failed else ""
+        status = "failed"
+        error = _error(record.failed_code, f"page {record.failed_page} was not read: {record.failed_detail}{others}")
+    said: dict[str, Any] = {
+        "status": status,
+        "createdDateTime": _time(record.created),
+        "lastUpdatedDateTime": _time(record.ended or record.started or record.created),
+    }
+    return {**said, "error": error} if error else said
 
 
 def _succeeded(said: dict[str, Any], form: ResultForm, path: Path) -> Iterator[str]:

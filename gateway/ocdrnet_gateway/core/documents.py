@@ -19,6 +19,7 @@ from ocdrnet_client.errors import InvalidRequestError, OcdrnetError, RequestTime
 from ocdrnet_client.results import Page
 from ocdrnet_gateway.core.keys import Principal
 from ocdrnet_gateway.core.quotas import Charge
+from ocdrnet_gateway.core.reading import image_dpi
 from ocdrnet_gateway.core.services import Services
 from ocdrnet_gateway.http_errors import (
     DeadlineError,
@@ -203,9 +204,10 @@ async def read_patiently(
 
 
 async def _only_page(image: bytes, read: Callable[[bytes], Awaitable[Page]]) -> DocumentPage:
-    begin = time.monotonic()
+    begin, dpi = time.monotonic(), await asyncio.to_thread(image_dpi, image)
     try:
-        return DocumentPage(1, await read(image), seconds=time.monotonic() - begin)
+        page = await read(image)
+        return DocumentPage(1, page, dpi=dpi, seconds=time.monotonic() - begin)
     except PageRefusedError as error:
         return DocumentPage(1, error=error, seconds=time.monotonic() - begin)
 

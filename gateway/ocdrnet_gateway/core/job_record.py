@@ -67,6 +67,9 @@ class JobRecord:
         failed_page: number of the first of these; 0: none.
         failed_code: HTTP status of that failure.
         failed_detail: of it, a sentence.
+        document_bytes: of the document.
+        pages_bytes: of the file of pages.
+        pdf_bytes: of the searchable PDF.
         lines: read.
         words: read.
         seconds: from the opening to the last page.
@@ -88,6 +91,9 @@ class JobRecord:
     ended: float | None = None
     page_count: int = 0
     pages: int = 0
+    document_bytes: int = 0
+    pages_bytes: int = 0
+    pdf_bytes: int = 0
     pages_done: int = 0
     pages_failed: int = 0
     failed_page: int = 0

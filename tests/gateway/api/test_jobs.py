@@ -6,6 +6,8 @@ import json
 import threading
 import time
 import uuid
+import weakref
+from dataclasses import replace
 
 import pikepdf
 import pypdfium2
@@ -341,3 +343,53 @@ def test_a_result_is_sent_in_pieces(gateway, http):
     with http.stream("GET", f"{gateway}/v1/jobs/{job}/result?output=jsonl") as answer:
         assert "content-length" not in answer.headers
         assert [json.loads(line)["page"] for line in answer.iter_lines()] == list(range(1, 13))
+
+
+def test_a_document_may_be_larger_than_other_bodies_and_takes_no_memory(start_gateway, http):
+    large = SCANS + b"\n% " + b"x" * 300_000
+    server = start_gateway(max_upload_bytes=200_000, max_document_bytes=400_000)
+    memory = server._server.config.app.state.services.memory
+    most, change = [], memory.change_bodies
+    memory.change_bodies = lambda growth: (change(growth), most.append(memory._bodies))
+    assert is_problem(http.post(f"{server.url}/v1/read", content=large), 413, "200,000 bytes")
+    most.clear()
+    job = submit(http, server.url, large, "?dpi=72")
+    assert max(most, default=0) == 0, "the body was held in memory"
+    assert ended(http, server.url, job)["pages_done"] == 3
+    for body in (large * 2, iter([large, large])):
+        assert is_problem(http.post(f"{server.url}/v1/jobs", content=body), 413, "400,000 bytes")
+    image = io.BytesIO()
+    scanned(size=(64, 48)).save(image, format="PNG")
+    padded = image.getvalue() + b"x" * 300_000
+    assert is_problem(http.post(f"{server.url}/v1/jobs", content=padded), 413, "an image may have 200,000 bytes")
+
+
+def test_files_on_their_way_have_a_limit(start_gateway, http):
+    server = start_gateway()
+    job = submit(http, server.url, SCANS, "?dpi=72")
+    ended(http, server.url, job)
+    spool = server._server.config.app.state.document_jobs.spool
+    with spool.folder(spool.max_bytes - 10):
+        for answer in (http.post(f"{server.url}/v1/jobs", content=SCANS), result(http, server.url, job)):
+            assert is_problem(answer, 429, "temporary folder")
+            assert answer.headers["retry-after"] == "1"
+    assert result(http, server.url, job).status_code == 200
+    until(lambda: spool._used == 0)
+
+
+def test_pages_are_not_held(start_gateway, http, reader):
+    """Memory is flat: of forty pages a few are there at a time."""
+    made, most = [], []
+
+    async def respond(call):
+        page = replace(PAGE)
+        made.append(weakref.ref(page))
+        most.append(sum(each() is not None for each in made))
+        return page
+
+    reader.respond = respond
+    url = start_gateway().url
+    job = submit(http, url, pdf(*[scan] * 40), "?text_layer=ocr&dpi=36&output=pdf")
+    assert ended(http, url, job)["pages_done"] == 40
+    assert max(most) <= 12
+    assert result(http, url, job, "json").json()["pages_read"] == 40

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import tempfile
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from datetime import datetime, timezone
@@ -223,8 +222,7 @@ async def analyze_operation(
             headers["retry-after"] = str(_ASK_AGAIN_S)
         return JSONResponse(said, headers=headers)
     async with AsyncExitStack() as stack:
-        path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ocdrnet-result-")), "pages")
-        await jobs.pages(place, path)
+        path = await stack.enter_async_context(jobs.pages(place, record))
         return sent(_succeeded(said, form, path), stack.pop_all(), "application/json")
 
 
@@ -246,8 +244,7 @@ async def analyze_result_pdf(
         why = f"is {status}" if record.order.wants_pdf else "was not asked for with output=pdf"
         raise NotFoundError(f"there is no PDF: the analysis {why}")
     async with AsyncExitStack() as stack:
-        path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ocdrnet-result-")), "result")
-        await jobs.pdf(place, path)
+        path = await stack.enter_async_context(jobs.pdf(place, record))
         return sent(pieces_of(path), stack.pop_all(), PDF_TYPE)
 
 

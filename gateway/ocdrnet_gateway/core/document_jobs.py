@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import random
 import time
 import uuid
@@ -98,14 +99,13 @@ class DocumentJobs:
         self.spool = Spool(self._settings.spool_bytes)
         # Requests of their own find a place beside the jobs.
         self._turns = asyncio.Semaphore(max(1, self._settings.max_documents // 2))
+        self._beat_at = -math.inf
         self._settled: set[Place] = set()
         self._owners: dict[Place, str] = {}
         self._loops: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Give the first sign of life, and look after jobs that others left."""
-        with suppress(GatewayError):
-            await self._beat()
+        """Look after jobs that others left, and give signs of life while there are own ones."""
         period = self._settings.job_lease_s / 4
         self._loops = [
             asyncio.create_task(_for_ever(self._beat, period)),
@@ -161,6 +161,7 @@ class DocumentJobs:
         job = _Job(place, record, password)
         self._jobs[place] = job  # counts from now on
         try:
+            await self._beat()
             label = self._label(record, "application/octet-stream")
             if isinstance(document, Path):
                 await self._store.put_file(_document(place), label, document)
@@ -234,7 +235,11 @@ class DocumentJobs:
 
     # What other gateways must know.
 
-    async def _beat(self) -> None:
+    async def _beat(self, *, needed: bool = False) -> None:
+        """Give a sign of life, if one is due and there is a job that needs it."""
+        if not (needed or self._jobs) or time.monotonic() - self._beat_at < self._settings.job_lease_s / 5:
+            return
+        self._beat_at = time.monotonic()
         label = Label("text/plain", time.time() + self._settings.job_lease_s)
         await self._store.announce(Place("beat", _BEATS, self._id), label)
 
@@ -268,6 +273,7 @@ class DocumentJobs:
         return known[gateway]
 
     async def _take_over(self, left: list[tuple[Place, JobRecord]]) -> None:
+        await self._beat(needed=True)
         for place, record in left:
             _LOG.warning("a job is taken over", extra={"job": place.id, "attempts": record.attempts})
             status = record.status if record.is_over else "waiting"

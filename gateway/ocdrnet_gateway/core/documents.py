@@ -266,5 +266,10 @@ async def _place(services: Services, end: float) -> AsyncIterator[float]:
         if time.monotonic() >= end:
             services.admission.check()
         await asyncio.sleep(_LOOK_AGAIN_S)
-    async with services.admission.place(end - time.monotonic()):
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(services.admission.place(end - time.monotonic()))
+        except DeadlineError as error:
+            # Others' load, which passes; what Triton was late with is another thing.
+            raise OverloadedError(str(error.detail)) from None
         yield time.monotonic() - begin

@@ -10,10 +10,10 @@ from importlib.metadata import version
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
+from ocdrnet_gateway.api.azure.routes import router as azure
 from ocdrnet_gateway.api.hosted.ocdrnet import router as hosted
 from ocdrnet_gateway.api.nim.routes import router as nim
 from ocdrnet_gateway.api.nim.service import router as service
-from ocdrnet_gateway.api.own.jobs import router as jobs
 from ocdrnet_gateway.core.admission import Admission
 from ocdrnet_gateway.core.allowed_hosts import AllowedHosts
 from ocdrnet_gateway.core.body_limit import BodyLimit
@@ -82,14 +82,12 @@ def gateway_lifespan(settings: GatewaySettings, reader: Reader | None, memory: M
     return lifespan
 
 
-own = APIRouter()
-for part in (page, jobs):
-    own.include_router(part)
 # The routes of each of `settings.INTERFACES`.
 ROUTERS: Mapping[str, APIRouter] = {
-    "own": own,
+    "own": page,
     "hosted": hosted,
     "nim": nim,
+    "azure": azure,
 }
 # What any route may answer: a body that is too large or too slow, a field that is wrong, a fault.
 _EVERYWHERE = documented(400, 408, 413, 422, 500)

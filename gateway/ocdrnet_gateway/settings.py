@@ -25,6 +25,7 @@ INTERFACES = (
     "own",
     "hosted",
     "nim",
+    "azure",
 )
 
 
@@ -93,6 +94,10 @@ class GatewaySettings(BaseSettings):
     """Documents that may be open at once, each with a process of up to 256 MiB; four times as many may wait."""
     max_document_pages: int = Field(default=1000, ge=1, le=100_000)
     """Pages that one document may have."""
+    max_document_bytes: int = Field(default=128 * MEBIBYTE, ge=1024)
+    """Bytes that a document of /v1/jobs may have; it goes through a file, not through memory."""
+    spool_bytes: int = Field(default=768 * MEBIBYTE, ge=MEBIBYTE)
+    """Bytes that jobs' files may take together in the temporary folder, on their way to the store and back."""
     max_jobs: int = Field(default=64, ge=1)
     """Jobs of /v1/jobs that may wait or be under way in one gateway; half of them one caller's."""
     max_job_s: float = Field(default=86_400.0, gt=0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -25,7 +26,7 @@ _SILENCE_S = 1.0
 _WHILE_READ = 3
 # What an image of one byte takes from then on: itself, and its copy on the way to Triton.
 _WHILE_KEPT = 2
-_HOLD = "hold"
+_HOLD, _BODY = "hold", "body"
 
 
 class BodyLimit:
@@ -48,6 +49,7 @@ class BodyLimit:
         hold = self._budget.hold()
         scope.setdefault("state", {})[_HOLD] = hold
         body = _Body(self, headers.get("content-length", ""), hold, receive, send)
+        scope["state"][_BODY] = body
         try:
             await self._app(scope, body.receive, body.send)
         finally:
@@ -55,32 +57,32 @@ class BodyLimit:
             if body.is_admitted:
                 self._bodies -= 1
 
-    def admit(self, declared: str) -> None:
+    def admit(self, declared: str, max_bytes: int) -> None:
         """Take a place for a body that is going to be read.
 
         Raises:
             TooLargeError: its declared length is over the limit.
             OverloadedError: there is no place.
         """
-        if declared.isdecimal() and int(declared) > self._max_bytes:
-            raise self.too_large()
+        if declared.isdecimal() and int(declared) > max_bytes:
+            raise _too_large(max_bytes)
         if self._bodies >= self._max_bodies:
             raise OverloadedError(f"{self._max_bodies} uploads are under way, which is the limit; try again later")
         self._bodies += 1
 
-    def check(self, size: int) -> None:
-        """Refuse a body of more bytes than one may have."""
-        if size > self._max_bytes:
-            raise self.too_large()
-
-    def too_large(self) -> TooLargeError:
-        """What a caller hears whose body is too large."""
-        return TooLargeError(f"the request's body is larger than {self._max_bytes:,} bytes, which is the limit")
+    @property
+    def max_bytes(self) -> int:
+        """Bytes that a body may have, where its route does not say otherwise."""
+        return self._max_bytes
 
     @property
     def timeout_s(self) -> float:
         """Seconds that a body may take to arrive."""
         return self._timeout_s
+
+
+def _too_large(max_bytes: int) -> TooLargeError:
+    return TooLargeError(f"the request's body is larger than {max_bytes:,} bytes, which is the limit")
 
 
 async def read_body(request: Request, max_bytes: int | None = None) -> bytes:
@@ -101,6 +103,31 @@ async def read_body(request: Request, max_bytes: int | None = None) -> bytes:
         if max_bytes is not None and len(body) > max_bytes:
             raise TooLargeError(f"the request's body is larger than {max_bytes:,} bytes, the limit of this path")
     return bytes(body)
+
+
+async def read_body_to(request: Request, path: Path, max_bytes: int) -> None:
+    """Write the request's body into a file, which takes no memory and may be larger than other bodies.
+
+    Args:
+        request: whose caller is known.
+        path: of the file.
+        max_bytes: that it may have.
+
+    Raises:
+        GatewayError: as `read_body` does.
+    """
+    body: _Body | None = getattr(request.state, _BODY, None)
+    if body is not None:
+        body.spool(max_bytes)
+    with open(path, "wb") as file:
+        async for chunk in request.stream():
+            file.write(chunk)
+
+
+def declared_size(request: Request, otherwise: int) -> int:
+    """Bytes that the body has by its header, or `otherwise` where that does not say."""
+    declared: str = request.headers.get("content-length", "")
+    return int(declared) if declared.isdecimal() else otherwise
 
 
 def keep_images(request: Request, size: int) -> None:
@@ -130,16 +157,22 @@ class _Body:
         self._hold = hold
         self._receive = receive
         self._send = send
+        self._max_bytes = limit.max_bytes
+        self._held = _WHILE_READ
         self._end: float | None = None
         self._bytes = 0
         self._is_complete = False
         self.is_admitted = False
 
+    def spool(self, max_bytes: int) -> None:
+        """It goes into a file: from now on it takes no memory, and has another limit."""
+        self._max_bytes, self._held = max_bytes, 0
+
     async def receive(self) -> Message:
         if self._is_complete:
             return await self._receive()
         if not self.is_admitted:
-            self._limit.admit(self._declared)
+            self._limit.admit(self._declared, self._max_bytes)
             self.is_admitted = True
         self._end = self._end or time.monotonic() + self._limit.timeout_s
         try:
@@ -149,8 +182,9 @@ class _Body:
                 f"the request's body did not arrive within {self._limit.timeout_s:g} s, which is the limit"
             ) from None
         self._note(message)
-        self._limit.check(self._bytes)
-        self._hold.resize(self._bytes * _WHILE_READ)
+        if self._bytes > self._max_bytes:
+            raise _too_large(self._max_bytes)
+        self._hold.resize(self._bytes * self._held)
         return message
 
     async def send(self, message: Message) -> None:

@@ -14,12 +14,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import random
-import tempfile
 import time
 import uuid
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, aclosing, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -32,6 +32,7 @@ from ocdrnet_client.documents.reading import is_document
 from ocdrnet_gateway.core.documents import (
     DRAWING_BYTES,
     DocumentChoice,
+    PageRefusedError,
     open_document,
     read_patiently,
     searchable_pdf,
@@ -39,6 +40,7 @@ from ocdrnet_gateway.core.documents import (
 from ocdrnet_gateway.core.job_record import JobRecord, Order, WebhookStatus, job_answer
 from ocdrnet_gateway.core.keys import Principal
 from ocdrnet_gateway.core.services import Services
+from ocdrnet_gateway.core.spool import Spool
 from ocdrnet_gateway.core.webhooks import PAUSES_S, call_webhook
 from ocdrnet_gateway.http_errors import (
     DeadlineError,
@@ -63,6 +65,7 @@ _WAIT_S = 1.0  # for memory, for a place, for a store that is away
 _STORE_AWAY_S = 120.0  # that the end of a job is written again and again
 _PDF_S = 600.0  # for writing a searchable PDF; 500 pages take 13
 _SPARE_S = 3600.0  # that documents and records are kept beyond the last moment of their job
+_TEXT_BYTES = 64 * 1024 * 1024  # of the pages' text, mostly; 500 pages of 600 words are 50
 _COPIES = 2  # of an image that is read, in memory
 _BEATS = space_of("gateways")
 
@@ -93,16 +96,16 @@ class DocumentJobs:
         self._store = services.store
         self._id = str(uuid.uuid4())
         self._jobs: dict[Place, _Job] = {}
+        self.spool = Spool(self._settings.spool_bytes)
         # Requests of their own find a place beside the jobs.
         self._turns = asyncio.Semaphore(max(1, self._settings.max_documents // 2))
+        self._beat_at = -math.inf
         self._settled: set[Place] = set()
         self._owners: dict[Place, str] = {}
         self._loops: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Give the first sign of life, and look after jobs that others left."""
-        with suppress(GatewayError):
-            await self._beat()
+        """Look after jobs that others left, and give signs of life while there are own ones."""
         period = self._settings.job_lease_s / 4
         self._loops = [
             asyncio.create_task(_for_ever(self._beat, period)),
@@ -132,12 +135,12 @@ class DocumentJobs:
         if sum(_payer(job.record.caller) == _payer(caller) for job in self._jobs.values()) >= share:
             raise QuotaError(f"{share} of your jobs wait or are under way, which is one caller's limit", 10)
 
-    async def submit(self, caller: Principal, document: bytes, order: Order, password: str = "") -> Place:
+    async def submit(self, caller: Principal, document: bytes | Path, order: Order, password: str = "") -> Place:
         """Take a job; once this returns, the store has it.
 
         Args:
             caller: whose limits count, and whose job it is.
-            document: a PDF or an image file.
+            document: a PDF or an image file, or where it lies.
             order: what to do.
             password: of an encrypted PDF.
 
@@ -151,11 +154,19 @@ class DocumentJobs:
         if order.webhook:
             self._services.allowed_hosts.check(order.webhook)
         place = Place("progress", space_of(caller.name), str(uuid.uuid4()))
-        record = JobRecord(replace(order, has_password=bool(password)), caller, time.time(), self._id)
+        size = document.stat().st_size if isinstance(document, Path) else len(document)
+        record = JobRecord(
+            replace(order, has_password=bool(password)), caller, time.time(), self._id, document_bytes=size
+        )
         job = _Job(place, record, password)
         self._jobs[place] = job  # counts from now on
         try:
-            await self._store.put(_document(place), self._label(record, "application/octet-stream"), document)
+            await self._beat()
+            label = self._label(record, "application/octet-stream")
+            if isinstance(document, Path):
+                await self._store.put_file(_document(place), label, document)
+            else:
+                await self._store.put(_document(place), label, document)
             await self._store.put(place, self._label(record), record.to_json())
         except BaseException:
             del self._jobs[place]
@@ -178,21 +189,27 @@ class DocumentJobs:
             return place, JobRecord.from_json(data)
         raise NotFoundError("there is no such job of this key, or it has expired or was deleted")
 
-    async def pages(self, place: Place, path: Path) -> None:
-        """Write the pages of a job that is done into a file, a JSON object in each line.
+    @asynccontextmanager
+    async def pages(self, place: Place, record: JobRecord) -> AsyncIterator[Path]:
+        """The pages of a job that is done, as a file for the block, with a JSON object in each line.
 
         Raises:
             NotFoundError: they are gone.
+            OverloadedError: the temporary folder has no room for them now.
         """
-        await self._result(_pages(place), path)
+        async with self._result(_pages(place), record.pages_bytes) as path:
+            yield path
 
-    async def pdf(self, place: Place, path: Path) -> None:
-        """Write the searchable PDF of a job that is done, and that has one, into a file.
+    @asynccontextmanager
+    async def pdf(self, place: Place, record: JobRecord) -> AsyncIterator[Path]:
+        """The searchable PDF of a job that is done, and that has one, as a file for the block.
 
         Raises:
             NotFoundError: it is gone.
+            OverloadedError: the temporary folder has no room for it now.
         """
-        await self._result(_pdf(place), path)
+        async with self._result(_pdf(place), record.pdf_bytes) as path:
+            yield path
 
     async def cancel(self, place: Place) -> None:
         """Delete a job and all of it; its pages in flight end now, or within a second where another gateway has it."""
@@ -204,10 +221,13 @@ class DocumentJobs:
         job.task.cancel()
         await asyncio.wait({job.task})
 
-    async def _result(self, place: Place, path: Path) -> None:
-        if not await self._store.get_file(place, path):
-            raise NotFoundError("the result gave way to newer ones, or has expired; send the document again")
-        self._store.note_fetched(place)
+    @asynccontextmanager
+    async def _result(self, place: Place, size: int) -> AsyncIterator[Path]:
+        with self.spool.folder(size) as folder:
+            if not await self._store.get_file(place, folder / "result"):
+                raise NotFoundError("the result gave way to newer ones, or has expired; send the document again")
+            self._store.note_fetched(place)
+            yield folder / "result"
 
     async def _delete(self, place: Place) -> None:
         for each in (_document(place), place, _pages(place), _pdf(place)):
@@ -215,7 +235,11 @@ class DocumentJobs:
 
     # What other gateways must know.
 
-    async def _beat(self) -> None:
+    async def _beat(self, *, needed: bool = False) -> None:
+        """Give a sign of life, if one is due and there is a job that needs it."""
+        if not (needed or self._jobs) or time.monotonic() - self._beat_at < self._settings.job_lease_s / 5:
+            return
+        self._beat_at = time.monotonic()
         label = Label("text/plain", time.time() + self._settings.job_lease_s)
         await self._store.announce(Place("beat", _BEATS, self._id), label)
 
@@ -249,6 +273,7 @@ class DocumentJobs:
         return known[gateway]
 
     async def _take_over(self, left: list[tuple[Place, JobRecord]]) -> None:
+        await self._beat(needed=True)
         for place, record in left:
             _LOG.warning("a job is taken over", extra={"job": place.id, "attempts": record.attempts})
             status = record.status if record.is_over else "waiting"
@@ -330,7 +355,7 @@ class DocumentJobs:
             await stack.enter_async_context(self._turns)
             looking = asyncio.create_task(self._look(job))
             stack.callback(looking.cancel)
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ocdrnet-job-")))
+            folder = await self._take_folder(stack, job.record)
             source, spool = folder / "document", folder / "pages.jsonl"
             if not await self._store.get_file(_document(job.place), source):
                 raise UnavailableError("the job's document is not in the store any more; send it again")
@@ -341,6 +366,7 @@ class DocumentJobs:
                 attempts=job.record.attempts + 1,
                 pages_done=0,
                 pages_failed=0,
+                failed_page=0,
                 lines=0,
                 words=0,
             )
@@ -353,6 +379,7 @@ class DocumentJobs:
             else:
                 document = await asyncio.to_thread(source.read_bytes)
             await self._read_pages(job, document, spool)
+            job.record = replace(job.record, pages_bytes=spool.stat().st_size)
             await self._keep(_pages(job.place), job, spool, PAGES_TYPE)
             if job.record.order.wants_pdf:
                 if isinstance(document, bytes):
@@ -360,6 +387,7 @@ class DocumentJobs:
                     document = await self._open(stack, source, job)
                 written = folder / "searchable.pdf"
                 written.write_bytes(await searchable_pdf(document, spool))
+                job.record = replace(job.record, pdf_bytes=written.stat().st_size)
                 await self._keep(_pdf(job.place), job, written, PDF_TYPE)
 
     async def _read_pages(self, job: _Job, document: OpenDocument | bytes, spool: Path) -> None:
@@ -382,6 +410,15 @@ class DocumentJobs:
             try:
                 return await stack.enter_async_context(open_document(self._services, source, choice, write_s=_PDF_S))
             except (OverloadedError, DeadlineError):  # no place came free yet
+                await asyncio.sleep(_WAIT_S)
+
+    async def _take_folder(self, stack: AsyncExitStack, record: JobRecord) -> Path:
+        """For the document, its pages, and the PDF, which has the document and its text in it."""
+        size = record.document_bytes * (2 if record.order.wants_pdf else 1) + _TEXT_BYTES
+        while True:
+            try:
+                return stack.enter_context(self.spool.folder(size))
+            except OverloadedError:
                 await asyncio.sleep(_WAIT_S)
 
     async def _take_memory(self, stack: AsyncExitStack, size: int) -> None:
@@ -459,6 +496,9 @@ class DocumentJobs:
 
 def _with_page(record: JobRecord, page: DocumentPage, seconds: float) -> JobRecord:
     lines = page.page.lines if page.page else ()
+    if page.error and not record.failed_page:
+        code = page.error.cause.status_code if isinstance(page.error, PageRefusedError) else 422
+        record = replace(record, failed_page=page.number, failed_code=code, failed_detail=str(page.error))
     return replace(
         record,
         pages_done=record.pages_done + 1,

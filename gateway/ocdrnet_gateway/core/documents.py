@@ -19,12 +19,14 @@ from ocdrnet_client.errors import InvalidRequestError, OcdrnetError, RequestTime
 from ocdrnet_client.results import Page
 from ocdrnet_gateway.core.keys import Principal
 from ocdrnet_gateway.core.quotas import Charge
+from ocdrnet_gateway.core.reading import image_dpi
 from ocdrnet_gateway.core.services import Services
 from ocdrnet_gateway.http_errors import (
     DeadlineError,
     GatewayError,
     OverloadedError,
     QuotaError,
+    ReaderFailedError,
     UnavailableError,
     UnprocessableError,
     current_request_id,
@@ -39,6 +41,7 @@ PAGES_AT_ONCE = 4
 _LOOK_AGAIN_S = 0.05
 PATIENCE_S = 300.0  # a Triton that starts again has its networks by then
 _TRY_AGAIN_S = 1.0
+_TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,8 @@ async def read_patiently(
     """`read_document` for a job, which has time.
 
     Each page that is read waits until the caller's quota has one, and while the queue is full or no Triton answers, for
-    up to `PATIENCE_S` without any page read.
+    up to `PATIENCE_S` without any page read. One that Triton failed on, or was late with, is read `_TRIES` times: its
+    fellows on a batch, or a step that ended, may have been at fault.
 
     Args:
         services: of the application.
@@ -167,6 +171,7 @@ async def read_patiently(
 
     async def read(image: bytes) -> Page:
         nonlocal away_since
+        tries = 0
         async with _paid_page(services, caller) as charge:
             while True:
                 try:
@@ -176,6 +181,10 @@ async def read_patiently(
                         away_since = away_since or time.monotonic()
                         if time.monotonic() - away_since > PATIENCE_S:
                             raise error.cause from None  # of the whole document
+                        await asyncio.sleep(_TRY_AGAIN_S)
+                        continue
+                    tries += 1
+                    if isinstance(error.cause, (ReaderFailedError, DeadlineError)) and tries < _TRIES:
                         await asyncio.sleep(_TRY_AGAIN_S)
                         continue
                     if isinstance(error.cause, UnprocessableError):
@@ -197,9 +206,10 @@ async def read_patiently(
 
 
 async def _only_page(image: bytes, read: Callable[[bytes], Awaitable[Page]]) -> DocumentPage:
-    begin = time.monotonic()
+    begin, dpi = time.monotonic(), await asyncio.to_thread(image_dpi, image)
     try:
-        return DocumentPage(1, await read(image), seconds=time.monotonic() - begin)
+        page = await read(image)
+        return DocumentPage(1, page, dpi=dpi, seconds=time.monotonic() - begin)
     except PageRefusedError as error:
         return DocumentPage(1, error=error, seconds=time.monotonic() - begin)
 
@@ -258,5 +268,10 @@ async def _place(services: Services, end: float) -> AsyncIterator[float]:
         if time.monotonic() >= end:
             services.admission.check()
         await asyncio.sleep(_LOOK_AGAIN_S)
-    async with services.admission.place(end - time.monotonic()):
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(services.admission.place(end - time.monotonic()))
+        except DeadlineError as error:
+            # Others' load, which passes; what Triton was late with is another thing.
+            raise OverloadedError(str(error.detail)) from None
         yield time.monotonic() - begin

@@ -64,6 +64,12 @@ class JobRecord:
         pages: of them, to be read.
         pages_done: that are read or failed.
         pages_failed: that failed.
+        failed_page: number of the first of these; 0: none.
+        failed_code: HTTP status of that failure.
+        failed_detail: of it, a sentence.
+        document_bytes: of the document.
+        pages_bytes: of the file of pages.
+        pdf_bytes: of the searchable PDF.
         lines: read.
         words: read.
         seconds: from the opening to the last page.
@@ -85,8 +91,14 @@ class JobRecord:
     ended: float | None = None
     page_count: int = 0
     pages: int = 0
+    document_bytes: int = 0
+    pages_bytes: int = 0
+    pdf_bytes: int = 0
     pages_done: int = 0
     pages_failed: int = 0
+    failed_page: int = 0
+    failed_code: int = 0
+    failed_detail: str = ""
     lines: int = 0
     words: int = 0
     seconds: float = 0.0

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import struct
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
 
 from ocdrnet_client import Page
 from ocdrnet_gateway.core.body_kinds import other_than_image
@@ -18,6 +23,8 @@ from ocdrnet_ops.image.decode import ImageLimits, image_file
 
 # A quarter more than its own estimate is enough: `test_hosted_rendering.py` measures what a file takes.
 _ALLOWANCE = 4
+# Errors of Pillow's beside Python's usual ones.
+_OF_PILLOW = (struct.error, Image.DecompressionBombError)
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,15 @@ def check_image(image: bytes, max_pixels: int, content_type: str = "", content_e
         said = f"it is {kind}" if kind else str(error)
         raise UnprocessableError(f"the image ({len(image):,} bytes) cannot be read: {said}") from error
     return ImageSize(file.width, file.height, file.decoding_bytes + file.decoding_bytes // _ALLOWANCE)
+
+
+def image_dpi(image: bytes | Path) -> float:
+    """Pixels per inch, as an image's header says; 0 where it does not, or is of a kind that Pillow does not know."""
+    try:
+        with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image) as opened:
+            return round(float(opened.info.get("dpi", (0, 0))[0] or 0), 2)
+    except (OSError, ValueError, TypeError, SyntaxError, LookupError, ArithmeticError, *_OF_PILLOW):
+        return 0.0
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from ocdrnet_gateway.api.own.export import router as export_router
+from ocdrnet_gateway.api.own.jobs import router as jobs_router
 from ocdrnet_gateway.api.own.read import router as read_router
 from ocdrnet_gateway.api.own.step_times import TritonStatistics
 from ocdrnet_gateway.core.services import Services, ServicesDep
@@ -134,6 +135,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 router = APIRouter(lifespan=_lifespan)
 router.include_router(read_router)
 router.include_router(export_router)
+router.include_router(jobs_router)
 
 
 @router.get("/", include_in_schema=False)

@@ -6,6 +6,8 @@ import json
 import threading
 import time
 import uuid
+import weakref
+from dataclasses import replace
 
 import pikepdf
 import pypdfium2
@@ -13,7 +15,7 @@ import pytest
 from drawn_documents import LINES, letter, page_workers, pdf, scan, scanned, tiff
 from gateway_reader import PAGE
 from hosted_flow import is_problem, make_key
-from job_calls import ended, result, state, submit
+from job_calls import PATIENT, ended, result, state, submit, until
 
 from ocdrnet_gateway.http_errors import ReaderFailedError, UnavailableError
 from ocdrnet_gateway.store.opening import open_backend
@@ -23,7 +25,8 @@ OCR = "?text_layer=ocr&dpi=72"
 
 
 @pytest.fixture(autouse=True)
-def no_process_is_left(until):
+def no_process_is_left(monkeypatch):
+    monkeypatch.setattr("ocdrnet_gateway.core.documents._DRAWING_S", PATIENT)
     yield
     until(lambda: not page_workers())
 
@@ -65,7 +68,7 @@ def test_a_document_is_read_and_its_result_is_that_of_read(gateway, http, reader
     assert {call.options["min_text_score"] for call in reader.calls} == {0.5}
 
 
-def test_progress_is_told_page_by_page(gateway, http, gate, until):
+def test_progress_is_told_page_by_page(gateway, http, gate):
     job = submit(http, gateway, pdf(*[scan] * 9), OCR)
     until(lambda: state(http, gateway, job)["pages_done"] == 1)
     now = state(http, gateway, job)
@@ -128,17 +131,29 @@ def test_images_and_tiffs_are_jobs_too(gateway, http, picture):
 
 def test_a_page_that_fails_is_told_and_the_others_are_there(gateway, http, reader):
     async def respond(call):
-        if len(reader.calls) == 1:
+        if call.image == reader.calls[0].image:
             raise ReaderFailedError("the server failed on this request")
         return PAGE
 
     reader.respond = respond
-    job = submit(http, gateway, SCANS, OCR)
+    job = submit(http, gateway, pdf(letter, scan, scan), OCR)
     over = ended(http, gateway, job)
     assert (over["status"], over["pages_done"], over["pages_failed"]) == ("done", 3, 1)
     body = result(http, gateway, job).json()
     assert body["pages"][0]["error"] == "the server failed on this request"
     assert body["pages_read"] == 2
+
+
+def test_a_page_is_read_again_that_triton_failed_on(gateway, http, reader):
+    async def respond(call):
+        if len(reader.calls) <= 2:
+            raise ReaderFailedError("the server failed on this request")
+        return PAGE
+
+    reader.respond = respond
+    job = submit(http, gateway, pdf(scan), OCR)
+    assert ended(http, gateway, job)["pages_failed"] == 0
+    assert len(reader.calls) == 3
 
 
 def test_a_triton_that_comes_back_costs_no_page(gateway, http, reader):
@@ -205,9 +220,9 @@ def test_what_is_wrong_is_refused_before_anything_is_kept(start_gateway, http, r
     assert reader.calls == []
 
 
-def test_a_deleted_job_ends_its_pages_and_leaves_nothing(start_gateway, http, reader, until):
+def test_a_deleted_job_ends_its_pages_and_leaves_nothing(start_gateway, http, reader):
     server = start_gateway()
-    reader.seconds = 60
+    reader.seconds = 600
     job = submit(http, server.url, SCANS, OCR)
     until(lambda: reader.running == 3)
     begin = time.monotonic()
@@ -229,7 +244,7 @@ def test_a_job_that_is_done_is_deleted_with_its_results(start_gateway, http):
     assert kinds(server) == []
 
 
-def test_everything_expires(start_gateway, http, until):
+def test_everything_expires(start_gateway, http):
     server = start_gateway(result_lifetime_s=1.5, sweep_interval_s=0.2)
     job = submit(http, server.url, SCANS, "?dpi=72")
     ended(http, server.url, job)
@@ -266,7 +281,7 @@ def test_an_id_that_is_none_is_404(gateway, http, job):
     assert is_problem(http.get(f"{gateway}/v1/jobs/{job}"), 404)
 
 
-def test_jobs_wait_for_their_turn_and_a_request_finds_its_place(start_gateway, http, reader, gate, until):
+def test_jobs_wait_for_their_turn_and_a_request_finds_its_place(start_gateway, http, reader, gate):
     url = start_gateway(max_documents=2).url
     jobs = [submit(http, url, SCANS, OCR) for _ in range(3)]
     until(lambda: state(http, url, jobs[0])["pages_done"] == 1)
@@ -314,7 +329,7 @@ def test_a_full_store_is_507_and_nothing_is_left(start_gateway, http):
 
 
 def test_a_job_fails_that_takes_too_long(start_gateway, http, reader):
-    reader.seconds = 60
+    reader.seconds = 600
     url = start_gateway(max_job_s=1).url
     job = submit(http, url, SCANS, OCR)
     over = ended(http, url, job)
@@ -328,3 +343,53 @@ def test_a_result_is_sent_in_pieces(gateway, http):
     with http.stream("GET", f"{gateway}/v1/jobs/{job}/result?output=jsonl") as answer:
         assert "content-length" not in answer.headers
         assert [json.loads(line)["page"] for line in answer.iter_lines()] == list(range(1, 13))
+
+
+def test_a_document_may_be_larger_than_other_bodies_and_takes_no_memory(start_gateway, http):
+    large = SCANS + b"\n% " + b"x" * 300_000
+    server = start_gateway(max_upload_bytes=200_000, max_document_bytes=400_000)
+    memory = server._server.config.app.state.services.memory
+    most, change = [], memory.change_bodies
+    memory.change_bodies = lambda growth: (change(growth), most.append(memory._bodies))
+    assert is_problem(http.post(f"{server.url}/v1/read", content=large), 413, "200,000 bytes")
+    most.clear()
+    job = submit(http, server.url, large, "?dpi=72")
+    assert max(most, default=0) == 0, "the body was held in memory"
+    assert ended(http, server.url, job)["pages_done"] == 3
+    for body in (large * 2, iter([large, large])):
+        assert is_problem(http.post(f"{server.url}/v1/jobs", content=body), 413, "400,000 bytes")
+    image = io.BytesIO()
+    scanned(size=(64, 48)).save(image, format="PNG")
+    padded = image.getvalue() + b"x" * 300_000
+    assert is_problem(http.post(f"{server.url}/v1/jobs", content=padded), 413, "an image may have 200,000 bytes")
+
+
+def test_files_on_their_way_have_a_limit(start_gateway, http):
+    server = start_gateway()
+    job = submit(http, server.url, SCANS, "?dpi=72")
+    ended(http, server.url, job)
+    spool = server._server.config.app.state.document_jobs.spool
+    with spool.folder(spool.max_bytes - 10):
+        for answer in (http.post(f"{server.url}/v1/jobs", content=SCANS), result(http, server.url, job)):
+            assert is_problem(answer, 429, "temporary folder")
+            assert answer.headers["retry-after"] == "1"
+    assert result(http, server.url, job).status_code == 200
+    until(lambda: spool._used == 0)
+
+
+def test_pages_are_not_held(start_gateway, http, reader):
+    """Memory is flat: of forty pages a few are there at a time."""
+    made, most = [], []
+
+    async def respond(call):
+        page = replace(PAGE)
+        made.append(weakref.ref(page))
+        most.append(sum(each() is not None for each in made))
+        return page
+
+    reader.respond = respond
+    url = start_gateway().url
+    job = submit(http, url, pdf(*[scan] * 40), "?text_layer=ocr&dpi=36&output=pdf")
+    assert ended(http, url, job)["pages_done"] == 40
+    assert max(most) <= 12
+    assert result(http, url, job, "json").json()["pages_read"] == 40

@@ -20,12 +20,17 @@ from drawn_documents import page_workers, pdf, scan
 from gateway_reader import StandInReader
 from hosted_flow import is_problem
 from hosted_s3_server import new_bucket, s3_server
-from job_calls import ended, result, state, submit
+from job_calls import PATIENT, ended, result, state, submit, until
 
 HERE = Path(__file__).parents[1]
 SCANS = pdf(scan, scan, scan)
 OCR = "?text_layer=ocr&dpi=72"
 LEASE_S = 4  # long enough for a busy machine, short enough for a test
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    monkeypatch.setattr("ocdrnet_gateway.core.documents._DRAWING_S", PATIENT)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +55,7 @@ def other_process(shared, seconds):
     environment = {f"OCDRNET_GATEWAY_{name.upper()}": str(value) for name, value in shared.items()}
     process = subprocess.Popen(
         [sys.executable, HERE / "slow_gateway.py", str(seconds)],
-        env={**os.environ, **environment, "PYTHONPATH": str(HERE)},
+        env={**os.environ, **environment, "PYTHONPATH": f"{HERE}:{HERE.parent}"},
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -61,13 +66,13 @@ def other_process(shared, seconds):
         process.communicate()
 
 
-def begun(http, url, job, until):
+def begun(http, url, job):
     until(lambda: state(http, url, job)["status"] == "running")
 
 
-def test_any_gateway_answers_and_ends_a_job(start_gateway, http, shared, until):
+def test_any_gateway_answers_and_ends_a_job(start_gateway, http, shared):
     slow, fast = StandInReader(), StandInReader()
-    slow.seconds = 60
+    slow.seconds = 600
     one, two = start_gateway(reader=slow, **shared).url, start_gateway(reader=fast, **shared).url
     job = submit(http, one, SCANS, OCR)
     until(lambda: slow.running == 3)
@@ -86,10 +91,10 @@ def test_any_gateway_answers_and_ends_a_job(start_gateway, http, shared, until):
     assert fast.finished == 3
 
 
-def test_a_killed_gateways_job_is_taken_over(start_gateway, http, shared, until):
-    with other_process(shared, 60) as (url, process):
+def test_a_killed_gateways_job_is_taken_over(start_gateway, http, shared):
+    with other_process(shared, 600) as (url, process):
         running, waiting = submit(http, url, SCANS, OCR), submit(http, url, SCANS, OCR)
-        begun(http, url, running, until)
+        begun(http, url, running)
         process.send_signal(signal.SIGKILL)
         process.wait()
         other = start_gateway(**shared).url
@@ -99,14 +104,14 @@ def test_a_killed_gateways_job_is_taken_over(start_gateway, http, shared, until)
         assert ended(http, other, waiting)["attempts"] == 1
 
 
-def test_a_killed_gateways_job_with_a_password_says_what_is_lost(start_gateway, http, tmp_path, until):
+def test_a_killed_gateways_job_with_a_password_says_what_is_lost(start_gateway, http, tmp_path):
     shared = {"secret": "a secret of both", "job_lease_s": LEASE_S, "store": str(tmp_path / "shared")}
     closed = io.BytesIO()
     with pikepdf.open(io.BytesIO(SCANS)) as plain:
         plain.save(closed, encryption=pikepdf.Encryption(owner="own", user="sesame"))
-    with other_process(shared, 60) as (url, process):
+    with other_process(shared, 600) as (url, process):
         job = submit(http, url, closed.getvalue(), OCR, ocdrnet_password="sesame")
-        begun(http, url, job, until)
+        begun(http, url, job)
         process.send_signal(signal.SIGKILL)
         process.wait()
         other = start_gateway(**shared).url
@@ -115,13 +120,13 @@ def test_a_killed_gateways_job_with_a_password_says_what_is_lost(start_gateway, 
         assert "its document's password is kept nowhere else; send it again" in over["error"]["detail"]
 
 
-def test_a_job_that_ends_gateways_fails(start_gateway, http, tmp_path, until):
+def test_a_job_that_ends_gateways_fails(start_gateway, http, tmp_path):
     shared = {"job_lease_s": LEASE_S, "store": str(tmp_path / "shared")}
     slow = StandInReader()
-    slow.seconds = 60
+    slow.seconds = 600
     server = start_gateway(reader=slow, **shared)
     job = submit(http, server.url, SCANS, OCR)
-    begun(http, server.url, job, until)
+    begun(http, server.url, job)
     server.stop()
     # As its third gateway would have left it, had that been killed.
     (path,) = (tmp_path / "shared" / "progress").rglob("*.bin")
@@ -134,13 +139,13 @@ def test_a_job_that_ends_gateways_fails(start_gateway, http, tmp_path, until):
     assert fast.calls == []
 
 
-def test_a_stopped_gateways_job_goes_on_elsewhere(start_gateway, http, tmp_path, until):
+def test_a_stopped_gateways_job_goes_on_elsewhere(start_gateway, http, tmp_path):
     shared = {"job_lease_s": LEASE_S, "store": str(tmp_path / "shared")}
     slow = StandInReader()
-    slow.seconds = 60
+    slow.seconds = 600
     server = start_gateway(reader=slow, **shared)
     job = submit(http, server.url, SCANS, OCR)
-    begun(http, server.url, job, until)
+    until(lambda: slow.running == 3)
     begin = time.monotonic()
     server.stop()
     assert time.monotonic() - begin < 30, "a stop waits for no job"
@@ -174,17 +179,17 @@ def no_pauses(monkeypatch):
     monkeypatch.setattr("ocdrnet_gateway.core.document_jobs.PAUSES_S", (0.0, 0.1, 0.1))
 
 
-def told(http, url, job, until):
+def told(http, url, job):
     until(lambda: state(http, url, job)["webhook"]["status"] in ("delivered", "failed"))
     return state(http, url, job)["webhook"]
 
 
-def test_a_webhook_is_signed_and_sent_again_until_it_is_taken(start_gateway, http, hook, no_pauses, until):
+def test_a_webhook_is_signed_and_sent_again_until_it_is_taken(start_gateway, http, hook, no_pauses):
     hook.statuses = [500, 302]
     host = f"127.0.0.1:{hook.server_port}"
     url = start_gateway(allowed_hosts=host, webhook_secret="only for webhooks").url
     job = submit(http, url, SCANS, f"{OCR}&webhook=http://{host}/done%3Fa=b")
-    assert told(http, url, job, until) == {"status": "delivered", "attempts": 3, "answer": "status 204"}
+    assert told(http, url, job) == {"status": "delivered", "attempts": 3, "answer": "status 204"}
     assert len(hook.calls) == 3
     path, body, headers = hook.calls[-1]
     said = json.loads(body)
@@ -195,18 +200,18 @@ def test_a_webhook_is_signed_and_sent_again_until_it_is_taken(start_gateway, htt
     assert abs(int(headers["ocdrnet-timestamp"]) - time.time()) < 60
 
 
-def test_a_webhook_that_is_never_taken_ends(start_gateway, http, hook, no_pauses, until):
+def test_a_webhook_that_is_never_taken_ends(start_gateway, http, hook, no_pauses):
     hook.statuses = [500] * 9
     host = f"127.0.0.1:{hook.server_port}"
     url = start_gateway(allowed_hosts=host).url
     job = submit(http, url, b"%PDF-1.7 nothing", f"?webhook=http://{host}/")
-    assert told(http, url, job, until) == {"status": "failed", "attempts": 3, "answer": "status 500"}
+    assert told(http, url, job) == {"status": "failed", "attempts": 3, "answer": "status 500"}
     assert json.loads(hook.calls[0][1])["error"]["status"] == 422
     refused = http.post(f"{url}/v1/jobs?webhook=http://127.0.0.1:1/", content=SCANS)
     assert is_problem(refused, 422, "not among the hosts")
 
 
-def test_a_webhook_that_a_killed_gateway_owed_is_sent(start_gateway, http, hook, tmp_path, until):
+def test_a_webhook_that_a_killed_gateway_owed_is_sent(start_gateway, http, hook, tmp_path):
     hook.statuses = [500]
     host = f"127.0.0.1:{hook.server_port}"
     shared = {"job_lease_s": LEASE_S, "store": str(tmp_path / "shared"), "allowed_hosts": host}
@@ -216,5 +221,5 @@ def test_a_webhook_that_a_killed_gateway_owed_is_sent(start_gateway, http, hook,
         process.send_signal(signal.SIGKILL)
         process.wait()
     other = start_gateway(**shared).url
-    assert told(http, other, job, until)["status"] == "delivered"
+    assert told(http, other, job)["status"] == "delivered"
     assert len(hook.calls) == 2

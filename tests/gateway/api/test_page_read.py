@@ -1,11 +1,14 @@
 """`POST /v1/read`: an image as the body, the page as JSON."""
 
+import io
 import json
 
 import jsonschema
 import pytest
 from gateway_reader import PAGE
+from PIL import Image
 
+from ocdrnet_client.documents.document import text_angle
 from ocdrnet_gateway.core.keys import new_key, save_keys
 from ocdrnet_gateway.http_errors import UnavailableError
 from ocdrnet_ops.options import OPTIONS
@@ -16,10 +19,17 @@ NO_TRITON = "grpc://127.0.0.1:1"
 def test_the_answer_is_the_clients_page_and_timing(gateway, http, picture):
     answer = http.post(f"{gateway}/v1/read", content=picture)
     body = answer.json()
-    timing = body.pop("timing")
+    timing, dpi, angle = body.pop("timing"), body.pop("dpi"), body.pop("angle")
     assert (answer.status_code, body) == (200, PAGE.to_dict())
+    assert (dpi, angle) == (0, round(text_angle(PAGE), 1))
     assert timing.keys() == {"receive_ms", "wait_ms", "read_ms", "total_ms"}
     assert all(milliseconds >= 0 for milliseconds in timing.values())
+
+
+def test_an_images_own_dpi_is_told(gateway, http):
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 48)).save(buffer, format="PNG", dpi=(150, 150))
+    assert http.post(f"{gateway}/v1/read", content=buffer.getvalue()).json()["dpi"] == pytest.approx(150, abs=0.1)
 
 
 def test_time_with_the_reader_is_told(start_gateway, reader, http, picture):

@@ -16,6 +16,7 @@ PATHS = {
     "own": ("POST", "/v1/read"),
     "hosted": ("POST", "/v1/cv/nvidia/ocdrnet"),
     "nim": ("POST", "/v1/infer"),
+    "azure": ("POST", "/documentintelligence/documentModels/prebuilt-read:analyze"),
 }
 
 
@@ -24,6 +25,7 @@ def served(http, url):
 
 
 @pytest.mark.parametrize("chosen", ["own", "nim, hosted,", "own,hosted,nim"])
+@pytest.mark.parametrize("chosen", ["own", "nim, hosted,", "own,hosted,nim", "azure"])
 def test_an_interface_that_is_off_is_not_there(start_gateway, http, chosen):
     url = start_gateway(interfaces=chosen).url
     assert served(http, url) == {name.strip() for name in chosen.split(",")} - {""}

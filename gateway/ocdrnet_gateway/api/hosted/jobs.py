@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
+from ocdrnet_gateway.core.job_record import KeptFailureError
 from ocdrnet_gateway.http_errors import (
     DeadlineError,
     GatewayError,
@@ -232,18 +233,10 @@ class Jobs:
             raise NotFoundError("there is no such request, or it has expired; send the image again")
         state = JobState.from_json(data)
         if state.status == "failed":
-            raise _StateError(state)
+            raise KeptFailureError(state.code, state.detail, state.headers)
         if state.ends + _GRACE_S < time.time():
             raise DeadlineError("the gateway that worked on this request is gone; send it again")
         return False
-
-
-class _StateError(GatewayError):
-    """A failure that the store has kept."""
-
-    def __init__(self, state: JobState) -> None:
-        super().__init__(state.detail, state.headers)
-        self.status_code = state.code
 
 
 def _state_place(place: Place) -> Place:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -20,12 +19,13 @@ from ocdrnet_client.documents.formats import FORMATS
 from ocdrnet_client.documents.reading import is_document
 from ocdrnet_gateway.api.own.answers import PDF_TYPE, Asked, PagesResponse
 from ocdrnet_gateway.api.own.read import BODY, OUTPUT, PDF, TEXTS, TIMING, DocumentAnswer, asked_by, described_options
-from ocdrnet_gateway.core.body_limit import keep_images, read_body
+from ocdrnet_gateway.core.body_limit import declared_size, keep_images, read_body_to
 from ocdrnet_gateway.core.document_jobs import DocumentJobsDep
 from ocdrnet_gateway.core.job_record import JobRecord, KeptFailureError, Order, job_answer
 from ocdrnet_gateway.core.reading import check_image
 from ocdrnet_gateway.core.services import PrincipalDep, ServicesDep
-from ocdrnet_gateway.http_errors import NotFoundError, NotReadyError, UnprocessableError, documented
+from ocdrnet_gateway.http_errors import NotFoundError, NotReadyError, TooLargeError, UnprocessableError, documented
+from ocdrnet_gateway.settings import GatewaySettings
 from ocdrnet_gateway.store import parse_id
 from ocdrnet_ops.errors import OptionError
 from ocdrnet_ops.options import TextOption
@@ -111,13 +111,13 @@ async def submit(request: Request, services: ServicesDep, jobs: DocumentJobsDep,
     jobs.check(caller)
     if webhook:
         services.allowed_hosts.check(webhook)
+    limit = services.settings.max_document_bytes
     async with services.quotas.use(caller, 0):
-        body = await read_body(request)
-        keep_images(request, len(body))
-        if not await asyncio.to_thread(is_document, body):
-            sent_as = (request.headers.get(f"content-{name}", "") for name in ("type", "encoding"))
-            await asyncio.to_thread(check_image, body, services.settings.max_pixels, *sent_as)
-        place = await jobs.submit(caller, body, _order(asked, webhook), asked.choice.password)
+        with jobs.spool.folder(min(declared_size(request, limit), limit)) as folder:
+            await read_body_to(request, folder / "document", limit)
+            if not await asyncio.to_thread(is_document, folder / "document"):
+                await _check_image(request, folder / "document", services.settings)
+            place = await jobs.submit(caller, folder / "document", _order(asked, webhook), asked.choice.password)
     _, record = await jobs.find(caller, place.id)
     headers = {"location": f"/v1/jobs/{place.id}", "retry-after": str(_ASK_AGAIN_S), "cache-control": "no-store"}
     return JSONResponse(job_answer(place.id, record), 202, headers)
@@ -167,8 +167,7 @@ async def result(
     if name == PDF and not record.order.wants_pdf:
         raise UnprocessableError("this job made no searchable PDF; send the document with output=pdf")
     async with AsyncExitStack() as stack:
-        path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ocdrnet-result-")), "result")
-        await (jobs.pdf if name == PDF else jobs.pages)(place, path)
+        path = await stack.enter_async_context((jobs.pdf if name == PDF else jobs.pages)(place, record))
         return _answer(name, record, path, stack.pop_all())
 
 
@@ -237,6 +236,21 @@ def _whole(record: JobRecord, path: Path) -> Iterator[str]:
         for number, line in enumerate(lines):
             yield ("," if number else "") + line.rstrip("\n")
     yield "]}"
+
+
+async def _check_image(request: Request, path: Path, settings: GatewaySettings) -> None:
+    """What is no document is an image, and has an image's limits.
+
+    Raises:
+        GatewayError: it is none, or too large.
+    """
+    size, headers = path.stat().st_size, request.headers
+    if size > settings.max_upload_bytes:
+        raise TooLargeError(f"an image may have {settings.max_upload_bytes:,} bytes; this file has {size:,}")
+    keep_images(request, size)
+    image = await asyncio.to_thread(path.read_bytes)
+    kind, encoding = headers.get("content-type", ""), headers.get("content-encoding", "")
+    await asyncio.to_thread(check_image, image, settings.max_pixels, kind, encoding)
 
 
 def _asked(request: Request) -> tuple[Asked, str]:

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.datastructures import QueryParams
 
-from ocdrnet_client.documents.document import is_pdf
+from ocdrnet_client.documents.document import DocumentPage, is_pdf
 from ocdrnet_client.documents.formats import FORMATS, Format
 from ocdrnet_client.documents.opened import (
     DEFAULT_DPI,
@@ -29,7 +29,7 @@ from ocdrnet_gateway.api.own.answers import PDF_TYPE, Asked, answer_document, an
 from ocdrnet_gateway.api.own.step_times import Statistics, StepTimes, StepWatch
 from ocdrnet_gateway.core.body_limit import keep_images, read_body
 from ocdrnet_gateway.core.documents import DocumentChoice
-from ocdrnet_gateway.core.reading import Reading, check_image, read_image
+from ocdrnet_gateway.core.reading import Reading, check_image, image_dpi, read_image
 from ocdrnet_gateway.core.services import PrincipalDep, ServicesDep
 from ocdrnet_gateway.http_errors import UnprocessableError, documented
 from ocdrnet_ops.errors import OptionError
@@ -195,6 +195,8 @@ class PageAnswer(BaseModel):
     lines: list[LineAnswer] = Field(description="in reading order")
     truncated: bool = Field(description="more text was found than max_candidates; some is missing")
     frames: int = Field(description="frames or pages in the file, of which the first was read")
+    dpi: float = Field(description="pixels per inch, as the file says; 0 where it does not")
+    angle: float = Field(description="degrees, clockwise, by which most of its text is turned")
     timing: Timing
 
 
@@ -279,7 +281,9 @@ async def read(request: Request, services: ServicesDep, caller: PrincipalDep) ->
     steps = await watch.stop() if watch else None
     timing = _timing(receive_s, reading, time.monotonic() - begin, steps)
     if asked.output and asked.output.name in ("json", "jsonl"):
-        return JSONResponse({**reading.page.to_dict(), "timing": timing}, media_type=asked.output.media_type)
+        page = DocumentPage(1, reading.page, dpi=await asyncio.to_thread(image_dpi, body))
+        extras = {"dpi": page.dpi, "angle": round(page.angle, 1), "timing": timing}
+        return JSONResponse({**reading.page.to_dict(), **extras}, media_type=asked.output.media_type)
     return await answer_image(request, services, body, reading.page, asked.output)
 
 

@@ -250,8 +250,12 @@ async def read(request: Request, services: ServicesDep, caller: PrincipalDep) ->
     steps = await watch.stop() if watch else None
     timing = _timing(receive_s, reading, time.monotonic() - begin, steps)
     if asked.output and asked.output.name in ("json", "jsonl"):
-        return JSONResponse({**reading.page.to_dict(), "timing": timing}, media_type=asked.output.media_type)
-    return await answer_image(request, services, body, reading.page, asked.output)
+        told = {**reading.page.to_dict(), "timing": timing.model_dump(exclude_none=True)}
+        response: Response = JSONResponse(told, media_type=asked.output.media_type)
+    else:
+        response = await answer_image(request, services, body, reading.page, asked.output)
+    response.headers["server-timing"] = server_timing(timing)
+    return response
 
 
 def _check(request: Request, image: bytes, max_pixels: int) -> None:
@@ -266,15 +270,21 @@ def statistics_of(request: Request) -> Statistics:
     return statistics
 
 
-def _timing(receive_s: float, reading: Reading, total_s: float, steps: StepTimes | None) -> dict[str, Any]:
-    timing = Timing(
+def _timing(receive_s: float, reading: Reading, total_s: float, steps: StepTimes | None) -> Timing:
+    return Timing(
         receive_ms=_ms(receive_s),
         wait_ms=_ms(reading.waited_s),
         read_ms=_ms(reading.read_s),
         total_ms=_ms(total_s),
         steps=steps,
     )
-    return timing.model_dump(exclude_none=True)
+
+
+def server_timing(timing: Timing) -> str:
+    """The same for a browser's tools and for proxies: W3C Server Timing, `receive;dur=1.2, ...`, in milliseconds."""
+    parts = [("receive", timing.receive_ms), ("wait", timing.wait_ms), ("read", timing.read_ms)]
+    parts += [(step.model, step.ms) for step in (timing.steps.models if timing.steps else ())]
+    return ", ".join(f"{name};dur={ms}" for name, ms in [*parts, ("total", timing.total_ms)])
 
 
 def _ms(seconds: float) -> float:

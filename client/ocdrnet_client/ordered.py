@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from typing import TypeVar
 
 from ocdrnet_client.errors import ConfigurationError
@@ -31,12 +32,12 @@ def check_concurrency(concurrency: int) -> int:
 
 
 def map_in_threads(work: Callable[[Item], Answer], items: Iterable[Item], concurrency: int) -> Iterator[Answer]:
-    """Yield `work(item)` for each item; at most `concurrency` run at once, each in a thread."""
+    """Yield `work(item)` for each item; at most `concurrency` run at once, in threads, in the caller's context."""
     pool = ThreadPoolExecutor(concurrency, thread_name_prefix="ocdrnet-read")
     pending: deque[Future[Answer]] = deque()
     try:
         for item in items:
-            pending.append(pool.submit(work, item))
+            pending.append(pool.submit(copy_context().run, work, item))
             if len(pending) == 2 * concurrency:
                 yield _awaited(pending.popleft())
         while pending:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ocdrnet_client.errors import InvalidRequestError, UnexpectedResponseError
 from ocdrnet_client.images import ChannelOrder, ImageSource, encoded_image
 from ocdrnet_client.results import Line, Page, Word, box_from, points_from
+from ocdrnet_client.tracing import trace_headers
 from ocdrnet_ops.errors import OptionError
 from ocdrnet_ops.options import OptionValue, parse_options
 
@@ -47,12 +48,14 @@ class InferRequest:
         image: an encoded image.
         parameters: checked options, sent as Triton request parameters.
         request_id: that Triton names in its log and its messages; none if empty.
+        trace: headers of the trace that the request belongs to.
     """
 
     model: str
     image: bytes = field(repr=False)
     parameters: dict[str, OptionValue]
     request_id: str = ""
+    trace: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def tensor(self) -> NDArray[np.uint8]:
@@ -76,7 +79,7 @@ def build_request(
         parameters = parse_options(options)
     except OptionError as error:
         raise InvalidRequestError(str(error)) from error
-    return InferRequest(model, encoded_image(image, channel_order), parameters, request_id)
+    return InferRequest(model, encoded_image(image, channel_order), parameters, request_id, trace_headers())
 
 
 def parse_page(tensors: Tensors, image: str | None = None) -> Page:

@@ -8,7 +8,8 @@ STEPS = 'model=~"image_preprocess|ocdnet|dbnet_postprocess|text_crop|ocrnet|text
 # it fails that step fails: sums over both would count it twice.
 MODELS = f'{STEPS[:-1]}|ocrnet_plan"'
 NETWORKS = 'model=~"ocdnet|ocrnet|ocrnet_plan"'
-ENSEMBLE = 'model="ocdrnet"'
+# The one that takes image files, and the one that takes pixels.
+ENSEMBLE = 'model=~"ocdrnet|ocr"'
 # Without Kubernetes the labels are missing, which the variables' value for all, `.*`, matches too.
 PODS = 'namespace=~"$namespace",pod=~"$pod"'
 NAMESPACE = 'namespace=~"$namespace"'

@@ -57,6 +57,12 @@ def tensor(request: Request, name: str) -> npt.NDArray[Any]:
     return array
 
 
+def tensor_or_none(request: Request, name: str) -> npt.NDArray[Any] | None:
+    """`tensor` for an optional input; None where the request lacks it."""
+    given = pb_utils.get_input_tensor_by_name(request, name)
+    return None if given is None else given.as_numpy()
+
+
 def options(request: Request) -> dict[str, OptionValue]:
     """The request's options.
 

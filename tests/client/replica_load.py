@@ -93,14 +93,14 @@ def gateway():
 
 def loadtest():
     from ocdrnet_client.address import Address
-    from ocdrnet_loadtest.pictures import Picture
+    from ocdrnet_loadtest.sent_images import SentImage
     from ocdrnet_loadtest.sending.base import SendSettings
     from ocdrnet_loadtest.sending.opening import api_of, open_sender
 
     async def run():
         address = Address.parse(url)
         sender = open_sender(api_of(address, None), SendSettings(address))
-        sent = Picture("one.jpg", 1, 1, ms + b" ")
+        sent = SentImage("one.jpg", 1, 1, ms + b" ")
 
         async def read(number):
             reply = await sender.send(sent)

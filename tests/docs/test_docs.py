@@ -9,6 +9,7 @@ from tritonclient.grpc import model_config_pb2
 
 from docs.write_options import PAGE, options_page
 from ocdrnet_cli.main import main
+from ocdrnet_deploy.repository.replace import ENSEMBLES
 from ocdrnet_ops.options import OPTIONS
 
 ROOT = Path(__file__).parents[2]
@@ -40,9 +41,12 @@ def anchors(page):
     return {re.sub(r"[^\w -]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
 
 
-def ensemble():
-    text = (ROOT / "model_repository/ocdrnet/config.pbtxt").read_text(encoding="utf-8")
-    return text_format.Parse(text, model_config_pb2.ModelConfig())
+def tensors():
+    """Inputs and outputs of both ensembles."""
+    for name in ENSEMBLES:
+        text = (ROOT / f"model_repository/{name}/config.pbtxt").read_text(encoding="utf-8")
+        config = text_format.Parse(text, model_config_pb2.ModelConfig())
+        yield from (tensor.name for tensor in (*config.input, *config.output))
 
 
 def test_options_page_is_what_the_definitions_say():
@@ -54,8 +58,8 @@ def test_options_page_has_every_option(option):
     assert f"| `{option.name}` | {option.type_name} | {option.allowed} | {option.help} |" in options_page()
 
 
-@pytest.mark.parametrize("name", [output.name for output in ensemble().output])
-def test_interface_page_has_every_output_of_the_ensemble(name):
+@pytest.mark.parametrize("name", tensors())
+def test_interface_page_has_every_tensor_of_the_ensembles(name):
     assert f"`{name}`" in INTERFACE
 
 

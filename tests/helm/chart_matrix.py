@@ -100,7 +100,7 @@ def _is_allowed(chosen: dict[str, str]) -> bool:
     own_gateway = chosen["gateway"] in ("one", "scaled")
     has_job = chosen["prepare"] == "ahead" or (chosen["prepare"] == "job" and chosen["networks"] == "nvidia")
     return not (
-        (chosen["mode"] == "cpu" and (chosen["tls"] != "no" or chosen["tracing"] == "yes"))
+        (chosen["mode"] == "cpu" and chosen["tls"] != "no")
         or (chosen["mode"] == "cpu" and chosen["access"] in ("ingress", "http"))  # Triton's HTTP
         or (chosen["tls"] == "mutual" and (own_gateway or chosen["bulk"] == "yes" or chosen["loadtest"] == "yes"))
         or (chosen["cache"] == "empty" and has_job)

@@ -132,6 +132,9 @@ def test_traces_go_to_the_collector():
         "opentelemetry,resource=service.name=demo-ocdrnet",
     ]
     assert [arg for arg in triton({})["args"] if "trace-config" in arg] == []
+    on_cpu = triton({"mode": "cpu", "server": tracing, "networkPolicy": {"tracing": [{"podSelector": {}}]}})["args"]
+    assert on_cpu[-2:] == ["--otel-endpoint=http://collector:4318/v1/traces", "--otel-rate=7"]
+    assert [arg for arg in triton({"mode": "cpu"})["args"] if "otel" in arg] == []
 
 
 def test_gateway_has_keys_or_serves_everyone():

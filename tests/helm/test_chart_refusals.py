@@ -63,7 +63,6 @@ BY_TEMPLATE = [
     ({"models": {"offline": {"image": "x:1"}}}, "models.offline.path"),
     ({"models": {"offline": {"image": "x:1", "path": "/x", "existingClaim": "y"}}}, "models.offline.existingClaim"),
     ({"mode": "cpu", "server": {"tls": {"existingSecret": "x"}}}, "server.tls.existingSecret"),
-    ({"mode": "cpu", "server": {"tracing": {"url": "http://x"}}}, "server.tracing.url"),
     ({"mode": "cpu", "server": {"extraFlags": ["--x"]}}, "server.extraFlags"),
     ({"mode": "cpu", "server": {"admin": {"existingSecret": "x"}}}, "server.admin.existingSecret"),
     ({"server": {"tls": {"mutual": True}}}, "server.tls.mutual"),

@@ -7,8 +7,8 @@ import yaml
 from fastapi import FastAPI
 from helm_python import Chart
 
-from deploy.monitoring.queries import MODELS, READING, STEPS
-from ocdrnet_deploy.repository.replace import RECOGNIZER_PLAN
+from deploy.monitoring.queries import ENSEMBLE, MODELS, READING, STEPS
+from ocdrnet_deploy.repository.replace import ENSEMBLES, RECOGNIZER_PLAN
 from ocdrnet_gateway.app import ROUTERS
 
 ROOT = Path(__file__).parents[2]
@@ -17,12 +17,13 @@ RULES = (ROOT / "deploy/monitoring/rules.yaml").read_text(encoding="utf-8")
 
 def test_rules_and_dashboard_read_off_the_same_routes_and_steps():
     assert set(re.findall(r'route=~"[^"]+"', RULES)) == {READING}
-    assert set(re.findall(r'model=~"[^"]+"', RULES)) == {MODELS}
+    assert set(re.findall(r'model=~"[^"]+"', RULES)) == {MODELS, ENSEMBLE}
 
 
 def test_steps_are_those_of_the_model_repository():
     models = {path.parent.name for path in (ROOT / "model_repository").glob("*/config.pbtxt")}
-    assert models - {"ocdrnet"} == names(STEPS)
+    assert models - set(ENSEMBLES) == names(STEPS)
+    assert names(ENSEMBLE) == set(ENSEMBLES)
 
 
 def test_models_are_the_steps_and_what_a_step_asks():

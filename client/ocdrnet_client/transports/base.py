@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -74,8 +74,16 @@ class InferResult(Protocol):
         """One output, None if the answer lacks it."""
 
 
-def infer_arguments(input_class: Callable[[str, list[int], str], InferInput], request: InferRequest) -> dict[str, Any]:
-    """Arguments of a tritonclient `infer`; `input_class` is that protocol's `InferInput`."""
+def infer_arguments(
+    input_class: Callable[[str, list[int], str], InferInput], request: InferRequest, headers: Mapping[str, str]
+) -> dict[str, Any]:
+    """Arguments of a tritonclient `infer`.
+
+    Args:
+        input_class: that protocol's `InferInput`.
+        request: what is asked.
+        headers: of the connection. They are copied, for tritonclient adds to them.
+    """
     tensor = request.tensor
     image = input_class(INPUT, list(tensor.shape), "UINT8")
     image.set_data_from_numpy(tensor)
@@ -84,6 +92,7 @@ def infer_arguments(input_class: Callable[[str, list[int], str], InferInput], re
         "inputs": [image],
         "request_id": request.request_id,
         "parameters": dict(request.parameters),
+        "headers": {**headers, **request.trace},
     }
 
 

@@ -124,9 +124,9 @@ class GrpcTransport:
 
     def infer(self, request: InferRequest, timeout: float | None) -> Tensors:
         """One call, with `timeout` as its deadline."""
-        arguments = infer_arguments(InferInput, request)
+        arguments = infer_arguments(InferInput, request, self._headers)
         with own_errors(self._address, lambda: self._closed):
-            return output_tensors(self._client.infer(**arguments, headers=self._headers, client_timeout=timeout))
+            return output_tensors(self._client.infer(**arguments, client_timeout=timeout))
 
     def is_model_ready(self, model: str, timeout: float | None) -> bool:
         """One call, with `timeout` as its deadline."""
@@ -152,9 +152,9 @@ class AsyncGrpcTransport:
 
     async def infer(self, request: InferRequest, timeout: float | None) -> Tensors:
         """One call, with `timeout` as its deadline."""
-        arguments = infer_arguments(InferInput, request)
+        arguments = infer_arguments(InferInput, request, self._headers)
         with own_errors(self._address, lambda: self._closed):
-            result = await self._client.infer(**arguments, headers=self._headers, client_timeout=timeout)
+            result = await self._client.infer(**arguments, client_timeout=timeout)
         return output_tensors(result)
 
     async def is_model_ready(self, model: str, timeout: float | None) -> bool:

@@ -111,11 +111,8 @@ class AsyncHttpTransport:
 
     async def infer(self, request: InferRequest, timeout: float | None) -> Tensors:
         """One POST; `timeout` covers it from the connection to the last byte."""
-        arguments = infer_arguments(InferInput, request)
-        # A copy of the headers, for tritonclient adds the length of this request to them.
-        return output_tensors(
-            await self._bounded(self._client.infer(**arguments, headers=dict(self._headers)), timeout)
-        )
+        arguments = infer_arguments(InferInput, request, self._headers)
+        return output_tensors(await self._bounded(self._client.infer(**arguments), timeout))
 
     async def is_model_ready(self, model: str, timeout: float | None) -> bool:
         """One GET, or two for a no; `timeout` covers them from the connection to the last byte."""

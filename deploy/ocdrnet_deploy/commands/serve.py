@@ -7,7 +7,7 @@ import click
 from ocdrnet_deploy.errors import DeployError
 from ocdrnet_deploy.server import TritonServer
 from ocdrnet_deploy.server.console import Console
-from ocdrnet_deploy.server.invocation import LogLevel
+from ocdrnet_deploy.server.invocation import OTEL_RATE, LogLevel
 from ocdrnet_deploy.server.keeping import StopRequest, StopRequestedError, keep_up, stop_signals
 
 _PORT = click.IntRange(0, 65535)
@@ -57,6 +57,18 @@ _PORT = click.IntRange(0, 65535)
     show_default=True,
     help="How often in a row Triton is started again when it or one of its steps dies within a minute.",
 )
+@click.option(
+    "--otel-endpoint",
+    metavar="URL",
+    help="Collector of Triton's spans, OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces.",
+)
+@click.option(
+    "--otel-rate",
+    type=click.IntRange(min=1),
+    default=OTEL_RATE,
+    show_default=True,
+    help="One of how many requests is traced, of those that come without a traceparent of their own.",
+)
 def serve(
     *,
     repository: Path,
@@ -69,6 +81,8 @@ def serve(
     timeout_s: float | None,
     exit_timeout_s: int,
     restarts: int,
+    otel_endpoint: str | None,
+    otel_rate: int,
 ) -> None:
     """Serve a repository with Triton on this machine's CPU; Ctrl-C stops it.
 
@@ -87,6 +101,8 @@ def serve(
             on_log=console.log,
             ready_timeout_s=timeout_s,
             exit_timeout_s=exit_timeout_s,
+            otel_endpoint=otel_endpoint,
+            otel_rate=otel_rate,
         )
         console.show_start(repository, server.addresses)
         _run(server, console, restarts)

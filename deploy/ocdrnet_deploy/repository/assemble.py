@@ -4,7 +4,7 @@ What Triton asks of an ensemble before it loads one, asked before anyone waits f
 
 The rules are those of Triton's core: `BuildEnsembleGraph` and `ValidateEnsembleSchedulingConfig` in
 `model_config_utils.cc`, `ValidateEnsembleConfig` in `ensemble_utils.cc`. Triton refuses the whole ensemble for the
-first rule broken. One rule is stricter here: an input of a step that is optional must be mapped too.
+first rule broken.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from ocdrnet_deploy.repository.configs import (
     read_config,
 )
 from ocdrnet_deploy.repository.profile import PythonProfile, TensorRtProfile
-from ocdrnet_deploy.repository.replace import CONFIG, ENSEMBLE, RECOGNIZER_PLAN, Content, replace_repository
+from ocdrnet_deploy.repository.replace import CONFIG, ENSEMBLES, RECOGNIZER_PLAN, Content, replace_repository
 from ocdrnet_deploy.repository.trial_file import TRIAL_FILE
 from ocdrnet_deploy.tensorrt.cache import find_or_build_plan
 from ocdrnet_deploy.tensorrt.network_plan import NetworkPlan
@@ -104,7 +104,7 @@ def _mapped_wrongly(step: Step, model: ModelConfig) -> Iterator[str]:
         for name in sorted(set(mapped) - set(names)):
             yield f"{mapped[name]} is mapped to {what} {name} of {model.name}, which has {' and '.join(names)}"
     for tensor in model.input:
-        if tensor.name not in step.input_map:
+        if tensor.name not in step.input_map and not tensor.optional:
             yield f"nothing is mapped to input {tensor.name} of {model.name}"
     if not step.output_map:
         yield f"no output of {model.name} is mapped"
@@ -264,7 +264,7 @@ def assemble_repository(
         "image_preprocess": _Model(lambda config: limit_tiles(config, max_tiles)),
         "ocdnet": _Model(lambda config: place_detector(config, detector, profile)),
         "ocrnet": _Model(lambda config: place_recognizer(config, recognizer, profile)),
-        ENSEMBLE: _Model(lambda config: limit_in_flight(config, max_in_flight)),
+        **dict.fromkeys(ENSEMBLES, _Model(lambda config: limit_in_flight(config, max_in_flight))),
     }
     files = _templates(models, profile.step_processes)
     files["ocdnet"] |= _card(detector.card) | {"1/model.onnx": detector.model.SerializeToString()}
@@ -310,7 +310,7 @@ def assemble_plans(
         "image_preprocess": _Model(lambda config: limit_tiles(config, max_tiles)),
         "ocdnet": _Model(lambda config: place_plan(config, detector[1], profile), has_code=False),
         plan_model: _Model(lambda config: place_plan(config, recognizer[1], profile), has_code=False),
-        ENSEMBLE: _Model(edit_ensemble),
+        **dict.fromkeys(ENSEMBLES, _Model(edit_ensemble)),
     }
     if in_groups:
         models["ocrnet"] = _Model(lambda config: place_grouping(config, recognizer[0], plan_model, profile))
@@ -355,7 +355,8 @@ def _templates(edited: Mapping[str, _Model], processes: Mapping[str, int]) -> di
         code = source / "1" / "model.py"
         if model.has_code and code.exists():
             files[name]["1/model.py"] = code.read_bytes()
-    check_ensemble(configs[ENSEMBLE], configs)
+    for name in ENSEMBLES:
+        check_ensemble(configs[name], configs)
     return files
 
 

@@ -19,6 +19,8 @@ HEADER_PATTERN = "(?i)^ocdrnet-"
 # can see it, callers from elsewhere cannot.
 REPOSITORY_HEADER = "repository-key"
 
+OTEL_RATE = 100  # as in the chart's values
+
 # Exists when NVIDIA's kernel driver is loaded.
 _DRIVER_DEVICE = Path("/dev/nvidiactl")
 
@@ -38,6 +40,8 @@ def triton_command(
     repository_key: str,
     log: LogLevel,
     exit_timeout_s: int,
+    otel_endpoint: str | None = None,
+    otel_rate: int = OTEL_RATE,
 ) -> list[str]:
     """Triton's command line.
 
@@ -51,6 +55,8 @@ def triton_command(
         repository_key: What a request to load or unload a model has to carry.
         log: The least severe lines that Triton writes.
         exit_timeout_s: How long Triton waits for requests in flight when it is stopped.
+        otel_endpoint: Of an OpenTelemetry collector, such as http://127.0.0.1:4318/v1/traces; None: no traces.
+        otel_rate: One of how many requests that come without a trace is traced; one that has a trace always is.
     """
     return [
         str(install.binary),
@@ -68,6 +74,7 @@ def triton_command(
         f"--log-info={_flag(log == 'info')}",
         # Without a driver, collecting them fails with two more lines at every start.
         f"--allow-gpu-metrics={_flag(has_gpu_driver())}",
+        *(_trace_flags(otel_endpoint, otel_rate) if otel_endpoint else ()),
     ]
 
 
@@ -98,6 +105,16 @@ def _listen_flags(addresses: Addresses) -> list[str]:
         f"--grpc-header-forward-pattern={HEADER_PATTERN}",
         f"--metrics-address={addresses.ip}",
         f"--metrics-port={addresses.metrics_port}",
+    ]
+
+
+def _trace_flags(otel_endpoint: str, otel_rate: int) -> list[str]:
+    return [
+        "--trace-config=mode=opentelemetry",
+        "--trace-config=level=TIMESTAMPS",
+        f"--trace-config=rate={otel_rate}",
+        f"--trace-config=opentelemetry,url={otel_endpoint}",
+        "--trace-config=opentelemetry,resource=service.name=ocdrnet-triton",
     ]
 
 

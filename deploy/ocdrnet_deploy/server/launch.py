@@ -22,7 +22,7 @@ from ocdrnet_deploy.server import shared_memory
 from ocdrnet_deploy.server.addresses import Addresses, choose_addresses
 from ocdrnet_deploy.server.install import TritonInstall, find_install, find_stub, python_version
 from ocdrnet_deploy.server.interpreter import check_machine, check_numpy, libpython_folders
-from ocdrnet_deploy.server.invocation import LogLevel, triton_command, triton_environment
+from ocdrnet_deploy.server.invocation import OTEL_RATE, LogLevel, triton_command, triton_environment
 from ocdrnet_deploy.server.readiness import MODEL
 
 _BACKEND_FILES = ("libtriton_python.so", "triton_python_backend_utils.py")
@@ -117,6 +117,8 @@ def prepare_launch(
     log: LogLevel,
     exit_timeout_s: int,
     http_host: str | None = None,
+    otel_endpoint: str | None = None,
+    otel_rate: int = OTEL_RATE,
 ) -> Launch:
     """Checks what Triton needs, and composes its command line; the arguments are those of `TritonServer`.
 
@@ -142,6 +144,8 @@ def prepare_launch(
         repository_key=key,
         log=log,
         exit_timeout_s=exit_timeout_s,
+        otel_endpoint=otel_endpoint,
+        otel_rate=otel_rate,
     )
     libraries = [_plain_path(folder, f"{prefix}lib{n}") for n, folder in enumerate((install.libraries, *libpython))]
     return Launch(command, triton_environment(libraries, os.environ), addresses, prefix, key)

@@ -3,8 +3,8 @@
 Lets a Triton answer what it has accepted, before it is told to end.
 
 Triton before 2.58 (25.05) does not wait for gRPC requests at SIGTERM: it closes every model's queue at once, and the
-next step of an ensemble then refuses a request whose first steps are done. Unloading the ensemble first does wait: it
-takes no more requests, and those under way keep it and its steps.
+next step of an ensemble then refuses a request whose first steps are done. Unloading the ensembles first does wait:
+they take no more requests, and those under way keep them and their steps.
 """
 
 import http.client
@@ -17,10 +17,11 @@ from pathlib import Path
 from types import TracebackType
 
 from ocdrnet_deploy.errors import StepLostError
+from ocdrnet_deploy.repository.replace import ENSEMBLES
 from ocdrnet_deploy.repository.trial_file import image_wait_s, ready_wait_s
 from ocdrnet_deploy.server import shared_memory
 from ocdrnet_deploy.server.addresses import Addresses
-from ocdrnet_deploy.server.invocation import REPOSITORY_HEADER, LogLevel
+from ocdrnet_deploy.server.invocation import OTEL_RATE, REPOSITORY_HEADER, LogLevel
 from ocdrnet_deploy.server.launch import Launch, prepare_launch
 from ocdrnet_deploy.server.log import Log, died, not_ready
 from ocdrnet_deploy.server.process import GroupProcess
@@ -43,10 +44,12 @@ def drain(http_url: str, repository_key: str, timeout_s: float) -> bool:
         Whether all are answered; False too if Triton cannot be asked, as before it is up.
     """
     end = time.monotonic() + timeout_s
+    index = f"{http_url}/v2/repository/index"
     try:
-        _ask(f"{http_url}/v2/repository/models/{MODEL}/unload", repository_key)
+        for name in _held(_ask(index, repository_key)):
+            _ask(f"{http_url}/v2/repository/models/{name}/unload", repository_key)
         while time.monotonic() < end:
-            if not _is_held(_ask(f"{http_url}/v2/repository/index", repository_key)):
+            if not _held(_ask(index, repository_key)):
                 return True
             time.sleep(_DRAIN_POLL_S)
     except (OSError, ValueError, http.client.HTTPException):
@@ -54,10 +57,10 @@ def drain(http_url: str, repository_key: str, timeout_s: float) -> bool:
     return False
 
 
-def _is_held(index: bytes) -> bool:
-    """Whether requests still keep the ensemble, by Triton's list of models."""
-    states = [model.get("state") for model in json.loads(index) if model["name"] == MODEL]
-    return any(state != "UNAVAILABLE" for state in states)
+def _held(index: bytes) -> list[str]:
+    """Ensembles that are loaded, or that requests still keep, by Triton's list of models."""
+    states = {model["name"]: model.get("state") for model in json.loads(index)}
+    return [name for name in ENSEMBLES if states.get(name, "UNAVAILABLE") != "UNAVAILABLE"]
 
 
 def _ask(url: str, repository_key: str) -> bytes:
@@ -93,6 +96,8 @@ class TritonServer:
         exit_timeout_s: int = 5,
         ready_timeout_s: float | None = None,
         http_host: str | None = None,
+        otel_endpoint: str | None = None,
+        otel_rate: int = OTEL_RATE,
     ) -> None:
         """Checks that the server can be started, and settles where it will listen.
 
@@ -108,12 +113,21 @@ class TritonServer:
             ready_timeout_s: How long `wait_ready` waits by default; when left out, as the repository's networks need
                 by what was measured when it was built, 120 at least.
             http_host: As of `choose_addresses`.
+            otel_endpoint: As of `invocation.triton_command`.
+            otel_rate: Likewise.
 
         Raises:
             RefusalError: Something has to change first; a subclass and its text say what.
         """
         self._prepare = partial(
-            prepare_launch, repository, host=host, log=log, exit_timeout_s=exit_timeout_s, http_host=http_host
+            prepare_launch,
+            repository,
+            host=host,
+            log=log,
+            exit_timeout_s=exit_timeout_s,
+            http_host=http_host,
+            otel_endpoint=otel_endpoint,
+            otel_rate=otel_rate,
         )
         self._log = Log(on_log or _to_stderr)
         self._exit_timeout_s = exit_timeout_s

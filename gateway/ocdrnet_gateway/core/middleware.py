@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ocdrnet_client.tracing import hand_on_trace
 from ocdrnet_gateway.core.metrics import Metrics, Tracing
 from ocdrnet_gateway.http_errors import HEADER, choose_request_id, current_request_id, error_form, set_request_id
 
@@ -29,7 +30,9 @@ class Observe:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        set_request_id(choose_request_id(Headers(scope=scope).get(HEADER)))
+        headers = Headers(scope=scope)
+        set_request_id(choose_request_id(headers.get(HEADER)))
+        hand_on_trace(headers)
         answer = _Answer(send)
         begin = time.monotonic()
         try:

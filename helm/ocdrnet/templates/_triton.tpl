@@ -65,6 +65,10 @@ args:
   - --log=info
   - --timeout={{ int .pair.server.startup.seconds }}
   - --exit-timeout={{ int .pair.server.exitTimeoutSeconds }}
+  {{- with .pair.server.tracing.url }}
+  - {{ printf "--otel-endpoint=%s" . | quote }}
+  - --otel-rate={{ int $.pair.server.tracing.rate }}
+  {{- end }}
 {{- else -}}
 command: [tritonserver]
 args:

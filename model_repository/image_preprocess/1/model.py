@@ -1,12 +1,14 @@
-"""Encoded image -> upright pixels and the detector's input."""
+"""An image, encoded or as pixels -> upright pixels and the detector's input."""
 
 import numpy as np
 
 from ocdrnet_ops.detection.dbnet import dbnet_settings
 from ocdrnet_ops.detection.tiles import detector_tiles
+from ocdrnet_ops.errors import ImageError
 from ocdrnet_ops.image.decode import ImageLimits, decode_image
+from ocdrnet_ops.image.frame import frame_image
 from ocdrnet_ops.options import TILING, choice
-from ocdrnet_triton.requests import answer_each, options, tensor
+from ocdrnet_triton.requests import answer_each, options, tensor_or_none
 from ocdrnet_triton.settings import detector_card, parameters, prepare_process
 
 
@@ -24,7 +26,7 @@ class TritonPythonModel:
     def _answer(self, request):
         chosen = options(request)
         dbnet_settings(self._card, chosen)  # refuse a bad option here, before the networks have worked for it
-        image = decode_image(tensor(request, "IMAGE").tobytes(), self._limits)
+        image = self._image(request)
         side, tiling = chosen.get("detector_side"), choice(chosen, TILING)
         detector = detector_tiles(image.pixels, self._card, side, tiling, self._max_tiles)
         height, width = image.pixels.shape[:2]
@@ -35,3 +37,11 @@ class TritonPythonModel:
             "DETECTOR_INPUT": detector.tiles,
             "TILES": detector.map_transforms,
         }
+
+    def _image(self, request):
+        encoded, pixels = tensor_or_none(request, "IMAGE"), tensor_or_none(request, "PIXELS")
+        if (encoded is None) == (pixels is None):
+            raise ImageError("image_preprocess takes one of the inputs IMAGE and PIXELS")
+        if encoded is not None:
+            return decode_image(encoded.tobytes(), self._limits)
+        return frame_image(pixels, self._limits)

@@ -23,8 +23,8 @@ from ocdrnet_deploy.repository.profile import (
 )
 from ocdrnet_ops.cards import DetectorCard, RecognizerCard, read_detector_card, read_recognizer_card
 
-MODELS = {
-    "ocdrnet",
+ENSEMBLES = {"ocdrnet", "ocr"}
+MODELS = ENSEMBLES | {
     "image_preprocess",
     "ocdnet",
     "dbnet_postprocess",
@@ -92,11 +92,12 @@ def test_what_the_trial_found_is_in_the_configs(tmp_path):
 
 
 def test_code_is_the_projects(built):
-    for name in MODELS - {"ocdrnet"}:
+    for name in MODELS - ENSEMBLES:
         assert (built / name / "1" / "model.py").read_bytes() == (
             model_repository() / name / "1" / "model.py"
         ).read_bytes()
-    assert not list((built / "ocdrnet" / "1").iterdir())
+    for name in ENSEMBLES:
+        assert not list((built / name / "1").iterdir())
 
 
 def test_weights_and_cards_lie_beside_their_models(built):
@@ -128,7 +129,7 @@ def test_steps_have_the_profiles_processes(built):
         "text_crop": [(KIND_CPU, 3)],
         "image_preprocess": [(KIND_CPU, 4)],
         "ocdnet": [(KIND_CPU, 2)],
-        **{name: [] for name in ("ocdrnet", "dbnet_postprocess", "ocrnet", "text_turn", "text_decode")},
+        **{name: [] for name in ("dbnet_postprocess", "ocrnet", "text_turn", "text_decode", *ENSEMBLES)},
     }
 
 
@@ -168,18 +169,20 @@ def test_only_the_networks_batch(built):
     assert {name for name, size in batches.items() if size} == {"ocdnet", "ocrnet"}
 
 
-def test_every_step_of_the_ensemble_is_a_model_with_its_tensors(built):
+@pytest.mark.parametrize("name", sorted(ENSEMBLES))
+def test_every_step_of_the_ensemble_is_a_model_with_its_tensors(built, name):
     """A tensor that no step makes, or a name that a model lacks, would show only when Triton loads it."""
-    ensemble = config(built, "ocdrnet")
+    ensemble = config(built, name)
     made = {tensor.name for tensor in ensemble.input}
     for step in ensemble.ensemble_scheduling.step:
         model = config(built, step.model_name)
-        assert set(step.input_map) == {tensor.name for tensor in model.input}
+        needed = {tensor.name for tensor in model.input if not tensor.optional}
+        assert needed <= set(step.input_map) <= {tensor.name for tensor in model.input}
         assert set(step.output_map) <= {tensor.name for tensor in model.output}
         assert set(step.input_map.values()) <= made
         made |= set(step.output_map.values())
     assert {tensor.name for tensor in ensemble.output} <= made
-    assert {step.model_name for step in ensemble.ensemble_scheduling.step} == MODELS - {"ocdrnet"}
+    assert {step.model_name for step in ensemble.ensemble_scheduling.step} == MODELS - ENSEMBLES
 
 
 def test_batch_below_the_candidate_cap_is_refused_with_both_numbers(tmp_path):

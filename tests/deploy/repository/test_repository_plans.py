@@ -14,6 +14,7 @@ from ocdrnet_deploy.files import model_repository
 from ocdrnet_deploy.networks.prepare import prepare_recognizer
 from ocdrnet_deploy.repository.build import BuildOptions, build_repository
 from ocdrnet_deploy.repository.configs import read_config
+from ocdrnet_deploy.repository.replace import ENSEMBLES
 from ocdrnet_deploy.tensorrt.network_plan import recognizer_plan
 from ocdrnet_deploy.tensorrt.plan import check_plan
 from ocdrnet_ops.cards import read_detector_card, read_recognizer_card
@@ -122,10 +123,11 @@ def test_crops_of_free_width_are_grouped_for_the_plan(served):
         "graphs": "0",
     }
     assert step.input[0].allow_ragged_batch
-    ensemble = config(served, "ocdrnet")
-    assert ensemble.ensemble_scheduling.max_inflight_requests >= 32
-    ensemble.ensemble_scheduling.max_inflight_requests = 0
-    assert ensemble == read_config(model_repository() / "ocdrnet" / "config.pbtxt")
+    for name in ENSEMBLES:
+        ensemble = config(served, name)
+        assert ensemble.ensemble_scheduling.max_inflight_requests >= 32
+        ensemble.ensemble_scheduling.max_inflight_requests = 0
+        assert ensemble == read_config(model_repository() / name / "config.pbtxt")
     longest = padded_width(read_recognizer_card(served / "ocrnet" / "1" / "card.json").max_width)
     assert longest == 3584, "the plan takes what the step pads the longest crop to"
 
@@ -143,17 +145,18 @@ def test_files_beside_a_plan(served):
 
 
 @pytest.mark.usefixtures("twins", "gpu_machine")
-def test_ensemble_gives_a_plan_of_fixed_width_its_one_input(tmp_path):
+def test_ensembles_give_a_plan_of_fixed_width_its_one_input(tmp_path):
     build_repository(tmp_path / "served", "ocdnet-v2.3", "ocrnet-v1.0", TENSORRT)
     assert not (tmp_path / "served" / "ocrnet_plan").exists()
     served = tmp_path / "served"
-    steps = config(served, "ocdrnet").ensemble_scheduling.step
-    assert [dict(step.input_map) for step in steps if step.model_name == "ocrnet"] == [
-        {"input": "CROPS"},
-        {"input": "TURNED_CROPS"},
-    ]
-    assert all("CROP_WIDTHS" in step.input_map for step in steps if step.model_name in ("text_turn", "text_decode"))
-    assert not [step.model_name for step in steps if "TURNED_WIDTHS" in step.output_map.values()]
+    for name in ENSEMBLES:
+        steps = config(served, name).ensemble_scheduling.step
+        assert [dict(step.input_map) for step in steps if step.model_name == "ocrnet"] == [
+            {"input": "CROPS"},
+            {"input": "TURNED_CROPS"},
+        ]
+        assert all("CROP_WIDTHS" in step.input_map for step in steps if step.model_name in ("text_turn", "text_decode"))
+        assert not [step.model_name for step in steps if "TURNED_WIDTHS" in step.output_map.values()]
 
 
 @pytest.mark.full

@@ -49,12 +49,13 @@ def ensemble(tmp_path):
     (tmp_path / "ocdrnet").rename(tmp_path / "last")
     for name in ("slow", "last"):
         (tmp_path / name / "config.pbtxt").write_text(STEP.format(name=name))
-    (tmp_path / "ocdrnet/1").mkdir(parents=True)
-    (tmp_path / "ocdrnet/config.pbtxt").write_text(ENSEMBLE)
+    for name in ("ocdrnet", "ocr"):
+        (tmp_path / name / "1").mkdir(parents=True)
+        (tmp_path / name / "config.pbtxt").write_text(ENSEMBLE.replace("ocdrnet", name))
     return tmp_path
 
 
-def start_requests(url, count):
+def start_requests(url, count, model="ocdrnet"):
     """Sends requests at once; returns what becomes of them, and a function that waits for all."""
     client = tritonclient.grpc.InferenceServerClient(url.partition("://")[2])
     tensor = tritonclient.grpc.InferInput("IN", [3], "UINT8")
@@ -67,14 +68,15 @@ def start_requests(url, count):
             all_done.set()
 
     for _ in range(count):
-        client.async_infer("ocdrnet", [tensor], note)
+        client.async_infer(model, [tensor], note)
     return fates, all_done
 
 
 @pytest.mark.triton
-def test_a_stop_answers_what_was_accepted_over_grpc(ensemble, wait_until):
+@pytest.mark.parametrize("model", ["ocdrnet", "ocr"])
+def test_a_stop_answers_what_was_accepted_over_grpc(ensemble, wait_until, model):
     with TritonServer(ensemble, exit_timeout_s=20) as server:
-        fates, all_done = start_requests(server.addresses.grpc_url, 6)
+        fates, all_done = start_requests(server.addresses.grpc_url, 6, model)
         wait_until(lambda: len(fates) == 1)  # one at a time is in the first step: five are still to come
     assert all_done.wait(5)
     assert fates == [[7, 8, 9]] * 6
@@ -133,20 +135,22 @@ def test_a_triton_that_cannot_be_asked_is_not_waited_for(monkeypatch, answer):
     assert time.monotonic() - begin < 2
 
 
-def test_waiting_ends_when_no_request_keeps_the_ensemble(monkeypatch):
+def test_waiting_ends_when_no_request_keeps_an_ensemble(monkeypatch):
     others = {"name": "slow", "state": "READY"}
-    states = iter(["READY", "UNLOADING", "UNLOADING", "UNAVAILABLE"])
+    files, pixels = (iter(states) for states in (("READY", *["UNAVAILABLE"] * 3), ("READY", *["UNLOADING"] * 2, "")))
     asked = []
 
     def stand_in(url, *_):
         asked.append(url)
         if url.endswith("/index"):
-            return json.dumps([others, {"name": "ocdrnet", "state": next(states)}]).encode()
+            index = [others, {"name": "ocdrnet", "state": next(files)}, {"name": "ocr", "state": next(pixels)}]
+            return json.dumps([one for one in index if one["state"]]).encode()
         return b""
 
     monkeypatch.setattr(triton, "ask", stand_in)
     assert drain("http://there", "key", 20)
-    assert asked == ["http://there/v2/repository/models/ocdrnet/unload", *["http://there/v2/repository/index"] * 4]
+    index, models = "http://there/v2/repository/index", "http://there/v2/repository/models"
+    assert asked == [index, f"{models}/ocdrnet/unload", f"{models}/ocr/unload", *[index] * 3]
 
 
 @pytest.mark.triton

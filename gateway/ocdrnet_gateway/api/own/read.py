@@ -282,9 +282,12 @@ async def read(request: Request, services: ServicesDep, caller: PrincipalDep) ->
     timing = _timing(receive_s, reading, time.monotonic() - begin, steps)
     if asked.output and asked.output.name in ("json", "jsonl"):
         page = DocumentPage(1, reading.page, dpi=await asyncio.to_thread(image_dpi, body))
-        extras = {"dpi": page.dpi, "angle": round(page.angle, 1), "timing": timing}
-        return JSONResponse({**reading.page.to_dict(), **extras}, media_type=asked.output.media_type)
-    return await answer_image(request, services, body, reading.page, asked.output)
+        extras = {"dpi": page.dpi, "angle": round(page.angle, 1), "timing": timing.model_dump(exclude_none=True)}
+        response: Response = JSONResponse({**reading.page.to_dict(), **extras}, media_type=asked.output.media_type)
+    else:
+        response = await answer_image(request, services, body, reading.page, asked.output)
+    response.headers["server-timing"] = server_timing(timing)
+    return response
 
 
 def _is_document(body: bytes, choice: DocumentChoice) -> bool:
@@ -303,15 +306,21 @@ def statistics_of(request: Request) -> Statistics:
     return statistics
 
 
-def _timing(receive_s: float, reading: Reading, total_s: float, steps: StepTimes | None) -> dict[str, Any]:
-    timing = Timing(
+def _timing(receive_s: float, reading: Reading, total_s: float, steps: StepTimes | None) -> Timing:
+    return Timing(
         receive_ms=_ms(receive_s),
         wait_ms=_ms(reading.waited_s),
         read_ms=_ms(reading.read_s),
         total_ms=_ms(total_s),
         steps=steps,
     )
-    return timing.model_dump(exclude_none=True)
+
+
+def server_timing(timing: Timing) -> str:
+    """The same for a browser's tools and for proxies: W3C Server Timing, `receive;dur=1.2, ...`, in milliseconds."""
+    parts = [("receive", timing.receive_ms), ("wait", timing.wait_ms), ("read", timing.read_ms)]
+    parts += [(step.model, step.ms) for step in (timing.steps.models if timing.steps else ())]
+    return ", ".join(f"{name};dur={ms}" for name, ms in [*parts, ("total", timing.total_ms)])
 
 
 def _ms(seconds: float) -> float:

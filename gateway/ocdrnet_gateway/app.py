@@ -11,8 +11,13 @@ from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from ocdrnet_gateway.api.hosted.ocdrnet import router as hosted
+from ocdrnet_gateway.api.liteparse.routes import router as liteparse
+from ocdrnet_gateway.api.mistral.files import router as mistral
 from ocdrnet_gateway.api.nim.routes import router as nim
 from ocdrnet_gateway.api.nim.service import router as service
+from ocdrnet_gateway.api.ocr_path import router as ocr_path
+from ocdrnet_gateway.api.textract.routes import router as textract
+from ocdrnet_gateway.api.vision.routes import router as vision
 from ocdrnet_gateway.core.admission import Admission
 from ocdrnet_gateway.core.allowed_hosts import AllowedHosts
 from ocdrnet_gateway.core.body_limit import BodyLimit
@@ -82,6 +87,10 @@ ROUTERS: Mapping[str, APIRouter] = {
     "own": page,
     "hosted": hosted,
     "nim": nim,
+    "mistral": mistral,
+    "liteparse": liteparse,
+    "vision": vision,
+    "textract": textract,
 }
 # What any route may answer: a body that is too large or too slow, a field that is wrong, a fault.
 _EVERYWHERE = documented(400, 408, 413, 422, 500)
@@ -113,6 +122,8 @@ def create_app(settings: GatewaySettings, reader: Reader | None = None) -> FastA
     for name in INTERFACES:
         if name in settings.served:
             app.include_router(ROUTERS[name])
+    if settings.served & {"nim", "mistral"}:
+        app.include_router(ocr_path)
     add_error_answers(app)
     # The last one added is the outermost.
     app.add_middleware(

@@ -25,6 +25,10 @@ INTERFACES = (
     "own",
     "hosted",
     "nim",
+    "mistral",
+    "liteparse",
+    "vision",
+    "textract",
 )
 
 

@@ -50,12 +50,25 @@ def image_of(url: str) -> bytes:
         raise UnprocessableError(
             f"the image's URL begins with {head[0][:_SHOWN]!r}; it must say ;base64, before the image's base64"
         )
+    return base64_bytes(url[head.end() :], "the image")
+
+
+def base64_bytes(text: str, named: str) -> bytes:
+    """The bytes of base64, as lenient as `image_of` is.
+
+    Args:
+        text: the base64.
+        named: what it is, for the error.
+
+    Raises:
+        UnprocessableError: it is none, or holds nothing.
+    """
     try:
-        data = _decoded(url[head.end() :].encode("ascii"))
+        data = _decoded(text.encode("ascii"))
     except (binascii.Error, ValueError) as error:
-        raise UnprocessableError(f"the image's base64 cannot be read: {_reason(error)}") from None
+        raise UnprocessableError(f"{named}'s base64 cannot be read: {_reason(error)}") from None
     if not data:
-        raise UnprocessableError("the image is empty (0 bytes)")
+        raise UnprocessableError(f"{named} is empty (0 bytes)")
     return data
 
 

@@ -16,6 +16,10 @@ PATHS = {
     "own": ("POST", "/v1/read"),
     "hosted": ("POST", "/v1/cv/nvidia/ocdrnet"),
     "nim": ("POST", "/v1/infer"),
+    "mistral": ("GET", "/v1/files"),
+    "liteparse": ("POST", "/ocr"),
+    "vision": ("POST", "/v1/images:annotate"),
+    "textract": ("POST", "/textract"),
 }
 
 

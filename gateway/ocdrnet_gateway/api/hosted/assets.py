@@ -27,15 +27,15 @@ RESULTS = "/v2/nvcf/results/{space}/{request_id}"
 
 def upload_address(request: Request, settings: GatewaySettings, place: Place, query: str) -> str:
     """Where an asset's bytes are put."""
-    return f"{_base(request, settings)}{UPLOADS.format(space=place.space, asset_id=place.id)}?{query}"
+    return f"{base_address(request, settings)}{UPLOADS.format(space=place.space, asset_id=place.id)}?{query}"
 
 
 def result_address(request: Request, settings: GatewaySettings, place: Place, query: str) -> str:
     """Where a result's zip is got."""
-    return f"{_base(request, settings)}{RESULTS.format(space=place.space, request_id=place.id)}?{query}"
+    return f"{base_address(request, settings)}{RESULTS.format(space=place.space, request_id=place.id)}?{query}"
 
 
-def _base(request: Request, settings: GatewaySettings) -> str:
+def base_address(request: Request, settings: GatewaySettings) -> str:
     """What the caller itself reached the gateway by, unless the settings say it."""
     if settings.public_url is not None:
         return settings.public_url.rstrip("/")

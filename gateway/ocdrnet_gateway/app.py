@@ -92,7 +92,9 @@ ROUTERS: Mapping[str, APIRouter] = {
     "vision": vision,
     "textract": textract,
 }
-# What any route may answer: a body that is too large or too slow, a field that is wrong, a fault.
+# Those whose errors have a form of their own, which their routes describe.
+_OWN_ERRORS = frozenset({"mistral", "liteparse", "vision", "textract"})
+# What any other route may answer: a body that is too large or too slow, a field that is wrong, a fault.
 _EVERYWHERE = documented(400, 408, 413, 422, 500)
 
 
@@ -110,20 +112,19 @@ def create_app(settings: GatewaySettings, reader: Reader | None = None) -> FastA
     app = FastAPI(
         title="ocdrnet gateway",
         version=version("ocdrnet"),
-        description="OCR behind the interfaces of the hosted `ocdrnet` endpoint and of the OCR NIM.",
+        description="OCR behind the interfaces of the hosted `ocdrnet` endpoint, of the OCR NIM and of others.",
         lifespan=gateway_lifespan(settings, reader, memory),
-        responses=_EVERYWHERE,
         redirect_slashes=False,
         # These pages load scripts from other hosts; /openapi.json is served.
         docs_url=None,
         redoc_url=None,
     )
-    app.include_router(service)
+    app.include_router(service, responses=_EVERYWHERE)
     for name in INTERFACES:
         if name in settings.served:
-            app.include_router(ROUTERS[name])
+            app.include_router(ROUTERS[name], responses={} if name in _OWN_ERRORS else _EVERYWHERE)
     if settings.served & {"nim", "mistral"}:
-        app.include_router(ocr_path)
+        app.include_router(ocr_path, responses=_EVERYWHERE)
     add_error_answers(app)
     # The last one added is the outermost.
     app.add_middleware(

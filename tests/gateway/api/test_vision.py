@@ -7,7 +7,13 @@ from threading import Thread
 import pytest
 from click.testing import CliRunner
 from google.api_core.client_options import ClientOptions
-from google.api_core.exceptions import BadRequest, ServiceUnavailable, TooManyRequests, Unauthorized
+from google.api_core.exceptions import (
+    BadRequest,
+    InternalServerError,
+    ServiceUnavailable,
+    TooManyRequests,
+    Unauthorized,
+)
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import vision
 
@@ -134,6 +140,13 @@ def test_where_nothing_was_read_the_status_says_it(client, picture, reader, erro
     failing(reader, error)
     with pytest.raises(raised):
         client.text_detection(image=image(picture), retry=None)
+
+
+def test_a_fault_has_googles_form_and_no_details(client, picture, reader):
+    failing(reader, RuntimeError("a secret"))
+    with pytest.raises(InternalServerError, match="the gateway failed") as caught:
+        client.text_detection(image=image(picture), retry=None)
+    assert "secret" not in str(caught.value)
 
 
 def test_too_many_images_and_too_many_bytes(start_gateway, picture):

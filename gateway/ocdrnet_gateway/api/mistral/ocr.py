@@ -18,6 +18,7 @@ from ocdrnet_gateway.api.mistral.schemas import (
     BlockConfidence,
     Dimensions,
     OcrAnswer,
+    OcrDocument,
     OcrPage,
     OcrRequest,
     PageConfidence,
@@ -49,6 +50,7 @@ async def answer_ocr(request: Request, services: Services, caller: Principal, wa
     if wanted.model is not None and not wanted.model.startswith(_MODELS):
         raise BadRequestError(f"there is no model {wanted.model[:40]!r}; there are ocdrnet and mistral-ocr-latest")
     data = await _document(request, services, caller, wanted)
+    wanted.document = OcrDocument.model_construct()  # its base64 is not held while the pages are read
     try:
         document = await read_file(request, services, caller, data, DocumentChoice(pages=wanted.pages_from_one), {})
     except UnprocessableError as error:

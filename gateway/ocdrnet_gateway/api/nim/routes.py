@@ -164,9 +164,10 @@ async def infer(request: Request, services: ServicesDep, caller: PrincipalDep) -
 
 
 async def answer_infer(request: Request, services: Services, caller: Principal, body: InferRequest) -> Response:
-    """The answer to a body, of whichever path."""
+    """The answer to a body, of whichever path; its images are taken out of it, so that none is held twice."""
     try:
         pictures = await asyncio.to_thread(requested_images, body, services.settings.max_images)
+        body.input.clear()
         keep_images(request, sum(map(len, pictures.images)))
         reading = await read_pictures(services, caller, pictures.images, pictures.options)
     except InvalidBodyError as error:

@@ -186,6 +186,7 @@ async def textract(request: Request, services: ServicesDep, caller: Caller) -> R
     if not document.Bytes:
         raise UnprocessableError("Document.Bytes is missing or empty")
     data = await asyncio.to_thread(base64_bytes, document.Bytes, "Document.Bytes")
+    document.Bytes = None  # not held while the pages are read
     try:
         found = await read_file(request, services, caller, data, DocumentChoice(), {})
     except UnprocessableError as error:

@@ -63,6 +63,9 @@ COMMANDS = {
     "plan": LazyCommand("ocdrnet_deploy.commands.plan:plan", "client", "How many replicas a load needs."),
     "read": LazyCommand("ocdrnet_cli.read:read", "client", "Read the text in images."),
     "serve": LazyCommand("ocdrnet_deploy.commands.serve:serve", "serve", "Run a server on this machine."),
+    "tesseract": LazyCommand(
+        "ocdrnet_cli.tesseract:tesseract", "client", "Tesseract's command line, for programs that start it."
+    ),
     "up": LazyCommand(
         "ocdrnet_gateway.commands.up:up", "gateway", "Run a server and the front door, and open its page."
     ),

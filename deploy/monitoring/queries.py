@@ -13,7 +13,7 @@ ENSEMBLE = 'model=~"ocdrnet|ocr"'
 # Without Kubernetes the labels are missing, which the variables' value for all, `.*`, matches too.
 PODS = 'namespace=~"$namespace",pod=~"$pod"'
 NAMESPACE = 'namespace=~"$namespace"'
-READING = 'route=~"/v1/(infer|ocr|read|cv/.+)"'
+READING = 'route=~"/v1/(infer|ocr|read|cv/.+|images:annotate)|/ocr|/textract"'
 BY_POD = "by (pod, instance)"
 BY_MODEL = "by (model)"
 QUEUE = ("queue",)

@@ -12,8 +12,13 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from ocdrnet_gateway.api.azure.routes import router as azure
 from ocdrnet_gateway.api.hosted.ocdrnet import router as hosted
+from ocdrnet_gateway.api.liteparse.routes import router as liteparse
+from ocdrnet_gateway.api.mistral.files import router as mistral
 from ocdrnet_gateway.api.nim.routes import router as nim
 from ocdrnet_gateway.api.nim.service import router as service
+from ocdrnet_gateway.api.ocr_path import router as ocr_path
+from ocdrnet_gateway.api.textract.routes import router as textract
+from ocdrnet_gateway.api.vision.routes import router as vision
 from ocdrnet_gateway.core.admission import Admission
 from ocdrnet_gateway.core.allowed_hosts import AllowedHosts
 from ocdrnet_gateway.core.body_limit import BodyLimit
@@ -88,8 +93,14 @@ ROUTERS: Mapping[str, APIRouter] = {
     "hosted": hosted,
     "nim": nim,
     "azure": azure,
+    "mistral": mistral,
+    "liteparse": liteparse,
+    "vision": vision,
+    "textract": textract,
 }
-# What any route may answer: a body that is too large or too slow, a field that is wrong, a fault.
+# Those whose errors have a form of their own, which their routes describe.
+_OWN_ERRORS = frozenset({"mistral", "liteparse", "vision", "textract"})
+# What any other route may answer: a body that is too large or too slow, a field that is wrong, a fault.
 _EVERYWHERE = documented(400, 408, 413, 422, 500)
 
 
@@ -107,18 +118,19 @@ def create_app(settings: GatewaySettings, reader: Reader | None = None) -> FastA
     app = FastAPI(
         title="ocdrnet gateway",
         version=version("ocdrnet"),
-        description="OCR behind the interfaces of the hosted `ocdrnet` endpoint and of the OCR NIM.",
+        description="OCR behind the interfaces of the hosted `ocdrnet` endpoint, of the OCR NIM and of others.",
         lifespan=gateway_lifespan(settings, reader, memory),
-        responses=_EVERYWHERE,
         redirect_slashes=False,
         # These pages load scripts from other hosts; /openapi.json is served.
         docs_url=None,
         redoc_url=None,
     )
-    app.include_router(service)
+    app.include_router(service, responses=_EVERYWHERE)
     for name in INTERFACES:
         if name in settings.served:
-            app.include_router(ROUTERS[name])
+            app.include_router(ROUTERS[name], responses={} if name in _OWN_ERRORS else _EVERYWHERE)
+    if settings.served & {"nim", "mistral"}:
+        app.include_router(ocr_path, responses=_EVERYWHERE)
     add_error_answers(app)
     # The last one added is the outermost.
     app.add_middleware(

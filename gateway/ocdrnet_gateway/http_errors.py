@@ -222,12 +222,17 @@ def answers_errors_by(form: ErrorForm) -> type[APIRoute]:
             handle = super().get_route_handler()
 
             async def handle_in_form(request: Request) -> Response:
-                request.scope.setdefault("state", {})[_FORM] = form
+                use_error_form(request, form)
                 return await handle(request)
 
             return handle_in_form
 
     return Route
+
+
+def use_error_form(request: Request, form: ErrorForm) -> None:
+    """From now on an error of this request has this form."""
+    request.scope.setdefault("state", {})[_FORM] = form
 
 
 def error_form(scope: Mapping[str, Any]) -> ErrorForm:
@@ -240,6 +245,15 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """A route's `responses` for OpenAPI: these statuses, each a `Problem`."""
     content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
     return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+
+
+# What any route may answer that takes a body: it is too large or too slow, a field is wrong, the gateway has a fault.
+_EVERYWHERE = (400, 408, 413, 422, 500)
+
+
+def documented_as(error: type[BaseModel], *statuses: int) -> dict[int | str, dict[str, Any]]:
+    """`documented` for an interface whose errors have a form of their own, in JSON; with those that any route has."""
+    return {status: {"model": error, "description": HTTPStatus(status).phrase} for status in (*_EVERYWHERE, *statuses)}
 
 
 _SENTENCES = {

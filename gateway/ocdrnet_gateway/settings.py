@@ -26,6 +26,10 @@ INTERFACES = (
     "hosted",
     "nim",
     "azure",
+    "mistral",
+    "liteparse",
+    "vision",
+    "textract",
 )
 
 

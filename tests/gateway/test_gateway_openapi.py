@@ -3,6 +3,7 @@
 CI sends a few hundred requests; OCDRNET_FUZZ_CASES=2000 sends as many in all.
 """
 
+import base64
 import os
 from collections import Counter
 
@@ -20,14 +21,29 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 from ocdrnet_gateway.app import create_app
 from ocdrnet_gateway.commands.keys import keys
 from ocdrnet_gateway.server import GatewayServer
-from ocdrnet_gateway.settings import load_settings
+from ocdrnet_gateway.settings import INTERFACES, load_settings
 
 CASES = int(os.environ.get("OCDRNET_FUZZ_CASES", "300"))
+
+
+def base64_text(data):
+    return base64.b64encode(data).decode()
+
+
 REAL = {
     "/v1/infer": nim_body,
-    "/v1/ocr": nim_body,
+    "/v1/ocr": lambda picture: {"document": {"image_url": data_url(picture)}},
     "/v1/cv/nvidia/ocdrnet": lambda picture: {"image": data_url(picture), "render_label": True},
+    "/v1/images:annotate": lambda picture: {
+        "requests": [{"image": {"content": base64_text(picture)}, "features": [{"type": "TEXT_DETECTION"}]}]
+    },
+    "/textract": lambda picture: {"Document": {"Bytes": base64_text(picture)}},
+    "/ocr": lambda picture: {"file": picture, "language": "en"},
+    "/v1/files": lambda picture: {"file": picture, "purpose": "ocr"},
 }
+# Where an interface has errors of its own: by the beginning of the path.
+JSON, AWS = "application/json", "application/x-amz-json-1.1"
+OWN_FORMS = {"/v1/files": JSON, "/ocr": JSON, "/v1/images:annotate": JSON, "/textract": AWS}
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 
 
@@ -37,6 +53,7 @@ def key_and_url(tmp_path_factory):
     path = folder / "keys.json"
     key = CliRunner().invoke(keys, ["create", "fuzz", "--file", str(path)]).stdout.strip()
     chosen = {"port": 0, "keys_file": path, "store": str(folder / "store"), "poll_s": 1, "upload_timeout_s": 2}
+    chosen["interfaces"] = ",".join(INTERFACES)
     with GatewayServer(load_settings(chosen), StandInReader()) as server:
         yield key, server.url
 
@@ -63,8 +80,9 @@ def fuzz(operation, mode, count, key, picture, seen):
         # A random string is never an image; without a real one no answer of 200 would be seen.
         if is_real and mode is GenerationMode.POSITIVE and operation.path in REAL:
             case.body = REAL[operation.path](picture)
+        signed = f"AWS4-HMAC-SHA256 Credential={key}/20261130/us-east-1/textract/aws4_request, Signature=0"
         answer = case.call_and_validate(
-            headers={"Authorization": f"Bearer {key}"},
+            headers={"Authorization": signed if operation.path == "/textract" else f"Bearer {key}"},
             # What fits the schema may still be no image, or an asset that is not there; and what was to be wrong
             # only by its missing key is sent with one.
             excluded_checks=[positive_data_acceptance, negative_data_rejection],
@@ -89,16 +107,21 @@ def test_every_answer_is_described(operations, key_and_url, picture):
     assert seen["/v1/infer", 200] > 0
     assert seen["/v1/infer", 422] > 0
     assert seen["/v1/cv/nvidia/ocdrnet", 302] > 0
+    assert [path for path in REAL if not seen[path, 302 if "nvidia" in path else 200]] == []
     assert [where for where in seen if where[1] >= 500 and where[1] != 503] == []
 
 
+def everything(folder):
+    chosen = {"store": str(folder), "interfaces": ",".join(INTERFACES)}
+    return create_app(load_settings(chosen), StandInReader()).openapi()
+
+
 def test_the_description_is_valid(tmp_path):
-    app = create_app(load_settings({"store": str(tmp_path)}), StandInReader())
-    validate(app.openapi())
+    validate(everything(tmp_path))
 
 
 def test_no_error_is_described_otherwise_than_as_a_problem(tmp_path):
-    paths = create_app(load_settings({"store": str(tmp_path)}), StandInReader()).openapi()["paths"]
+    paths = everything(tmp_path)["paths"]
     described = [
         (path, method, status, list(response.get("content", {})))
         for path, methods in paths.items()
@@ -109,5 +132,6 @@ def test_no_error_is_described_otherwise_than_as_a_problem(tmp_path):
     assert len(described) > 20
     own_forms = {("/v1/infer", "422"), ("/v1/ocr", "422"), ("/v1/health/ready", "503")}
     for path, method, status, kinds in described:
-        expected = "application/json" if (path, status) in own_forms else "application/problem+json"
+        own = next((form for start, form in OWN_FORMS.items() if path.startswith(start)), "application/problem+json")
+        expected = "application/json" if (path, status) in own_forms else own
         assert expected in kinds, (path, method, status)

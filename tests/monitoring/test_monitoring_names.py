@@ -42,7 +42,7 @@ def test_reading_routes_are_all_that_take_images():
     posts = {path for path, methods in app.openapi()["paths"].items() if "post" in methods}
     reading = {path for path in posts if pattern.fullmatch(path)}
     assert {"/v1/infer", "/v1/read"} <= reading
-    assert posts - reading == {"/v2/nvcf/assets"}
+    assert posts - reading == {"/v2/nvcf/assets", "/v1/files"}
 
 
 def test_container_of_the_rules_is_the_charts():

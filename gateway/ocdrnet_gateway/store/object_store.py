@@ -18,7 +18,7 @@ from typing import Literal, cast, get_args
 from ocdrnet_gateway.http_errors import GatewayError, StoreFullError
 from ocdrnet_gateway.store.backend import Backend, Label, Stored
 
-Kind = Literal["asset", "result", "job", "document", "progress", "beat"]
+Kind = Literal["asset", "file", "result", "job", "document", "progress", "beat"]
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _SPACE = re.compile(r"[0-9a-f]{32}")
 

@@ -17,6 +17,10 @@ PATHS = {
     "hosted": ("POST", "/v1/cv/nvidia/ocdrnet"),
     "nim": ("POST", "/v1/infer"),
     "azure": ("POST", "/documentintelligence/documentModels/prebuilt-read:analyze"),
+    "mistral": ("GET", "/v1/files"),
+    "liteparse": ("POST", "/ocr"),
+    "vision": ("POST", "/v1/images:annotate"),
+    "textract": ("POST", "/textract"),
 }
 
 

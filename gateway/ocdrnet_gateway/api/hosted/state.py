@@ -22,7 +22,7 @@ from ocdrnet_gateway.core.services import Services
 from ocdrnet_gateway.http_errors import ForbiddenError
 from ocdrnet_gateway.store import Place
 
-Purpose = Literal["upload", "result"]
+Purpose = Literal["upload", "result", "file"]
 _SECONDS = re.compile(r"[0-9]{1,12}")
 
 

@@ -28,6 +28,7 @@ from ocdrnet_gateway.api.nim.schemas import (
 )
 from ocdrnet_gateway.core.body_limit import keep_images
 from ocdrnet_gateway.core.json_body import JsonBodyError, image_of, read_json
+from ocdrnet_gateway.core.keys import Principal
 from ocdrnet_gateway.core.reading import PictureFailedError, read_pictures
 from ocdrnet_gateway.core.services import PrincipalDep, Services, ServicesDep
 from ocdrnet_gateway.http_errors import UnprocessableError, documented, problem_response
@@ -151,34 +152,39 @@ _RESPONSES = {**documented(401, 429, 502, 503, 504), **_INVALID}
 
 
 @router.post("/v1/infer", response_model=InferAnswer, responses=_RESPONSES, openapi_extra=_BODY)
-@router.post("/v1/ocr", response_model=InferAnswer, responses=_RESPONSES, openapi_extra=_BODY)
 async def infer(request: Request, services: ServicesDep, caller: PrincipalDep) -> Response:
     """Read the text in images. Each has the deadline of a request of its own; what fails one is told by its index."""
     # Before the body is read: a full queue must answer at once, and cost nothing.
     services.admission.check()
     try:
-        pictures = await _images(request, services)
+        body = await read_json(request, InferRequest)
+    except JsonBodyError as error:
+        return _invalid(invalid_fields(error.errors))
+    return await answer_infer(request, services, caller, body)
+
+
+async def answer_infer(request: Request, services: Services, caller: Principal, body: InferRequest) -> Response:
+    """The answer to a body, of whichever path; its images are taken out of it, so that none is held twice."""
+    try:
+        pictures = await asyncio.to_thread(requested_images, body, services.settings.max_images)
+        body.input.clear()
         keep_images(request, sum(map(len, pictures.images)))
         reading = await read_pictures(services, caller, pictures.images, pictures.options)
     except InvalidBodyError as error:
-        return JSONResponse(error.body.model_dump(), 422)
+        return _invalid(error)
     except PictureFailedError as error:
         return _failure(error, len(pictures.images))
     answer = infer_answer(reading.pages, [len(image) for image in pictures.images])
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-async def _images(request: Request, services: Services) -> Pictures:
-    try:
-        body = await read_json(request, InferRequest)
-    except JsonBodyError as error:
-        raise invalid_fields(error.errors) from None
-    return await asyncio.to_thread(requested_images, body, services.settings.max_images)
+def _invalid(error: InvalidBodyError) -> Response:
+    return JSONResponse(error.body.model_dump(), 422)
 
 
 def _failure(error: PictureFailedError, count: int) -> Response:
     if isinstance(error.cause, UnprocessableError):
-        return JSONResponse(invalid_image(error.index, str(error.cause.detail)).body.model_dump(), 422)
+        return _invalid(invalid_image(error.index, str(error.cause.detail)))
     cause = error.cause
     if count == 1:
         return problem_response(cause.status_code, str(cause.detail), cause.headers)

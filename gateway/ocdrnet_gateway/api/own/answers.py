@@ -17,20 +17,18 @@ from starlette.types import Receive, Scope, Send
 from ocdrnet_client import Page
 from ocdrnet_client.documents.document import Document, DocumentPage
 from ocdrnet_client.documents.formats import Format
-from ocdrnet_gateway.core.body_limit import hold_of
 from ocdrnet_gateway.core.documents import (
-    DRAWING_BYTES,
     DocumentChoice,
     open_document,
     read_document,
     searchable_pdf,
 )
+from ocdrnet_gateway.core.file_reading import hold_document
 from ocdrnet_gateway.core.keys import Principal
 from ocdrnet_gateway.core.services import Services
 from ocdrnet_ops.options import OptionValue
 
 PDF_TYPE = "application/pdf"
-_COPIES = 3  # of the body: itself, the copy on its way to the process that draws, and the PDF that may come back
 _PAGES_AHEAD = 2  # of what the caller has taken
 
 
@@ -135,17 +133,6 @@ async def answer_image(
     hold_document(request, body)
     async with open_document(services, body, DocumentChoice()) as document:
         return Response(await searchable_pdf(document, pages), media_type=PDF_TYPE)
-
-
-def hold_document(request: Request, body: bytes) -> None:
-    """Count the memory of a document, as `keep_images` does that of an image.
-
-    Raises:
-        TooLargeError: it is more than bodies may take.
-        OverloadedError: it is more than is free now.
-    """
-    if hold := hold_of(request):
-        hold.resize(_COPIES * len(body) + DRAWING_BYTES)
 
 
 def _written(output: Format, pages: list[DocumentPage]) -> str:

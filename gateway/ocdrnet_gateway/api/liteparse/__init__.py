@@ -1,0 +1,1 @@
+"""The OCR server that LiteParse calls: `POST /ocr`."""

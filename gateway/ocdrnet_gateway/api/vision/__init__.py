@@ -1,0 +1,1 @@
+"""Google Vision: `POST /v1/images:annotate`, for text."""

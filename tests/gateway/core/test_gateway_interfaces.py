@@ -28,8 +28,7 @@ def served(http, url):
     return {name for name, (method, path) in PATHS.items() if http.request(method, url + path).status_code != 404}
 
 
-@pytest.mark.parametrize("chosen", ["own", "nim, hosted,", "own,hosted,nim"])
-@pytest.mark.parametrize("chosen", ["own", "nim, hosted,", "own,hosted,nim", "azure"])
+@pytest.mark.parametrize("chosen", ["own", "nim, hosted,", "own,hosted,nim", "azure,mistral"])
 def test_an_interface_that_is_off_is_not_there(start_gateway, http, chosen):
     url = start_gateway(interfaces=chosen).url
     assert served(http, url) == {name.strip() for name in chosen.split(",")} - {""}

@@ -90,11 +90,11 @@ def join_frames(upright: Detections, turned: Detections, width: int, frame: str,
         turned: found in the image turned by 90 degrees, in its pixels.
         width: of the original image.
         frame: `upright`: of the turned image only lines that were found tall are taken; `turned`: of the other only
-            wide boxes; `both`: all, and narrow ones both as a line and as a character.
+            long lines; `both`: all, and narrow ones both as a line and as a character.
         most: boxes; what is over it, of the other frame first, is dropped and flagged.
     """
     upright_quads, turned_quads = outline_quads(upright.boxes), outline_quads(turned.boxes)
-    _, wide, tall = _ratios(upright_quads)
+    ratios, wide, tall = _ratios(upright_quads)
     _, turned_wide, turned_tall = _ratios(turned_quads)
     turned = replace(turned, boxes=turn_back(turned.boxes, width))
     same = cover_shares(upright_quads, turn_back(turned_quads, width)) >= SAME
@@ -104,7 +104,7 @@ def join_frames(upright: Detections, turned: Detections, width: int, frame: str,
         turned_kept &= turned_wide & same[tall].any(axis=0)
         parts = [_part(upright, kept), _part(turned, turned_kept)]
     elif frame == "turned":
-        parts = [_part(turned, turned_kept), _part(upright, kept & wide)]
+        parts = [_part(turned, turned_kept), _part(upright, kept & wide & (ratios >= LONG))]
     else:
         parts = [_part(upright, kept), _part(turned, turned_kept)]
         along = np.concatenate([outline_quads(part.boxes)[~_ratios(outline_quads(part.boxes))[2]] for part in parts])

@@ -20,6 +20,7 @@ from ocdrnet_ops.geometry.crop import WIDTH_STEP, Crops, crop_lines
 from ocdrnet_ops.image.decode import ImageLimits, decode_image
 from ocdrnet_ops.image.resize import DetectorInput
 from ocdrnet_ops.options import MIN_TEXT_SCORE, TILING, UPSIDE_DOWN, Options, choice, number
+from ocdrnet_ops.recognition.crossing import run_down
 from ocdrnet_ops.recognition.line_flip import ReadingScores, lines_to_turn, score_readings, turn_crops
 from ocdrnet_triton.engines.base import Network, Placement
 from ocdrnet_triton.engines.openvino import OpenVinoNetwork
@@ -147,8 +148,10 @@ def read_pixels(
     found = find(seen, maps, size, settings, upside_down, detector)
     crops = crop_lines(pixels, found.boxes, card)
     first = _read(crops, pair)
-    rated = score_readings(first.ids, first.probabilities, crops.widths[:, 0], card)
-    turned = lines_to_turn(rated, crops.widths[:, 0], upside_down)
+    count = len(found.boxes)
+    widths = crops.widths[:count, 0]
+    rated = score_readings(first.ids[:count], first.probabilities[:count], widths, card)
+    turned = lines_to_turn(rated, widths, run_down(found.boxes), upside_down)
     again = _turned(crops, turned, card)
     reading = _read(again, pair)
     second = FlippedReading(reading.ids, reading.probabilities, turned)

@@ -73,7 +73,7 @@ class AnyRecognizer(Recorder):
 
     def run(self, inputs: Iterable[Pixels], more: Mapping[str, npt.NDArray[Any]] | None = None) -> list[dict[str, Any]]:
         """Ids and probabilities of each batch, [n, T]."""
-        return [self._read(*crops.shape[:1], crops.shape[2]) for crops in inputs]
+        return [self._read(crops.shape[0], crops.shape[2]) for crops in inputs]
 
     def _read(self, count: int, width: int) -> dict[str, Any]:
         steps = 26 if self._card.width else width // self._card.stride
@@ -119,7 +119,7 @@ def _drawn(random_: random.Random, height: int, width: int) -> Pixels:
     for _ in range(random_.choice(COUNTS)):
         at = random_.randrange(-20, width + 20), random_.randrange(-20, height + 20)
         reach = random_.choice((4, 20, 200, max(height, width)))
-        thick, value = random_.choice((1, 4, 12, 100)), random_.choice((77, 140, 255))
+        thick, value = random_.choice((1, 4, 12, 100)), (random_.choice((77, 140, 255)),)
         if kind < 5:
             end = at[0] + random_.randint(-reach, reach), at[1] + random_.choice((0, 0, random_.randint(-reach, reach)))
             cv2.line(drawn, at, end if kind < 4 else (at[0] + end[1] - at[1], at[1] + reach), value, thick)

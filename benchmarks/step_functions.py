@@ -21,6 +21,7 @@ from ocdrnet_ops.geometry.text_outline import outline_quads
 from ocdrnet_ops.image.decode import decode_image
 from ocdrnet_ops.layout.paragraphs import paragraphs
 from ocdrnet_ops.layout.reading_order import reading_order
+from ocdrnet_ops.recognition.crossing import run_down
 from ocdrnet_ops.recognition.decoding import DecodedLine, decode_ctc
 from ocdrnet_ops.recognition.line_flip import lines_to_turn, score_readings, turn_crops
 from ocdrnet_ops.recognition.width_groups import group_by_width
@@ -82,16 +83,19 @@ def _seeing(trace: Trace, pair: Pair) -> list[StepFunction]:
 
 
 def _cropping(trace: Trace, pair: Pair) -> list[StepFunction]:
-    card, widths = pair.recognizer_card, trace.crops.widths[:, 0]
+    card, count = pair.recognizer_card, len(trace.found.boxes)
+    widths, down = trace.crops.widths[:count, 0], run_down(trace.found.boxes)
     first, turned = trace.first, trace.second.lines
     found = [
         StepFunction("text_crop", "crop_lines", partial(crop_lines, trace.pixels, trace.found.boxes, card)),
         StepFunction("text_crop", "crop_lines > crop_widths", partial(crop_widths, trace.found.boxes, card)),
         StepFunction("ocrnet", "group_by_width", partial(group_by_width, widths, COLUMNS)),
         StepFunction(
-            "text_turn", "score_readings", partial(score_readings, first.ids, first.probabilities, widths, card)
+            "text_turn",
+            "score_readings",
+            partial(score_readings, first.ids[:count], first.probabilities[:count], widths, card),
         ),
-        StepFunction("text_turn", "lines_to_turn", partial(lines_to_turn, trace.rated, widths, "auto")),
+        StepFunction("text_turn", "lines_to_turn", partial(lines_to_turn, trace.rated, widths, down, "auto")),
     ]
     if len(turned):
         turn = partial(turn_crops, trace.crops.pixels[turned], widths[turned])

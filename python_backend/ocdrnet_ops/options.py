@@ -183,7 +183,7 @@ TILING = ChoiceOption(
     "Whether the detector sees a large image in overlapping tiles; `auto`: where the whole would shrink too much.",
 )
 GEOMETRY = ChoiceOption(
-    "geometry", ("quad", "polygon"), "Shape of a line's outline; `polygon` follows curved text and straightens it."
+    "geometry", ("quad", "polygon"), "Shape of a line's outline in the answer; `polygon` follows curved text."
 )
 UPSIDE_DOWN = ChoiceOption(
     "upside_down",

@@ -1,4 +1,4 @@
-"""Every case of `shared/cases/reading` is read as its right text says, line by line; skipped where there is no folder."""
+"""Every case of `shared/cases/reading` is read as its right text says; skipped where there is no folder."""
 
 import os
 from pathlib import Path

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
 from ocdrnet_deploy.catalog.description import NORMALIZATIONS, Kind, NetworkDescription
 from ocdrnet_deploy.errors import UnknownNetworkError, UnknownPresetError
+from ocdrnet_ops.scripts import scripts_of
 
 DEFAULT = "ppocrv6-small"
 
@@ -63,6 +65,7 @@ class CatalogEntry:
         sha256: of the weights file, in hex; empty where it is recorded at the first download.
         license: of the weights, an SPDX identifier where there is one.
         description: how the network is adapted.
+        scripts: that a recognizer can read, where its character list comes with the weights; see `readable_scripts`.
     """
 
     name: str
@@ -74,6 +77,12 @@ class CatalogEntry:
     sha256: str
     license: str
     description: NetworkDescription
+    scripts: Sequence[str] = ()
+
+    @property
+    def readable_scripts(self) -> tuple[str, ...]:
+        """Names of the scripts that a recognizer can read, by its character list; none of a detector."""
+        return scripts_of(self.description.card.get("characters", ())) or tuple(self.scripts)
 
 
 def catalog_data() -> dict[str, Any]:

@@ -54,6 +54,7 @@ def _facts(entry: CatalogEntry) -> dict[str, Any]:
         "published_quality": entry.published_quality,
         "input": input_size(entry),
         "decoder": description.card.get("decoder", ""),
+        "scripts": entry.readable_scripts,
         "license": entry.license,
         "sha256": entry.sha256,
         "present": are_weights_present(entry),

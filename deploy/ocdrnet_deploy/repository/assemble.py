@@ -25,6 +25,7 @@ from ocdrnet_deploy.repository.configs import (
     drop_crop_widths,
     limit_in_flight,
     limit_tiles,
+    name_scripts,
     place_detector,
     place_grouping,
     place_processes,
@@ -260,11 +261,16 @@ def assemble_repository(
     """
     check_batch(detector.card, profile.recognizer_batch)
     max_tiles = max(profile.max_tiles, profile.detector_batch)
+
+    def edit_ensemble(config: ModelConfig) -> None:
+        limit_in_flight(config, max_in_flight)
+        name_scripts(config, recognizer.card)
+
     models = {
         "image_preprocess": _Model(lambda config: limit_tiles(config, max_tiles)),
         "ocdnet": _Model(lambda config: place_detector(config, detector, profile)),
         "ocrnet": _Model(lambda config: place_recognizer(config, recognizer, profile)),
-        **dict.fromkeys(ENSEMBLES, _Model(lambda config: limit_in_flight(config, max_in_flight))),
+        **dict.fromkeys(ENSEMBLES, _Model(edit_ensemble)),
     }
     files = _templates(models, profile.step_processes)
     files["ocdnet"] |= _card(detector.card) | {"1/model.onnx": detector.model.SerializeToString()}
@@ -305,6 +311,7 @@ def assemble_plans(
         if not in_groups:
             drop_crop_widths(config)
         limit_in_flight(config, max_in_flight)
+        name_scripts(config, recognizer[0])
 
     models = {
         "image_preprocess": _Model(lambda config: limit_tiles(config, max_tiles)),

@@ -11,6 +11,7 @@ from tritonclient.grpc import model_config_pb2
 from ocdrnet_deploy.networks.prepare import PreparedDetector, PreparedRecognizer
 from ocdrnet_deploy.repository.profile import PythonProfile, TensorRtProfile
 from ocdrnet_ops.cards import RecognizerCard
+from ocdrnet_ops.scripts import scripts_of
 
 ModelConfig: TypeAlias = "model_config_pb2.ModelConfig"
 GRAPHS_MEMORY = 2 << 30  # bytes, of all graphs that the shapes of a recognizer's batches have of their own
@@ -82,6 +83,11 @@ def drop_crop_widths(ensemble: ModelConfig) -> None:
         for output, name in list(step.output_map.items()):
             if name in dropped and name not in read:
                 del step.output_map[output]
+
+
+def name_scripts(ensemble: ModelConfig, card: RecognizerCard) -> None:
+    """Say in the ensemble's config, which Triton shows to whoever asks, which scripts are read."""
+    _set(ensemble, scripts=", ".join(scripts_of(card.characters)))
 
 
 def limit_in_flight(ensemble: ModelConfig, most: int) -> None:

@@ -5,6 +5,7 @@ import numpy as np
 from ocdrnet_ops.geometry.crop import WIDTH_STEP
 from ocdrnet_ops.options import CHARSET, UPSIDE_DOWN, choice
 from ocdrnet_ops.recognition.charset import ALL, Charsets
+from ocdrnet_ops.recognition.crossing import run_down
 from ocdrnet_ops.recognition.line_flip import lines_to_turn, score_readings, turn_crops
 from ocdrnet_triton.requests import answer_each, options, tensor
 from ocdrnet_triton.settings import prepare_process, recognizer_card
@@ -21,10 +22,11 @@ class TritonPythonModel:
 
     def _answer(self, request):
         chosen = options(request)
-        crops, widths = tensor(request, "CROPS"), tensor(request, "CROP_WIDTHS")
+        crops, widths, boxes = tensor(request, "CROPS"), tensor(request, "CROP_WIDTHS"), tensor(request, "BOXES")
+        count = len(boxes)  # without one there is a blank crop
         ids = self._charsets.restrict(chosen.get(CHARSET.name, ALL), tensor(request, "OUTPUT_ID"))
-        first = score_readings(ids, tensor(request, "OUTPUT_PROB"), widths[:, 0], self._card)
-        lines = lines_to_turn(first, widths[:, 0], choice(chosen, UPSIDE_DOWN))
+        first = score_readings(ids[:count], tensor(request, "OUTPUT_PROB")[:count], widths[:count, 0], self._card)
+        lines = lines_to_turn(first, widths[:count, 0], run_down(boxes), choice(chosen, UPSIDE_DOWN))
         if not len(lines):  # a batch cannot be empty: one crop of no width, which no recognizer has to read
             blank = crops[:1, :, : self._card.width or WIDTH_STEP]
             return {"TURNED": lines, "TURNED_CROPS": blank, "TURNED_WIDTHS": np.zeros((1, 1), np.int32)}

@@ -24,7 +24,7 @@ from ocdrnet_ops.layout.reading_order import reading_order
 from ocdrnet_ops.recognition.crossing import crossed_out, run_down
 from ocdrnet_ops.recognition.decoding import FIRST_CHARACTER, DecodedLine, decode_attention, decode_ctc
 from ocdrnet_ops.recognition.line_flip import (
-    CERTAIN,
+    CLEAR,
     ReadingScores,
     is_readable,
     score_readings,
@@ -146,7 +146,7 @@ def decode_lines(
     upside_down, best, crossed = _better_readings(candidates, first, second, card)
     scores, trusted = best.scores, best.trusted
     if not is_readable(best[~crossed]):
-        trusted = np.where(trusted < CERTAIN, 0, trusted)
+        trusted = np.where(trusted < CLEAR, 0, trusted)
     enough = ~crossed & (np.where(best.lengths == 1, trusted**LONE_CHARACTER, trusted) >= min_text_score)
     outlines = candidates.outlines.copy()
     outlines[upside_down] = np.roll(outlines[upside_down], outlines.shape[1] // 2, axis=1)

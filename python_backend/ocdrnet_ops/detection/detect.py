@@ -90,11 +90,11 @@ def join_frames(upright: Detections, turned: Detections, width: int, frame: str,
         turned: found in the image turned by 90 degrees, in its pixels.
         width: of the original image.
         frame: `upright`: of the turned image only lines that were found tall are taken; `turned`: of the other only
-            wide boxes; `both`: all, and narrow ones both as a line and as a character.
+            long lines; `both`: all, and narrow ones both as a line and as a character.
         most: boxes; what is over it, of the other frame first, is dropped and flagged.
     """
     upright_quads, turned_quads = outline_quads(upright.boxes), outline_quads(turned.boxes)
-    _, wide, tall = _ratios(upright_quads)
+    ratios, wide, tall = _ratios(upright_quads)
     _, turned_wide, turned_tall = _ratios(turned_quads)
     turned = replace(turned, boxes=turn_back(turned.boxes, width))
     same = cover_shares(upright_quads, turn_back(turned_quads, width)) >= SAME
@@ -104,10 +104,11 @@ def join_frames(upright: Detections, turned: Detections, width: int, frame: str,
         turned_kept &= turned_wide & same[tall].any(axis=0)
         parts = [_part(upright, kept), _part(turned, turned_kept)]
     elif frame == "turned":
-        parts = [_part(turned, turned_kept), _part(upright, kept & wide)]
+        parts = [_part(turned, turned_kept), _part(upright, kept & wide & (ratios >= LONG))]
     else:
         parts = [_part(upright, kept), _part(turned, turned_kept)]
-        parts += [_as_characters(part) for part in parts]
+        along = np.concatenate([outline_quads(part.boxes)[~_ratios(outline_quads(part.boxes))[2]] for part in parts])
+        parts += [_as_characters(part, along) for part in parts]
     points = max(part.boxes.shape[1] for part in parts)
     boxes = np.concatenate([_of_points(part.boxes, points) for part in parts])
     scores = np.concatenate([part.scores for part in parts])
@@ -115,15 +116,15 @@ def join_frames(upright: Detections, turned: Detections, width: int, frame: str,
     return Detections(boxes[:most], scores[:most], truncated)
 
 
-def _as_characters(found: Detections) -> Detections:
-    """Narrow boxes of lines that run down the image, as those of upright characters."""
+def _as_characters(found: Detections, along: npt.NDArray[np.float32]) -> Detections:
+    """Narrow boxes of lines that run down the image, as those of upright characters, where nothing lies along it."""
     quads = outline_quads(found.boxes)
     ratios, _, tall = _ratios(quads)
-    narrow = tall & (ratios <= NARROW) & (ratios >= VERTICAL_RATIO)
+    narrow = tall & (ratios <= NARROW) & (ratios >= VERTICAL_RATIO) & ~(cover_shares(quads, along) >= SAME).any(axis=1)
     edges = np.roll(quads, -1, axis=1) - quads
     start = np.argmax(edges[..., 0], axis=1)  # of the edge that runs to the right
     boxes = quads[np.arange(len(quads))[:, None], (start[:, None] + np.arange(4)) % 4]
-    return Detections(boxes[narrow], found.scores[narrow], False)
+    return Detections(boxes[narrow], found.scores[narrow], truncated=False)
 
 
 def _part(found: Detections, kept: npt.NDArray[np.bool_]) -> Detections:

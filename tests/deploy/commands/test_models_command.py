@@ -6,14 +6,16 @@ import onnx
 import pytest
 from click.testing import CliRunner
 
-from ocdrnet_deploy.catalog.catalog import catalog, presets
+from ocdrnet_deploy.catalog.catalog import catalog, find_network, presets
 from ocdrnet_deploy.commands.models import models
 from ocdrnet_deploy.errors import WeightsError
 from ocdrnet_deploy.networks import weights
+from ocdrnet_deploy.networks.prepare import embedded_characters
 from ocdrnet_deploy.precision.trial import Attempt
 from ocdrnet_deploy.repository.configs import read_config
 from ocdrnet_deploy.repository.profile import STEP_SHARES
 from ocdrnet_ops.cards import read_detector_card, read_recognizer_card
+from ocdrnet_ops.scripts import scripts_of
 
 
 def run(*arguments):
@@ -243,3 +245,12 @@ def test_unknown_preset_ends_with_2(tmp_path):
     result = run("build", "--preset", "other", "--output", tmp_path / "served")
     assert result.exit_code == 2
     assert "there is no preset named 'other'; known are" in result.stderr
+
+
+def test_json_names_the_scripts_that_a_recognizer_reads():
+    rows = {(row["kind"], row["name"]): row["scripts"] for row in json.loads(run("list", "--json").stdout)}
+    assert rows["recognizer", "ocrnet-v1.0"] == ["Latin"]
+    assert rows["detector", "ppocrv6-small"] == []
+    graph = onnx.load(weights.find_weights(find_network("recognizer", "ppocrv6-small")))
+    characters = embedded_characters(graph)
+    assert rows["recognizer", "ppocrv6-small"] == list(scripts_of(characters)) == ["Latin", "Kana", "Chinese"]

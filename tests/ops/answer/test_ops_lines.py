@@ -219,14 +219,14 @@ def test_an_outline_read_turned_starts_at_its_other_end(recognizer_card):
 
 
 def test_a_line_that_reads_as_too_little_is_left_out(recognizer_card):
-    """A Korean line of 8.3 heights that reads as one or three certain characters; of four it could be."""
-    assert decode(recognizer_card(), [[1], [1, 2, 3], [1, 2, 3, 1]], width=400).texts == ["abca"]
+    """A Korean line of 9.4 heights that reads as one or three certain characters; of four it could be."""
+    assert decode(recognizer_card(), [[1], [1, 2, 3], [1, 2, 3, 1]], width=450).texts == ["abca"]
 
 
 def test_of_an_image_in_an_unknown_script_nothing_is_answered(recognizer_card):
     rows = [[1, 2, 3, 1, 2, 3]] * 3
     assert decode(recognizer_card(), rows, scores=[0.7, 0.8, 0.85], width=192).texts == []
-    assert len(decode(recognizer_card(), rows, scores=[0.7, 0.8, 0.95], width=192).texts) == 3
+    assert len(decode(recognizer_card(), rows, scores=[0.7, 0.8, 0.96], width=192).texts) == 3
     assert len(decode(recognizer_card(), rows, scores=[0.7, 0.8, 0.85], width=96).texts) == 3  # short lines
 
 

@@ -20,9 +20,9 @@ def readings(scores, lengths=None, aspects=None):
     )
 
 
-def to_turn(scores, choice, lengths=None, widths=None):
-    first = readings(scores, lengths)
-    return lines_to_turn(first, np.array(widths or [40] * len(scores), np.int32), choice)
+def to_turn(scores, choice, lengths=None, widths=None, down=None):
+    first, down = readings(scores, lengths), np.array(down or [False] * len(scores), bool)
+    return lines_to_turn(first, np.array(widths or [40] * len(scores), np.int32), down, choice)
 
 
 def test_scores_of_a_ctc_reading_are_those_of_its_characters(recognizer_card):
@@ -118,10 +118,10 @@ def test_a_line_that_was_not_read_again_is_not_turned():
 
 
 def test_a_reading_of_few_characters_for_its_width_is_none(recognizer_card):
-    """100 pixels of 40 high are 2.5 heights: as much as one character may have."""
+    """120 pixels of 40 high are 3 heights: as much as one character may have."""
     ids = np.array([[1, 0, 0, 0], [1, 0, 0, 0], [1, 0, 2, 0], [0, 0, 0, 0]], np.int32)
-    widths = np.array([100, 101, 101, 101], np.int32)
-    card = recognizer_card(height=40, stride=25)
+    widths = np.array([120, 121, 121, 121], np.int32)
+    card = recognizer_card(height=40, stride=30)
     rated = score_readings(ids, np.ones((4, 4), np.float32), widths, card)
     assert rated.sparse.tolist() == [False, True, False, True]
     assert rated.trusted.tolist() == [1, 0, 1, 0]
@@ -133,7 +133,11 @@ def test_a_reading_of_few_characters_for_its_width_is_none(recognizer_card):
 
 def test_a_sparse_reading_is_tried_turned_however_sure_or_empty():
     first = readings([0.99, 0.99, 0.0, 0.0], [7, 1, 0, 0], [6, 8, 8, 2])
-    assert lines_to_turn(first, np.full(4, 300, np.int32), "auto").tolist() == [1, 2]
+    assert lines_to_turn(first, np.full(4, 300, np.int32), np.zeros(4, bool), "auto").tolist() == [1, 2]
+
+
+def test_a_line_that_runs_down_the_image_is_doubtful_unless_it_is_certain():
+    assert to_turn([0.99] * 3 + [0.96, 0.96, 0.98], "auto", down=[False] * 4 + [True] * 2).tolist() == [4]
 
 
 def test_a_sure_reading_of_one_character_gives_way_to_the_line_upside_down():
@@ -154,14 +158,15 @@ def test_an_image_is_turned_only_where_it_reads_well_turned():
     ("scores", "aspects", "answer"),
     [
         ([0.7, 0.8, 0.85], [8, 8, 8], False),
-        ([0.7, 0.8, 0.91], [8, 8, 8], True),
-        ([0.7, 0.8, 0.85, 0.99], [40, 40, 8, 8], False),  # one short line of a page
+        ([0.7, 0.8, 0.96], [8, 8, 8], True),
+        ([0.7, 0.8, 0.94], [8, 8, 8], False),
+        ([0.7, 0.8, 0.85, 0.99], [80, 80, 8, 8], False),  # one short line of a page
         ([0.7, 0.8, 0.99], [8, 8, 2], True),  # too few long lines to say
         ([0.7, 0.8], [20, 20], True),
         ([], [], True),
     ],
 )
-def test_an_image_of_which_no_long_line_is_certain_is_not_readable(scores, aspects, answer):
+def test_an_image_of_which_no_long_line_is_clear_is_not_readable(scores, aspects, answer):
     assert is_readable(readings(scores, [20] * len(scores), aspects)) is answer
 
 

@@ -94,7 +94,7 @@ class RecognizerCard:
         sha256: of the original weights file, in hex.
         height: of the input, in pixels.
         width: of a fixed input in pixels, to which crops are stretched; 0 when the width is free.
-        max_width: of a free input, in pixels; longer lines are squeezed into it.
+        max_width: of a free input, in pixels; longer lines are read in pieces.
         stride: pixels of width per time step, for a free width.
         time_steps: of a fixed width; 0 where the network does not say.
         interpolation: between pixels when a crop is stretched to a fixed width; `linear`, or `cubic` as OCRNet's

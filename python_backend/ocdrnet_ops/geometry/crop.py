@@ -22,6 +22,8 @@ from ocdrnet_ops.geometry.text_outline import (
 
 WIDTH_STEP = 32  # crops of one image are padded to a multiple of it, so that few shapes reach the recognizer
 MIN_WIDTH = 32
+MOST_PIECES = 6  # in which a long line is read: with the default networks one of 400 heights
+MOST_CROPS = 400  # of the recognizer's longest width that hold an image's crops: 184 MB
 MAX_SIDE = 20_000  # pixels of an image given to OpenCV's warp, which fails over 32,766
 MARGIN = 2  # pixels around a box that bilinear sampling may read
 PARALLELOGRAM_TOLERANCE = 0.5  # pixels that the fourth corner may be off for the affine warp, four times faster
@@ -76,7 +78,7 @@ def crop_widths(boxes: Outlines, card: RecognizerCard) -> npt.NDArray[np.int32]:
         return np.full(len(boxes), card.width, np.int32)
     width, height = outline_sizes(boxes).T
     widths = np.rint(card.height * width / np.maximum(height, 1.0))
-    least, most = (1, card.width) if card.width else (MIN_WIDTH, card.max_width)
+    least, most = (1, card.width) if card.width else (MIN_WIDTH, longest_crop(len(boxes), card))
     return np.asarray(np.clip(widths, least, most), np.int32)
 
 
@@ -117,6 +119,18 @@ def _are_touched(quads: Quads, margins: npt.NDArray[np.float32]) -> npt.NDArray[
     own = np.arange(len(quads))
     inside[own, own] = inside[own + len(quads), own] = False
     return np.asarray(inside.any(axis=1).reshape(2, -1).T)
+
+
+def longest_crop(count: int, card: RecognizerCard) -> int:
+    """Pixels that a crop of a free width may be long: longer ones than `card.max_width` are read in pieces.
+
+    All crops of an image are as wide as its longest, so that many of them leave less room for it.
+
+    Args:
+        count: of the image's crops.
+        card: of the recognizer.
+    """
+    return max(card.max_width, min(MOST_PIECES, MOST_CROPS // max(1, count)) * card.max_width)
 
 
 def _shapes(boxes: Outlines) -> list[npt.NDArray[np.float32]]:

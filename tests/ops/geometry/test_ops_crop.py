@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ocdrnet_ops.cards import RecognizerCard
-from ocdrnet_ops.geometry.crop import crop_lines, crop_widths, side_shares
+from ocdrnet_ops.geometry.crop import crop_lines, crop_widths, longest_crop, side_shares
 from ocdrnet_ops.geometry.text_outline import POINTS, quad_outlines
 
 CARD = RecognizerCard("r", "s", "l", "0", height=48, decoder="ctc", characters=("a",))
@@ -109,7 +109,7 @@ def test_crops_keep_the_order_of_their_boxes():
         (10, 48, 32),
         (31, 48, 32),
         (33, 48, 33),
-        (40_000, 10, 3200),
+        (40_000, 10, 19_200),
         (101, 96, 50),
     ],
 )
@@ -125,13 +125,18 @@ def test_height_under_a_pixel_does_not_make_a_crop_endless():
 
 def test_long_line_is_squeezed_into_the_cards_limit():
     card = RecognizerCard("r", "s", "l", "0", height=48, decoder="ctc", characters=("a",), max_width=320)
-    image = np.zeros((48, 1000, 3), np.uint8)
-    image[:, 500:] = 200
-    crops = crop_lines(image, upright(0, 0, 1000, 48)[None], card)
-    assert crops.pixels.shape == (1, 48, 320, 3)
+    image = np.zeros((48, 10_000, 3), np.uint8)
+    image[:, 5000:] = 200
+    crops = crop_lines(image, upright(0, 0, 10_000, 48)[None], card)
+    assert crops.pixels.shape == (1, 48, 6 * 320, 3)
     columns = crops.pixels[0, 24, :, 0]
-    assert (columns[:155] == 0).all()
-    assert (columns[165:] == 200).all()
+    assert (columns[:955] == 0).all()
+    assert (columns[965:] == 200).all()
+
+
+@pytest.mark.parametrize(("count", "longest"), [(1, 1920), (66, 1920), (100, 1280), (201, 320), (1000, 320)])
+def test_many_crops_leave_less_room_for_a_long_one(count, longest):
+    assert longest_crop(count, dataclasses.replace(CARD, max_width=320)) == longest
 
 
 def test_fixed_width_stretches_every_crop():
@@ -203,9 +208,10 @@ def test_line_over_opencvs_warp_limit_is_shrunk_and_cropped(length):
     image = np.zeros((100, length, 3), np.uint8)
     image[:, length // 2 :] = 200
     crop = crop_lines(image, upright(0, 0, length, 100)[None], CARD).pixels[0]
-    assert crop.shape == (48, 3200, 3)
-    assert not crop[:, :1590].any()
-    assert (crop[:, 1610:] == 200).all()
+    middle = min(19_200, length * 48 // 100) // 2
+    assert crop.shape == (48, 2 * middle, 3)
+    assert not crop[:, : middle - 10].any()
+    assert (crop[:, middle + 10 :] == 200).all()
 
 
 def test_image_at_the_warp_limit_with_a_diagonal_box():

@@ -56,13 +56,29 @@ class FontBook:
             self._look_for(wanted - self._missing)
         return max(self._fonts, key=lambda font: len(_drawable(font, wanted)))
 
-    def legible(self, text: str, font: Font) -> str:
-        """The text with each character that the font lacks written as `U+4F60`, instead of an empty box."""
-        lacking = _visible(text) - _drawable(font, _visible(text))
-        if not lacking:
-            return text
-        named = "".join(f" U+{ord(char):04X} " if char in lacking else char for char in text)
-        return " ".join(named.split())
+    def runs(self, text: str) -> list[tuple[str, Font]]:
+        """The text in parts, each with a font that has its characters.
+
+        A line of two scripts is often in no font as a whole: then each character is drawn by the font that has most of
+        the line, or else by the first that has it. One that none has is written as `U+4F60`, instead of an empty box.
+        """
+        best = self.font_for(text)
+        wanted = _visible(text)
+        if wanted <= _drawable(best, wanted):
+            return [(text, best)] if text else []
+        if lacking := wanted & self._missing:
+            named = "".join(f" U+{ord(char):04X} " if char in lacking else char for char in text)
+            text = " ".join(named.split())
+        has = [(font, _drawable(font, _visible(text))) for font in (best, *self._fonts)]
+        parts: list[tuple[str, Font]] = []
+        for char in text:
+            before, used = parts[-1] if parts else ("", best)
+            font = next((font for font, characters in has if char in characters), used)  # a space goes on
+            if parts and font is used:
+                parts[-1] = (before + char, used)
+            else:
+                parts.append((char, font))
+        return parts
 
     def _look_for(self, wanted: set[str]) -> None:
         if wanted and self._add_font_with(wanted):

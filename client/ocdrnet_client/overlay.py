@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import warnings
+from itertools import accumulate
 
 from PIL import Image, ImageColor, ImageDraw
 
@@ -91,13 +92,10 @@ def _write(panel: Image.Image, line: Line, scale: float, colour: str, book: Font
     # What is longer than the panel cannot be seen whole, and FreeType refuses sizes without bound.
     longest = math.hypot(*panel.size)
     width, height = (min(side * scale, longest) for side in _sides(line.box))
-    text = book.legible(line.text, book.font_for(line.text))
-    if not text:
+    runs = _fitting(book.runs(line.text), width, height)
+    if not runs:
         return
-    font = _fitting(book.font_for(text), text, width, height)
-    left, top, right, bottom = font.getbbox(text)
-    patch = Image.new("L", (max(1, math.ceil(right - left)), max(1, math.ceil(bottom - top))))
-    ImageDraw.Draw(patch).text((-left, -top), text, font=font, fill=255)
+    patch = _written(runs)
     # At small sizes glyphs advance by whole pixels, so that a text may still be a little wider than asked for.
     patch = patch.resize((max(1, min(patch.width, round(width))), patch.height))
     (x0, y0), (x1, y1) = line.box[0], line.box[1]
@@ -107,12 +105,29 @@ def _write(panel: Image.Image, line: Line, scale: float, colour: str, book: Font
     panel.paste(Image.new("RGB", slanted.size, colour), corner, slanted)
 
 
-def _fitting(font: Font, text: str, width: float, height: float) -> Font:
-    """The font at the largest size at which the text fits its box both ways."""
+def _written(runs: list[tuple[str, Font]]) -> Image.Image:
+    """The runs of a line on one base line, from the highest to the lowest stroke: white on black, `L`."""
+    starts = [0.0, *accumulate(font.getlength(text) for text, font in runs)]
+    boxes = [font.getbbox(text, anchor="ls") for text, font in runs]
+    left, right = (
+        select(start + box[i] for start, box in zip(starts, boxes, strict=False)) for i, select in ((0, min), (2, max))
+    )
+    top, bottom = min(box[1] for box in boxes), max(box[3] for box in boxes)
+    patch = Image.new("L", (max(1, math.ceil(right - left)), max(1, math.ceil(bottom - top))))
+    drawing = ImageDraw.Draw(patch)
+    for start, (text, font) in zip(starts, runs, strict=False):
+        drawing.text((start - left, -top), text, font=font, fill=255, anchor="ls")
+    return patch
+
+
+def _fitting(runs: list[tuple[str, Font]], width: float, height: float) -> list[tuple[str, Font]]:
+    """The runs at the largest size at which they fit their box both ways."""
     size = max(_SMALLEST_FONT, height * _FONT_SHARE)
-    sized = font.font_variant(size=size)
-    too_wide = sized.getlength(text) / max(width, 1)
-    return font.font_variant(size=max(_SMALLEST_FONT, size / too_wide)) if too_wide > 1 else sized
+    sized = [(text, font.font_variant(size=size)) for text, font in runs]
+    too_wide = sum(font.getlength(text) for text, font in sized) / max(width, 1)
+    if too_wide <= 1:
+        return sized
+    return [(text, font.font_variant(size=max(_SMALLEST_FONT, size / too_wide))) for text, font in runs]
 
 
 def _sides(box: Box) -> tuple[float, float]:

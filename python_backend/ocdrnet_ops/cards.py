@@ -94,7 +94,7 @@ class RecognizerCard:
         sha256: of the original weights file, in hex.
         height: of the input, in pixels.
         width: of a fixed input in pixels, to which crops are stretched; 0 when the width is free.
-        max_width: of a free input, in pixels; longer lines are squeezed into it.
+        max_width: of a free input, in pixels; longer lines are read in pieces.
         stride: pixels of width per time step, for a free width.
         time_steps: of a fixed width; 0 where the network does not say.
         interpolation: between pixels when a crop is stretched to a fixed width; `linear`, or `cubic` as OCRNet's
@@ -105,7 +105,7 @@ class RecognizerCard:
         decoder: `ctc` (blank is id 0) or `attention` ([GO] is id 0, [s] is id 1).
         characters: text of the ids that follow, from 1 or from 2 on.
         min_text_score: lines that score lower are not answered, 0..1.
-        crop_margin: of a line's height, what a crop shows above and below its outline, 0..1.
+        crop_margin: of a line's height, what a crop shows around its outline, 0..1.
     """
 
     name: str

@@ -93,9 +93,9 @@ def gateway():
 
 def loadtest():
     from ocdrnet_client.address import Address
-    from ocdrnet_loadtest.sent_images import SentImage
     from ocdrnet_loadtest.sending.base import SendSettings
     from ocdrnet_loadtest.sending.opening import api_of, open_sender
+    from ocdrnet_loadtest.sent_images import SentImage
 
     async def run():
         address = Address.parse(url)

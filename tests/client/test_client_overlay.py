@@ -228,15 +228,14 @@ def test_without_a_font_code_points_are_written_and_a_warning_tells():
     with pytest.warns(MissingGlyphsWarning, match=r"2 of the characters, such as U\+4F60 U\+597D; install"):
         draw_overlay(blank((700, 700)), page, fonts=no_fonts())
     book = no_fonts()
-    assert book.legible("你a", book.font_for("你a")) == "U+4F60 a"
+    assert [text for text, _ in book.runs("你a")] == ["U+4F60 a"]
     assert book.missing == {"你"}
 
 
 def test_english_needs_no_font_of_the_system():
     asked = []
     book = FontBook(search=lambda text: asked.append(text) or [])
-    font = book.font_for("Total: 12.5 $")
-    assert book.legible("Total: 12.5 $", font) == "Total: 12.5 $"
+    assert [text for text, _ in book.runs("Total: 12.5 $")] == ["Total: 12.5 $"]
     assert (asked, book.missing) == ([], frozenset())
 
 
@@ -273,6 +272,37 @@ def test_with_a_font_other_scripts_are_written(cjk_font):
         warnings.simplefilter("error")
         _, right = halves(draw_overlay(blank((700, 700)), page, fonts=FontBook(search=lambda text: [cjk_font])))
     assert np.any(right[110:150, 110:210] != 255, axis=2).mean() > 0.1
+
+
+@pytest.fixture
+def two_scripts(tmp_path):
+    """Fonts that have one script each, and neither Latin letters."""
+    return [font_with("你好", tmp_path / "squares.ttf"), font_with("дЖ", tmp_path / "cyrillic.ttf")]
+
+
+def test_a_line_of_scripts_that_no_font_has_together_is_drawn_by_several(two_scripts):
+    book = FontBook(search=lambda text: two_scripts)
+    runs = book.runs("a 你好 дЖ!")
+    assert [text for text, _ in runs] == ["a ", "你好 ", "дЖ", "!"]
+    assert len({font.path if isinstance(font.path, str) else "bundled" for _, font in runs}) == 3
+    assert runs[0][1] is runs[3][1]
+    assert not book.missing
+    page = page_of((700, 700), ("你дa", box(100, 100, 180, 60)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _, right = halves(draw_overlay(blank((700, 700)), page, fonts=book))
+    written = np.any(right[105:155, 105:275] != 255, axis=2)
+    squares = np.flatnonzero(written.mean(axis=0) > 0.5)
+    assert len(squares) > 70  # two squares side by side, each about 40 wide
+    assert written[:, squares[-1] + 2 :].any()  # and the letter behind them
+    tops = np.argmax(written[:, [squares[5], squares[-5]]], axis=0)
+    assert tops[0] == pytest.approx(tops[1], abs=1)  # on one base line
+
+
+def test_what_no_font_has_is_named_between_what_others_have(two_scripts):
+    book = FontBook(search=lambda text: two_scripts)
+    assert "".join(text for text, _ in book.runs("你 ק д")) == "你 U+05E7 д"
+    assert book.missing == {"ק"}
 
 
 def test_a_font_is_taken_only_if_it_has_the_characters(tmp_path):

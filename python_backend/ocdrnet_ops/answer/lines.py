@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from ocdrnet_ops.cards import CardError, RecognizerCard
+from ocdrnet_ops.geometry.crop import side_shares
 from ocdrnet_ops.geometry.quads import Quads, clip_quads, widen_to_squares
 from ocdrnet_ops.geometry.text_outline import (
     Outlines,
@@ -31,7 +33,17 @@ from ocdrnet_ops.recognition.line_flip import (
     time_steps,
     turned_lines,
 )
-from ocdrnet_ops.recognition.words import LineSegment, split_segments, split_words, word_quads
+from ocdrnet_ops.recognition.lone_characters import cut_off_characters, settle_look_alikes, stand_among_equals
+from ocdrnet_ops.recognition.superscripts import join_superscripts
+from ocdrnet_ops.recognition.words import (
+    LineSegment,
+    WordSpan,
+    renamed,
+    split_segments,
+    split_words,
+    with_character,
+    word_quads,
+)
 
 
 @dataclass(frozen=True)
@@ -124,6 +136,7 @@ def decode_lines(
     image_size: tuple[int, int],
     card: RecognizerCard,
     min_text_score: float,
+    any_character: bool = True,
 ) -> Lines:
     """Decode the better reading of every crop, split it into segments and words, and put them into reading order.
 
@@ -134,7 +147,9 @@ def decode_lines(
         image_size: width and height of the original in pixels, to which the answer is clipped.
         card: of the recognizer.
         min_text_score: lines that score lower are left out, 0..1, so is a line without a character; one of a single
-            character counts as `LONE_CHARACTER` of them.
+            character counts as `LONE_CHARACTER` of them, unless it stands in a row or column of equals.
+        any_character: the request restricts no characters: lone look-alikes may become what stands beside them, and
+            digits that are raised beside their line such ones in it.
 
     Raises:
         CardError: the recognizer answered an id that the card has no character for.
@@ -150,19 +165,30 @@ def decode_lines(
     enough = ~crossed & (np.where(best.lengths == 1, trusted**LONE_CHARACTER, trusted) >= min_text_score)
     outlines = candidates.outlines.copy()
     outlines[upside_down] = np.roll(outlines[upside_down], outlines.shape[1] // 2, axis=1)
+    doubtful = ~crossed & (best.lengths == 1) & (trusted >= min_text_score)
+    enough |= doubtful & stand_among_equals(outline_quads(outlines), best.lengths == 1, enough)
     aspects = np.divide(*outline_sizes(outlines).T) if count else scores
-    straight, quads = are_straight(outlines), corner_quads(outlines)
+    straight, corners = are_straight(outlines), corner_quads(outlines)
+    margins = side_shares(outlines, card)
     row_of = {line: row for row, line in enumerate(second.lines.tolist())}
-    found: list[_Found] = []
-    for index in np.flatnonzero(enough).tolist():
+    chosen = np.flatnonzero(enough).tolist()
+    read: list[DecodedLine] = []
+    for index in chosen:
         reading, row = (second, row_of[index]) if upside_down[index] else (first, index)
-        line = replace(_decode(reading, row, steps[index], card), score=float(scores[index]))
-        if line.text.strip():
-            words = split_words(line, steps[index])
+        read.append(replace(_decode(reading, row, steps[index], card), score=float(scores[index])))
+    quads = outline_quads(outlines[chosen])
+    joined: Sequence[DecodedLine | None] = read
+    if any_character:
+        joined = join_superscripts(read, steps[chosen], margins[chosen], quads)
+    found: list[_Found] = []
+    for index, line in zip(chosen, joined, strict=True):
+        if line is not None and line.text.strip():
+            words = split_words(line, steps[index], (float(margins[index, 0]), float(margins[index, 1])))
             segments = split_segments(line, words, aspects[index])
-            outline = quads[index] if straight[index] else outlines[index]
+            outline = corners[index] if straight[index] else outlines[index]
             found += [_placed(segment, outline, candidates.scores[index]) for segment in segments]
-    return _in_order(found, outlines.shape[1], image_size)
+    found = _with_cut_off(found)
+    return _in_order(_settled(found) if any_character else found, outlines.shape[1], image_size)
 
 
 def _better_readings(
@@ -207,6 +233,48 @@ def _placed(segment: LineSegment, outline: npt.NDArray[np.float32], box_score: n
     return _Found(segment, outline, quads, box_score)
 
 
+def _settled(found: list[_Found]) -> list[_Found]:
+    """Lone look-alikes read as what stands beside them: the "0" among letters is an "O"."""
+    if sum(len(line.segment.text) == 1 for line in found) <= 1:
+        return found
+    settled = settle_look_alikes([line.segment.text for line in found], _quads(found))
+    return [
+        line if text == line.segment.text else replace(line, segment=renamed(line.segment, text))
+        for line, text in zip(found, settled, strict=True)
+    ]
+
+
+def _with_cut_off(found: list[_Found]) -> list[_Found]:
+    """Lines with the lone characters that were cut off them."""
+    texts = [line.segment.text for line in found]
+    if not any(len(text) == 1 for text in texts):
+        return found
+    joined: list[_Found | None] = list(found)
+    for index, host, behind in cut_off_characters(texts, _quads(found)):
+        line, character = found[host], found[index]
+        if len(line.outline) == len(character.outline) == 4 and line.segment.words:
+            joined[host], joined[index] = _with_character(line, character, behind), None
+    return [line for line in joined if line is not None]
+
+
+def _with_character(line: _Found, character: _Found, behind: bool) -> _Found:
+    along = line.outline[1] - line.outline[0]
+    places = (character.outline - line.outline[0]) @ along / max(float(along @ along), 1e-6)
+    start, end = min(0.0, float(places.min())), max(1.0, float(places.max()))
+    outline = word_quads(line.outline, [WordSpan("", 0.0, start, end)])[0]
+    quads = line.word_quads.copy()
+    if behind:
+        quads[-1, 1:3] = outline[1:3]
+    else:
+        quads[0, [0, 3]] = outline[[0, 3]]
+    segment = with_character(line.segment, character.segment.text, character.segment.score, behind)
+    return _Found(segment, outline, quads, line.box_score)
+
+
+def _quads(found: list[_Found]) -> Quads:
+    return np.concatenate([outline_quads(line.outline[None]) for line in found])
+
+
 def _in_order(found: list[_Found], points: int, image_size: tuple[int, int]) -> Lines:
     polygons = _of_points(found, points)
     order = reading_order(outline_quads(polygons)).tolist()
@@ -247,7 +315,7 @@ def _rows_joined(found: list[_Found], boxes: Quads) -> list[_Found]:
 
 
 def _joined(found: list[_Found], boxes: Quads, row: npt.NDArray[np.int64]) -> _Found:
-    pieces = [found[index] for index in row.tolist()]
+    pieces: list[_Found] = [found[index] for index in row.tolist()]
     if len(pieces) == 1:
         return pieces[0]
     lengths = [len(piece.segment.text) for piece in pieces]

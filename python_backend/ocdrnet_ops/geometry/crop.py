@@ -9,20 +9,25 @@ import numpy as np
 import numpy.typing as npt
 
 from ocdrnet_ops.cards import PADDINGS, RecognizerCard
+from ocdrnet_ops.geometry.quads import Quads
 from ocdrnet_ops.geometry.text_outline import (
     Outlines,
     are_straight,
     corner_quads,
     grow_across,
+    grow_along,
     outline_sizes,
     points_at,
 )
 
 WIDTH_STEP = 32  # crops of one image are padded to a multiple of it, so that few shapes reach the recognizer
 MIN_WIDTH = 32
+MOST_PIECES = 6  # in which a long line is read: with the default networks one of 400 heights
+MOST_CROPS = 400  # of the recognizer's longest width that hold an image's crops: 184 MB
 MAX_SIDE = 20_000  # pixels of an image given to OpenCV's warp, which fails over 32,766
 MARGIN = 2  # pixels around a box that bilinear sampling may read
 PARALLELOGRAM_TOLERANCE = 0.5  # pixels that the fourth corner may be off for the affine warp, four times faster
+SHORTEST = 1.5  # heights of width from which a box is a line, whose ends get a margin: beside a lone character is noise
 MAX_WARP = 4  # times the crop's height: larger print is warped smaller, or one headline would cost a page
 
 
@@ -52,7 +57,7 @@ def crop_lines(image: npt.NDArray[np.uint8], boxes: Outlines, card: RecognizerCa
     if not len(boxes):
         blank = np.zeros((1, card.height, card.width or WIDTH_STEP, 3), np.uint8)
         return Crops(blank, np.zeros((1, 1), np.int32))
-    boxes = grow_across(boxes, card.crop_margin)
+    boxes = grow_along(grow_across(boxes, card.crop_margin), _side_margins(boxes, card))
     widths = crop_widths(boxes, card)
     full_width = card.width or -(-int(widths.max()) // WIDTH_STEP) * WIDTH_STEP
     # Where the width is free the recognizer pads each batch anew.
@@ -73,8 +78,59 @@ def crop_widths(boxes: Outlines, card: RecognizerCard) -> npt.NDArray[np.int32]:
         return np.full(len(boxes), card.width, np.int32)
     width, height = outline_sizes(boxes).T
     widths = np.rint(card.height * width / np.maximum(height, 1.0))
-    least, most = (1, card.width) if card.width else (MIN_WIDTH, card.max_width)
+    least, most = (1, card.width) if card.width else (MIN_WIDTH, longest_crop(len(boxes), card))
     return np.asarray(np.clip(widths, least, most), np.int32)
+
+
+def side_shares(boxes: Outlines, card: RecognizerCard) -> npt.NDArray[np.float32]:
+    """What each crop shows before its box and behind it, as shares of the crop's width: float32 [N, 2].
+
+    Args:
+        boxes: float32 [N, P, 2], as `crop_lines` takes them.
+        card: of the recognizer.
+    """
+    margins = _side_margins(boxes, card)
+    widths = outline_sizes(boxes)[:, :1] + margins.sum(axis=1, keepdims=True)
+    return np.asarray(margins / np.maximum(widths, 1e-6), np.float32)
+
+
+def _side_margins(boxes: Outlines, card: RecognizerCard) -> npt.NDArray[np.float32]:
+    """Pixels that a crop shows before its box and behind it: float32 [N, 2].
+
+    A detector's box often cuts the first or the last letter of a line. Where another box begins there, it does not: the
+    margin would show the letters of that one.
+    """
+    width, height = outline_sizes(boxes).T
+    margins = np.asarray(np.where(width >= SHORTEST * height, card.crop_margin * height, 0), np.float32)
+    return np.asarray(np.where(_are_touched(corner_quads(boxes), margins), 0, margins[:, None]), np.float32)
+
+
+def _are_touched(quads: Quads, margins: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Which boxes have another one within their margin, before and behind the middle of their line: bool [N, 2]."""
+    starts, ends = (quads[:, 0] + quads[:, 3]) / 2, (quads[:, 1] + quads[:, 2]) / 2
+    along = (ends - starts) / np.maximum(np.linalg.norm(ends - starts, axis=1), 1e-6)[:, None]
+    places = np.concatenate([starts - margins[:, None] * along, ends + margins[:, None] * along])
+    right, down = quads[:, 1] - quads[:, 0], quads[:, 3] - quads[:, 0]
+    apart = places[:, None] - quads[None, :, 0]  # [2 N, N, 2]
+    inside = np.ones(apart.shape[:2], np.bool_)
+    for side in (right, down):
+        share = (apart * side).sum(axis=-1) / np.maximum((side * side).sum(axis=-1), 1e-6)
+        inside &= (share > 0) & (share < 1)
+    own = np.arange(len(quads))
+    inside[own, own] = inside[own + len(quads), own] = False
+    return np.asarray(inside.any(axis=1).reshape(2, -1).T)
+
+
+def longest_crop(count: int, card: RecognizerCard) -> int:
+    """Pixels that a crop of a free width may be long: longer ones than `card.max_width` are read in pieces.
+
+    All crops of an image are as wide as its longest, so that many of them leave less room for it.
+
+    Args:
+        count: of the image's crops.
+        card: of the recognizer.
+    """
+    return max(card.max_width, min(MOST_PIECES, MOST_CROPS // max(1, count)) * card.max_width)
 
 
 def _shapes(boxes: Outlines) -> list[npt.NDArray[np.float32]]:

@@ -8,6 +8,11 @@ import numpy.typing as npt
 Quads = npt.NDArray[np.float32]
 
 VERTICAL_RATIO = 1.5  # a box at least this much taller than wide holds a turned line (PaddleOCR's rule)
+NARROWEST = 6.0  # times as tall as wide that the box of a "1" or an "I" is at most
+CONDENSED = 2.2  # times as tall as wide that the boxes of a condensed face's capitals are at most
+FEWEST_CONDENSED = 2  # of them beside a tall box
+LEVEL = 0.25  # of its height, that a neighbour in its row may be higher, or stand above or below
+BESIDE = 10.0  # heights to that neighbour
 LEAN = 0.17  # sine of 10 degrees: within it a line counts as vertical, whose two readings are equally likely
 
 
@@ -41,10 +46,11 @@ def order_from_text_top_left(quads: Quads) -> Quads:
 
     The text of a wide or nearly square box runs along the edge that is closest to horizontal, to the right. A box at
     least `VERTICAL_RATIO` times taller than wide holds a turned line: it is taken to read downwards, unless its long
-    side leans so far to the right that reading upwards is the smaller turn.
+    side leans so far to the right that reading upwards is the smaller turn. It is a character of a row, such as "1" or
+    "I", where a box of its height stands beside it that is not tall, or some that are not much taller than wide.
 
     Args:
-        quads: float32 [N, 4, 2], clockwise, starting anywhere.
+        quads: float32 [N, 4, 2], of one image, clockwise, starting anywhere.
 
     Returns:
         float32 [N, 4, 2], the same corners.
@@ -57,8 +63,39 @@ def order_from_text_top_left(quads: Quads) -> Quads:
     down, height = edges[rows, start - 3], np.maximum(lengths[rows, start - 3], lengths[rows, start - 1])
     width = np.maximum(lengths[rows, start], lengths[rows, start - 2])
     upwards = down[:, 0] < -LEAN * lengths[rows, start - 3]
-    first = start + np.where(height >= VERTICAL_RATIO * width, np.where(upwards, 3, 1), 0)
+    turned = height >= VERTICAL_RATIO * width
+    turned &= ~_are_narrow_characters(quads.mean(axis=1), edges[rows, start] / (width[:, None] + 1e-6), width, height)
+    first = start + np.where(turned, np.where(upwards, 3, 1), 0)
     return np.asarray(quads[rows[:, None], (first[:, None] + np.arange(4)) % 4], np.float32)
+
+
+def _are_narrow_characters(
+    centers: npt.NDArray[np.float32],
+    right: npt.NDArray[np.float32],
+    width: npt.NDArray[np.float32],
+    height: npt.NDArray[np.float32],
+) -> npt.NDArray[np.bool_]:
+    """Which tall boxes are characters of a row of upright ones.
+
+    Args:
+        centers: float32 [N, 2].
+        right: float32 [N, 2], unit vectors along the edge that is closest to horizontal.
+        width: float32 [N], along it.
+        height: float32 [N].
+    """
+    tall = height >= VERTICAL_RATIO * width
+    narrow = np.zeros(len(centers), np.bool_)
+    lie_on_their_side = (height > NARROWEST * width).any()  # a row of tall boxes may be cells of a turned table
+    for index in np.flatnonzero(tall & (height <= NARROWEST * width)).tolist():
+        apart = centers - centers[index]
+        along = np.abs(apart @ right[index])
+        across = np.abs(apart[:, 1] * right[index, 0] - apart[:, 0] * right[index, 1])
+        level = np.abs(height - height[index]) <= LEVEL * height[index]
+        level &= (across <= LEVEL * height[index]) & (along - (width + width[index]) / 2 <= BESIDE * height[index])
+        level[index] = False
+        condensed = 0 if lie_on_their_side else (level & (height <= CONDENSED * width)).sum()
+        narrow[index] = (level & ~tall).any() or condensed >= FEWEST_CONDENSED
+    return narrow
 
 
 def _sides(quads: Quads) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:

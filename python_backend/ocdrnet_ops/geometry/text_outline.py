@@ -98,6 +98,21 @@ def grow_across(outlines: Outlines, share: float) -> Outlines:
     return np.asarray(outlines + (outlines - opposite) * share, np.float32) if share else outlines
 
 
+def grow_along(outlines: Outlines, lengths: Floats) -> Outlines:
+    """Outlines that show more before and behind the text, in the direction that it has at its ends.
+
+    Args:
+        outlines: float32 [N, P, 2].
+        lengths: float32 [N, 2], pixels that are added before the text and behind it.
+    """
+    grown, points = outlines.copy(), outlines.shape[1] // 2
+    for added, end, next_to_it in ((lengths[:, 0], 0, 1), (lengths[:, 1], points - 1, points - 2)):
+        outwards = outlines[:, end] - outlines[:, next_to_it]
+        step = outwards * (added / np.maximum(np.linalg.norm(outwards, axis=1), 1e-6))[:, None]
+        grown[:, [end, -1 - end]] += step[:, None]
+    return np.asarray(grown, np.float32)
+
+
 def points_at(
     outline: npt.NDArray[np.float32], fractions: npt.NDArray[np.float32]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:

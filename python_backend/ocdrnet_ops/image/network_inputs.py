@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ocdrnet_ops.cards import DetectorCard, RecognizerCard
 from ocdrnet_ops.errors import TensorError
-from ocdrnet_ops.geometry.crop import WIDTH_STEP
+from ocdrnet_ops.geometry.crop import WIDTH_STEP, longest_crop
 from ocdrnet_ops.image.resize import STEP
 
 
@@ -43,12 +43,13 @@ def check_crops(crops: npt.NDArray[np.uint8], widths: npt.NDArray[np.int32], car
         card: of the recognizer.
 
     Raises:
-        TensorError: w is not the card's or, where that is free, over its limit; or an own width is not within 0..w.
+        TensorError: w is not the card's or, where that is free, over what `longest_crop` allows; or an own width is not
+            within 0..w.
     """
     columns = crops.shape[2]
     if card.width and columns != card.width:
         raise TensorError(f"input is {columns} wide; this recognizer takes {card.width}")
-    limit = card.width or _stepped(card.max_width, WIDTH_STEP)
+    limit = card.width or _stepped(longest_crop(len(crops), card), WIDTH_STEP)
     if columns > limit:
         raise TensorError(f"input is {columns} wide; this recognizer takes up to {limit}")
     wrong = widths[(widths < 0) | (widths > columns)]

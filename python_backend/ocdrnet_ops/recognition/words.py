@@ -18,7 +18,7 @@ closer than that.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -50,20 +50,22 @@ class WordSpan:
     end: float
 
 
-def split_words(line: DecodedLine, steps: float) -> list[WordSpan]:
+def split_words(line: DecodedLine, steps: float, margins: tuple[float, float] = (0.0, 0.0)) -> list[WordSpan]:
     """Words of a line, split at its spaces and where Chinese or Japanese touches Latin letters or digits.
 
     Args:
         line: decoded characters with their time steps.
         steps: width of the crop in time steps.
+        margins: of the crop's width, what it shows before the line and behind it; together less than 1.
     """
     groups = _word_groups(line.characters)
     if not groups:
         return []
     centers = (line.starts + line.ends) / 2 - line.lag
-    edges = _word_edges(centers, groups, steps)
+    before, own = margins[0] * steps, (1 - sum(margins)) * steps
+    edges = _word_edges(centers - before, groups, own)
     return [
-        WordSpan("".join(line.characters[a:b]).strip(), float(line.scores[a:b].mean()), left / steps, right / steps)
+        WordSpan("".join(line.characters[a:b]).strip(), float(line.scores[a:b].mean()), left / own, right / own)
         for (a, b), (left, right) in zip(groups, edges, strict=True)
     ]
 
@@ -97,6 +99,7 @@ def _word_edges(
 ) -> list[tuple[float, float]]:
     """Left and right edge of each word in time steps; the line's own edges for the first and the last."""
     pitch = _character_pitch(centers, groups, steps)
+    centers = np.clip(centers, 0, steps)  # some may be read in the margin
     lefts = [0.0] + [max(0.0, float(centers[a]) - pitch / 2) for a, _ in groups[1:]]
     rights = [min(steps, float(centers[b - 1]) + pitch / 2) for _, b in groups[:-1]] + [steps]
     for i in range(len(groups) - 1):
@@ -160,6 +163,22 @@ def split_segments(line: DecodedLine, words: list[WordSpan], aspect: float) -> l
     parts = [words[first:last] for first, last in pairwise(edges)]
     texts = _texts(line.text, parts)
     return [LineSegment(text, _mean(part), tuple(part), False) for text, part in zip(texts, parts, strict=True)]
+
+
+def renamed(segment: LineSegment, text: str) -> LineSegment:
+    """A segment of one word that reads otherwise."""
+    return replace(segment, text=text, words=tuple(replace(word, text=text) for word in segment.words))
+
+
+def with_character(segment: LineSegment, character: str, score: float, behind: bool) -> LineSegment:
+    """A segment with one more character in its last word, or its first; the words' places stay what they are."""
+    words = list(segment.words)
+    at = -1 if behind else 0
+    word, count = words[at], len(words[at].text)
+    text = word.text + character if behind else character + word.text
+    words[at] = replace(word, text=text, score=(word.score * count + score) / (count + 1))
+    whole = segment.text + character if behind else character + segment.text
+    return LineSegment(whole, _mean(words), tuple(words), segment.whole)
 
 
 def _texts(text: str, parts: list[list[WordSpan]]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from ocdrnet_ops.cards import PADDINGS, RecognizerCard
 from ocdrnet_ops.recognition.charset import Charset
 from ocdrnet_ops.recognition.decoding import BLANK
+from ocdrnet_ops.recognition.long_lines import add_spaces, piece_edges
 from ocdrnet_ops.recognition.width_groups import WidthGroup, batch_sizes, group_by_width
 from ocdrnet_triton.engines.base import Network
 
@@ -144,8 +146,11 @@ def _recognize_free(
     card: RecognizerCard,
     max_columns: int,
 ) -> list[Arrays]:
-    flat = [crop for batch in crops for crop in batch]
-    flat_widths = np.concatenate(widths)
+    whole = [crop for batch in crops for crop in batch]
+    edges = [piece_edges(crop, int(width), card) for crop, width in zip(whole, np.concatenate(widths), strict=True)]
+    places = [(index, first, last) for index, own in enumerate(edges) for first, last in pairwise(own)]
+    flat = [whole[index][:, first:] for index, first, _ in places]
+    flat_widths = np.array([last - first for _, first, last in places], np.int32)
     groups = group_by_width(flat_widths, max_columns)
     results = network.run(_batches(groups, flat, flat_widths, PADDINGS[card.padding]))
     steps = [batch.shape[2] // card.stride for batch in crops for _ in batch]
@@ -153,9 +158,11 @@ def _recognize_free(
     probabilities = [np.ones(count, np.float32) for count in steps]
     for group, result in zip(groups, results, strict=True):
         for row, member in enumerate(group.members):
-            own = min(steps[member], -(-int(flat_widths[member]) // card.stride))
-            ids[member][:own] = result["output_id"][row, :own]
-            probabilities[member][:own] = result["output_prob"][row, :own]
+            index, start = places[member][0], places[member][1] // card.stride
+            own = min(steps[index] - start, -(-int(flat_widths[member]) // card.stride))
+            ids[index][start : start + own] = result["output_id"][row, :own]
+            probabilities[index][start : start + own] = result["output_prob"][row, :own]
+    ids = [add_spaces(own, crop, cuts, card) for own, crop, cuts in zip(ids, whole, edges, strict=True)]
     return [
         {"output_id": np.stack(own_ids), "output_prob": np.stack(own_probabilities)}
         for own_ids, own_probabilities in zip(_split(ids, crops), _split(probabilities, crops), strict=True)

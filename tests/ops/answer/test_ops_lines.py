@@ -20,7 +20,17 @@ def reading_of(rows, scores):
 
 
 def decode(
-    card, rows, boxes=None, scores=None, least=0.5, width=80, size=(1000, 1000), turned=(), again=([0],), second=(1.0,)
+    card,
+    rows,
+    boxes=None,
+    scores=None,
+    least=0.5,
+    width=80,
+    size=(1000, 1000),
+    turned=(),
+    again=([0],),
+    second=(1.0,),
+    any_character=True,
 ):
     """Rows of ids of 10 steps; one score a row for all of its steps; likewise of the rows read again."""
     boxes = np.array([box(i) for i in range(len(rows))], np.float32) if boxes is None else boxes
@@ -28,7 +38,7 @@ def decode(
     candidates = Candidates(boxes, box_scores, np.full(len(rows), width, np.int32))
     first = RecognizerOutput(*reading_of(rows, scores or [1.0] * len(rows)))
     later = FlippedReading(*reading_of(again, second), np.array(turned, np.int32))
-    return decode_lines(candidates, first, later, size, card, least)
+    return decode_lines(candidates, first, later, size, card, least, any_character)
 
 
 def kept(lines):
@@ -278,3 +288,55 @@ def test_column_heads_do_not_turn_the_figures_below_them(recognizer_card):
         second=(0.99, 0.99, 1.0),
     )
     assert sorted(lines.texts) == ["a", "b", "bcbcbcbc"]
+
+
+def in_a_row(*lefts, y=0):
+    """Boxes of characters, 40 high."""
+    return np.array([[(x, y), (x + 40, y), (x + 40, y + 40), (x, y + 40)] for x in lefts], np.float32)
+
+
+def test_a_doubtful_lone_character_is_answered_beside_a_sure_one_of_its_size(recognizer_card):
+    doubtful, sure = 0.8, 1.0
+    row = in_a_row(0, 100)
+    assert decode(recognizer_card(), [[1], [2]], boxes=row, scores=[doubtful, sure], least=0.6).texts == ["a", "b"]
+    assert decode(recognizer_card(), [[1], [2]], boxes=row, scores=[doubtful, doubtful], least=0.6).texts == []
+    assert decode(recognizer_card(), [[1], [2]], boxes=row, scores=[0.55, sure], least=0.6).texts == ["b"]
+    apart = np.concatenate([row[:1], in_a_row(900, y=600)])
+    assert decode(recognizer_card(), [[1], [2]], boxes=apart, scores=[doubtful, sure], least=0.6).texts == ["b"]
+
+
+def test_whatever_its_score_a_line_is_answered_with_it_at_a_least_score_of_0(recognizer_card):
+    lines = decode(recognizer_card(), [[1], [2, 1]], scores=[0.125, 0.25], least=0)
+    assert lines.texts == ["a", "ba"]
+    assert lines.scores.tolist() == [0.125, 0.25]
+
+
+def test_a_character_that_was_cut_off_is_a_part_of_its_line_and_of_its_last_word(recognizer_card):
+    line = [(0, 0), (120, 0), (120, 40), (0, 40)]
+    boxes = np.array([line, in_a_row(108)[0]], np.float32)
+    lines = decode(recognizer_card(), [[0, 0, 1, 0, 4, 0, 0, 2], [3]], boxes=boxes, width=80)
+    assert (lines.texts, lines.word_texts) == (["a bc"], ["a", "bc"])
+    np.testing.assert_allclose(lines.boxes[0], [(0, 0), (148, 0), (148, 40), (0, 40)], atol=1e-4)
+    np.testing.assert_allclose(lines.word_boxes[1, 1:3], [(148, 0), (148, 40)], atol=1e-4)
+    assert lines.word_boxes[0, 1, 0] < 120
+
+
+LOOK_ALIKES = ("A", "B", "0", "m", "2", "O")
+
+
+@pytest.mark.parametrize(("any_character", "expected"), [(True, ["A", "B", "O"]), (False, ["A", "B", "0"])])
+def test_look_alikes_are_settled_unless_the_request_restricts_characters(recognizer_card, any_character, expected):
+    card = recognizer_card(characters=LOOK_ALIKES)
+    lines = decode(card, [[1], [2], [3]], boxes=in_a_row(0, 100, 200), any_character=any_character)
+    assert lines.texts == expected
+    assert lines.word_texts == expected
+
+
+@pytest.mark.parametrize(("any_character", "expected"), [(True, ["m²"]), (False, ["m", "2"])])
+def test_raised_digits_join_their_line_unless_the_request_restricts_characters(
+    recognizer_card, any_character, expected
+):
+    boxes = np.array([[(0, 0), (80, 0), (80, 40), (0, 40)], [(70, -4), (84, -4), (84, 14), (70, 14)]], np.float32)
+    rows = [[0, 0, 4, 0, 0, 0, 0, 0, 0, 0], [5]]
+    lines = decode(recognizer_card(characters=LOOK_ALIKES), rows, boxes=boxes, any_character=any_character)
+    assert sorted(lines.texts, reverse=True) == sorted(expected, reverse=True)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ocdrnet_ops.cards import RecognizerCard
-from ocdrnet_ops.geometry.crop import crop_lines, crop_widths
+from ocdrnet_ops.geometry.crop import crop_lines, crop_widths, longest_crop, side_shares
 from ocdrnet_ops.geometry.text_outline import POINTS, quad_outlines
 
 CARD = RecognizerCard("r", "s", "l", "0", height=48, decoder="ctc", characters=("a",))
@@ -109,7 +109,7 @@ def test_crops_keep_the_order_of_their_boxes():
         (10, 48, 32),
         (31, 48, 32),
         (33, 48, 33),
-        (40_000, 10, 3200),
+        (40_000, 10, 19_200),
         (101, 96, 50),
     ],
 )
@@ -125,13 +125,18 @@ def test_height_under_a_pixel_does_not_make_a_crop_endless():
 
 def test_long_line_is_squeezed_into_the_cards_limit():
     card = RecognizerCard("r", "s", "l", "0", height=48, decoder="ctc", characters=("a",), max_width=320)
-    image = np.zeros((48, 1000, 3), np.uint8)
-    image[:, 500:] = 200
-    crops = crop_lines(image, upright(0, 0, 1000, 48)[None], card)
-    assert crops.pixels.shape == (1, 48, 320, 3)
+    image = np.zeros((48, 10_000, 3), np.uint8)
+    image[:, 5000:] = 200
+    crops = crop_lines(image, upright(0, 0, 10_000, 48)[None], card)
+    assert crops.pixels.shape == (1, 48, 6 * 320, 3)
     columns = crops.pixels[0, 24, :, 0]
-    assert (columns[:155] == 0).all()
-    assert (columns[165:] == 200).all()
+    assert (columns[:955] == 0).all()
+    assert (columns[965:] == 200).all()
+
+
+@pytest.mark.parametrize(("count", "longest"), [(1, 1920), (66, 1920), (100, 1280), (201, 320), (1000, 320)])
+def test_many_crops_leave_less_room_for_a_long_one(count, longest):
+    assert longest_crop(count, dataclasses.replace(CARD, max_width=320)) == longest
 
 
 def test_fixed_width_stretches_every_crop():
@@ -203,9 +208,10 @@ def test_line_over_opencvs_warp_limit_is_shrunk_and_cropped(length):
     image = np.zeros((100, length, 3), np.uint8)
     image[:, length // 2 :] = 200
     crop = crop_lines(image, upright(0, 0, length, 100)[None], CARD).pixels[0]
-    assert crop.shape == (48, 3200, 3)
-    assert not crop[:, :1590].any()
-    assert (crop[:, 1610:] == 200).all()
+    middle = min(19_200, length * 48 // 100) // 2
+    assert crop.shape == (48, 2 * middle, 3)
+    assert not crop[:, : middle - 10].any()
+    assert (crop[:, middle + 10 :] == 200).all()
 
 
 def test_image_at_the_warp_limit_with_a_diagonal_box():
@@ -315,7 +321,32 @@ def test_margin_shows_what_lies_above_and_below(recognizer_card):
     boxes = np.array([[(50, 40), (150, 40), (150, 80), (50, 80)]], np.float32)
     plain = crop_lines(rows, boxes, recognizer_card())
     wide = crop_lines(rows, boxes, recognizer_card(crop_margin=0.5))
-    assert (plain.widths[0, 0], wide.widths[0, 0]) == (120, 60)
+    assert (plain.widths[0, 0], wide.widths[0, 0]) == (120, 84)  # 140 x 80 pixels
     assert (plain.pixels[0, 0, 0, 0], plain.pixels[0, -1, 0, 0]) == (40, 79)
     assert wide.pixels[0, 0, 0, 0] == pytest.approx(20, abs=1)
     assert wide.pixels[0, -1, 0, 0] == pytest.approx(99, abs=1)
+
+
+@pytest.mark.parametrize(("width", "side"), [(200, 20), (60, 20), (56, 0)])
+def test_margin_shows_what_lies_beside_a_line_but_not_beside_a_lone_character(recognizer_card, width, side):
+    """Columns are half as bright as their number: a line 40 high shows 20 more at both ends with a margin of 0.5."""
+    columns = np.tile((np.arange(320) // 2).astype(np.uint8)[None, :, None], (200, 1, 3))
+    boxes, card = upright(100, 60, width, 40)[None], recognizer_card(crop_margin=0.5)
+    crops = crop_lines(columns, boxes, card)
+    row = crops.pixels[0, 24, :, 0].astype(int)
+    assert row[0] == pytest.approx((100 - side) / 2, abs=2)
+    assert row[crops.widths[0, 0] - 1] == pytest.approx((100 + width + side) / 2, abs=2)
+    assert side_shares(boxes, card)[0].tolist() == pytest.approx([side / (width + 2 * side)] * 2)
+
+
+@pytest.mark.parametrize("gap", [10, -5])
+def test_margin_shows_nothing_of_a_box_beside(recognizer_card, gap):
+    boxes, card = (
+        np.stack([upright(100, 60, 100, 40), upright(200 + gap, 62, 100, 40)]),
+        recognizer_card(crop_margin=0.2),
+    )
+    shares = side_shares(boxes, card)
+    outside, between = (8 / 116, 8 / 116) if gap > 8 else (8 / 108, 0)
+    np.testing.assert_allclose(shares, [(outside, between), (between, outside)], rtol=1e-5)
+    apart = np.stack([boxes[0], boxes[1] + np.float32([0, 60])])
+    assert (side_shares(apart, card) > 0).all()

@@ -74,3 +74,47 @@ def test_ordering_does_not_depend_on_the_first_corner(width, height, degrees):
     first, *others = (order_from_text_top_left(np.roll(quad, start, axis=1)) for start in range(4))
     for other in others:
         np.testing.assert_array_equal(other, first)
+
+
+def upright_box(x, y, width, height):
+    return [(x, y), (x + width, y), (x + width, y + height), (x, y + height)]
+
+
+def are_turned(*boxes, degrees=0):
+    angle = np.deg2rad(degrees)
+    matrix = np.array([(np.cos(angle), np.sin(angle)), (-np.sin(angle), np.cos(angle))])
+    quads = (np.array([upright_box(*box) for box in boxes]) @ matrix).astype(np.float32)
+    ordered = order_from_text_top_left(quads)
+    return (np.abs(ordered[:, 0] - quads[:, 0]).max(axis=1) > 1e-3).tolist()
+
+
+@pytest.mark.parametrize("degrees", [0, 15, -15])
+def test_a_narrow_character_of_a_row_is_no_turned_line(degrees):
+    one = (100, 2, 12, 38)
+    assert are_turned(one, degrees=degrees) == [True]
+    assert are_turned(one, (0, 0, 40, 40), degrees=degrees) == [False, False]
+    assert are_turned((0, 0, 300, 40), (400, 2, 12, 38), degrees=degrees) == [False, False]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        (0, 0, 60, 60),  # higher
+        (0, 30, 40, 40),  # lower down
+        (600, 0, 40, 40),  # far away
+        (0, 0, 20, 40),  # tall itself, and alone
+    ],
+)
+def test_a_tall_box_without_equals_beside_it_is_a_turned_line(other):
+    assert are_turned((100, 2, 12, 38), other)[0]
+
+
+def test_a_long_turned_line_beside_a_box_of_its_height_stays_turned():
+    assert are_turned((100, 0, 30, 190), (0, 0, 190, 190)) == [True, False]
+
+
+def test_a_row_of_condensed_capitals_is_not_turned_unless_the_image_holds_turned_lines():
+    capitals = [(50 * index, 0, 25, 40) for index in range(3)]
+    assert are_turned(*capitals) == [False] * 3
+    assert are_turned(*capitals[:2]) == [True] * 2
+    assert are_turned(*capitals, (400, 0, 30, 300)) == [True] * 4

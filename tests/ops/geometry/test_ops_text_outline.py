@@ -11,6 +11,7 @@ from ocdrnet_ops.geometry.text_outline import (
     are_straight,
     corner_quads,
     grow_across,
+    grow_along,
     order_from_text_start,
     outline_quads,
     outline_sizes,
@@ -147,3 +148,16 @@ def test_outlines_grow_across_by_a_share_of_their_height():
     heights = [np.linalg.norm(each[:, :POINTS] - each[:, : POINTS - 1 : -1], axis=-1) for each in (bent, grown)]
     np.testing.assert_allclose(heights[1], 2 * heights[0], rtol=1e-4)
     np.testing.assert_allclose(grown + grown[:, ::-1], bent + bent[:, ::-1], atol=1e-3)
+
+
+def test_outlines_grow_along_by_pixels_in_the_direction_of_their_ends():
+    quad = np.array([[(10, 20), (90, 20), (90, 40), (10, 40)]], np.float32)
+    np.testing.assert_allclose(grow_along(quad, np.float32([[5, 2]])), [[(5, 20), (92, 20), (92, 40), (5, 40)]])
+    turned = np.array([[(40, 10), (40, 90), (20, 90), (20, 10)]], np.float32)
+    np.testing.assert_allclose(grow_along(turned, np.float32([[5, 2]])), [[(40, 5), (40, 92), (20, 92), (20, 5)]])
+    bent = arc(200, 340)[None]
+    grown = grow_along(bent, np.float32([[4, 1]]))
+    inner = [index for index in range(2 * POINTS) if index not in (0, POINTS - 1, POINTS, 2 * POINTS - 1)]
+    np.testing.assert_array_equal(grown[:, inner], bent[:, inner])
+    first, second = bent[0, 0], bent[0, 1]
+    np.testing.assert_allclose(grown[0, 0], first + 4 * (first - second) / np.linalg.norm(first - second), rtol=1e-4)

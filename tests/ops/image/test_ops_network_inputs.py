@@ -45,15 +45,15 @@ def test_free_recognizer_takes_crops_up_to_its_limit(recognizer_card, columns):
 
 
 def test_free_recognizer_refuses_longer_ones(recognizer_card):
-    with pytest.raises(TensorError, match=r"^input is 3201 wide; this recognizer takes up to 3200$"):
-        check_crops(crops(3201), np.array([1, 1], np.int32), recognizer_card())
+    with pytest.raises(TensorError, match=r"^input is 19201 wide; this recognizer takes up to 19200$"):
+        check_crops(crops(19201), np.array([1, 1], np.int32), recognizer_card())
 
 
 def test_limit_is_rounded_up_to_what_crops_are_padded_to(recognizer_card):
-    card = recognizer_card(max_width=300)
-    check_crops(crops(320), np.array([300, 0], np.int32), card)
-    with pytest.raises(TensorError, match="up to 320"):
-        check_crops(crops(321), np.array([300, 0], np.int32), card)
+    card = recognizer_card(max_width=305)
+    check_crops(crops(1856), np.array([300, 0], np.int32), card)
+    with pytest.raises(TensorError, match="up to 1856"):
+        check_crops(crops(1857), np.array([300, 0], np.int32), card)
 
 
 def test_fixed_recognizer_takes_its_own_width_alone(recognizer_card):

@@ -57,6 +57,25 @@ def test_a_gap_narrower_than_a_character_is_halved():
     assert first.end == second.start == pytest.approx((6 - STEP_LAG) / 12)
 
 
+def test_places_count_from_the_line_not_from_the_margin_that_its_crop_shows():
+    """The line of the test before last with 3 steps of margin at both ends."""
+    ids = [0, 0, 0, 1, 0, 2, 0, 0, 3, 0, 0, 0, 0, 2, 0, 1, 0, 0, 0, 0]
+    line = decode_ctc(np.array(ids, np.int32), np.ones(20, np.float32), CHARACTERS)
+    first, second = split_words(line, 20.0, (3 / 20, 3 / 20))
+    assert (first.start, second.end) == (0, 1)
+    assert first.end == pytest.approx((3.5 - STEP_LAG) / 14)
+    assert second.start == pytest.approx((9.5 - STEP_LAG) / 14)
+
+
+def test_a_word_read_in_the_margin_stands_at_the_lines_end():
+    """ "b" is read at 9.2, behind the 8 steps of the line; its word begins half a pitch before the line's end."""
+    line = decode_ctc(np.array([0, 1, 0, 1, 0, 3, 0, 0, 0, 2], np.int32), np.ones(10, np.float32), CHARACTERS)
+    first, second = split_words(line, 10.0, (0.1, 0.1))
+    assert (first.start, second.end) == (0, 1)
+    assert second.start == pytest.approx(1 - 1 / 8)
+    assert first.end < second.start
+
+
 def test_pitch_of_lone_characters_is_the_lines():
     """No neighbours inside words: three characters on 12 steps are 4 wide each."""
     first, second = spans([0, 1, 0, 0, 0, 3, 0, 0, 0, 0, 2, 0], 12)

@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -108,6 +109,10 @@ class Step:
     is_due: bool = True
 
 
+# Entries that are looked at, and documents that are opened, at a time; twice as many may wait for their turn.
+OPENERS = 2
+# Documents that are open at once: more than wait, so that one whose turn it is always finds a place.
+_MOST_OPEN = 2 * OPENERS + 2
 # Never read page by page; all others are looked at.
 _IMAGES = SUFFIXES - {".tif", ".tiff"}
 
@@ -142,6 +147,7 @@ class PatientReader:
         self._files = int(makes_files)
         self._stopped = threading.Event()
         self._open: set[_Pages] = set()
+        self._places = threading.Semaphore(_MOST_OPEN)
 
     def numbers(self, page_count: int) -> list[int]:
         """The records of an entry by their pages: `[0]` of an image, which has no pages."""
@@ -178,10 +184,10 @@ class PatientReader:
             file = None if Path(entry).suffix.lower() in _IMAGES else self._source.file(entry)
             if file is None or not is_document(file):
                 return [Step(partial(self._image, Record(entry, left=self._files), file))]
-            document = self._documents.open(file)
+            document = self._opened(file)
             numbers = self._documents.numbers(document.page_count)
             if not numbers:
-                document.close()
+                self._refused(document)
                 raise InvalidRequestError(
                     f"--pages {self._documents.pages} names no page of the document, which has {document.page_count}"
                 )
@@ -198,22 +204,39 @@ class PatientReader:
 
     def _reopened(self, plan: Plan, count: int) -> _Pages | OcdrnetError:
         try:
-            document = self._documents.open(self._source.file(plan.entry))
+            document = self._opened(self._source.file(plan.entry))
         except OcdrnetError as error:
             return error
         if document.page_count != plan.page_count:
-            document.close()
+            self._refused(document)
             return InvalidRequestError(
                 f"the document has {document.page_count} pages now, and had {plan.page_count} when the run began"
             )
         return self._kept_open(document, count)
 
+    def _opened(self, file: Path | bytes) -> OpenDocument:
+        self._places.acquire()
+        try:
+            return self._documents.open(file)
+        except BaseException:
+            self._places.release()
+            raise
+
+    def _refused(self, document: OpenDocument) -> None:
+        document.close()
+        self._places.release()
+
     def _kept_open(self, document: OpenDocument, count: int) -> _Pages:
-        pages = _Pages(document, count, self._open.discard)
+        pages = _Pages(document, count, self._closed)
         self._open.add(pages)
         if self._stopped.is_set():
             pages.close()
         return pages
+
+    def _closed(self, pages: _Pages) -> None:
+        with suppress(KeyError):  # closed twice
+            self._open.remove(pages)
+            self._places.release()
 
     def _image(self, place: Record, file: Path | bytes | None) -> Record:
         try:

@@ -16,7 +16,7 @@ from ocdrnet_bulk.files import FileMaker
 from ocdrnet_bulk.formats import ResultFormat, read_lines, write_lines
 from ocdrnet_bulk.journal import Journal, Record
 from ocdrnet_bulk.planning import Manifest, held_lock, load_manifest
-from ocdrnet_bulk.reading import Plan, Step
+from ocdrnet_bulk.reading import OPENERS, Plan, Step
 from ocdrnet_bulk.sources import read_names
 from ocdrnet_bulk.store import Store, write_published
 from ocdrnet_client.ordered import map_in_threads
@@ -150,10 +150,6 @@ class EntryReader(Protocol):
         ...
 
 
-# Entries that are looked at, and documents that are opened, at a time; twice as many wait for their turn.
-_OPENERS = 2
-
-
 @dataclass(frozen=True)
 class ShardWork:
     """How shards are worked on.
@@ -196,7 +192,7 @@ class ShardWork:
                 # The earlier run was ended between an entry's last page and its file.
                 self._finish_entry(journal, journal.last, progress, is_due=True)
             plans = _taken_up(_plans(files, inputs, earlier, self.reader.numbers), journal)
-            steps = chain.from_iterable(map_in_threads(self.reader.steps, plans, _OPENERS))
+            steps = chain.from_iterable(map_in_threads(self.reader.steps, plans, OPENERS))
             for step, record in map_in_threads(_made, steps, self.concurrency):
                 journal.add(record)
                 if step.is_new:

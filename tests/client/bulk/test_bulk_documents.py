@@ -4,6 +4,8 @@ import io
 import json
 import subprocess
 import sys
+import threading
+from itertools import chain
 from pathlib import Path
 
 import pikepdf
@@ -16,8 +18,12 @@ from drawn_documents import LINES, letter, page_workers, pdf, scan, scanned, tif
 from PIL import Image
 
 from ocdrnet_bulk.files import FileMaker
+from ocdrnet_bulk.reading import OPENERS, PatientReader, Plan
+from ocdrnet_bulk.source_files import open_source
 from ocdrnet_cli.main import main
-from ocdrnet_client import Line, Page, Word
+from ocdrnet_client import InvalidRequestError, Line, Page, Word
+from ocdrnet_client.documents.opened import DrawnPage
+from ocdrnet_client.ordered import map_in_threads
 
 SIDES = (40, 50, 60, 70, 80, 90)
 
@@ -267,6 +273,45 @@ def test_an_image_that_failed_has_no_file_and_a_document_with_a_failed_page_has(
     assert bulk("--format", "text", "--retry-failed").exit_code == 0
     assert Path("out/files/b.tif.txt").read_text() == "40x20\f50x20\f60x20\f70x20\f80x20\f90x20\n"
     assert Path("out/files/c.jpg.txt").read_text() == "30x20\n"
+
+
+class Opened:
+    """Stands in for documents and their options; counts those that are open, and the most there were."""
+
+    open_now = most = 0
+    lock = threading.Lock()
+
+    def __init__(self, page_count=0):
+        self.page_count, self.is_open = page_count, True
+
+    def open(self, file):
+        with self.lock:
+            Opened.open_now += 1
+            Opened.most = max(Opened.most, Opened.open_now)
+        return Opened(int(file.stem) % 4 + 1)
+
+    def numbers(self, page_count):
+        return list(range(1, page_count + 1))
+
+    def draw(self, number):
+        return DrawnPage(number, error=InvalidRequestError(f"page {number}"))
+
+    def close(self):
+        with self.lock:
+            Opened.open_now -= self.is_open
+            self.is_open = False
+
+
+def test_of_many_short_documents_few_are_open_at_once_and_all_have_their_turn(tmp_path):
+    for number in range(200):
+        (tmp_path / f"{number:03}.pdf").write_bytes(b"%PDF-")
+    reader = PatientReader(None, open_source(str(tmp_path)), {}, 0, Opened())
+    plans = [Plan(f"{number:03}.pdf") for number in range(200)]
+    steps = chain.from_iterable(map_in_threads(reader.steps, plans, OPENERS))
+    records = list(map_in_threads(lambda step: step.record(), steps, 16))
+    expected = [(f"{number:03}.pdf", page) for number in range(200) for page in range(1, number % 4 + 2)]
+    assert [(record.image, record.number) for record in records] == expected
+    assert (Opened.open_now, 2 <= Opened.most <= 6) == (0, True)
 
 
 @pytest.mark.parametrize(

@@ -211,7 +211,7 @@ def test_what_is_written_is_counted_as_memory(start_gateway, http, read_lines):
     url = start_gateway(memory_bytes=2 << 20).url
     lines = [{**json.loads(read_lines.splitlines()[0]), "page": number} for number in range(1, 400)]
     body = "\n".join(map(json.dumps, lines)).encode()
-    assert len(body) * 3 < 1 << 20 < len(body) * 7
+    assert len(body) * 3 < 1 << 20 < len(body) * 5
     answer = export(http, url, body, "output=text")
     assert (answer.status_code, "of the gateway's memory" in answer.json()["detail"]) == (413, True)
 

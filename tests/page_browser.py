@@ -66,6 +66,11 @@ class Visit:
         self.page.wait_for_selector("#result:not([hidden])", timeout=60_000)
         return self
 
+    def until_all_read(self):
+        """Waits for the last page of a document."""
+        self.until_read().page.locator("#progress").wait_for(state="hidden", timeout=60_000)
+        return self
+
     def until(self, script):
         """Waits for an expression to become true; Playwright's own way needs eval, which the page forbids."""
         end = time.monotonic() + 20

@@ -197,8 +197,7 @@ def test_a_pdf_is_read_page_by_page(visiting):
     pages = [scanned([f"Sheet number {number}", *LINES]) for number in (1, 2, 3)]
     on = visiting()
     on.drop(("scan.pdf", pdf(*[partial(scan, image=page) for page in pages])))
-    on.page.locator("#progress").wait_for(state="hidden")
-    on.until_read()
+    on.until_all_read()
     assert on.page.locator("#pages [role=option]").count() == 3
     on.page.get_by_role("option", name="Page 3").click()
     assert on.texts()[0] == "Sheet number 3"

@@ -1,9 +1,12 @@
 """`POST /v1/export`: what was read, in every format, without reading it again."""
 
+import asyncio
 import io
 import json
 import re
+import threading
 
+import httpx
 import pikepdf
 import pypdfium2
 import pytest
@@ -162,17 +165,53 @@ def test_no_box_that_is_taken_breaks_a_format(gateway, http, box):
     assert export(http, gateway, body + b"\n\n" + pdf(scan), "output=pdf").status_code in (200, 422)
 
 
-def test_it_costs_no_pages_and_counts_as_a_request(start_gateway, http, read_lines):
-    url = start_gateway(rate_per_minute=1, concurrency=1).url
+def test_it_costs_no_pages(start_gateway, http, read_lines):
+    url = start_gateway(rate_per_minute=1).url
     for _ in range(3):
         assert export(http, url, read_lines, "output=text").status_code == 200
+
+
+def test_it_counts_as_a_request_of_its_caller(start_gateway, http, reader, read_lines, picture, until):
+    url, go_on = start_gateway(concurrency=1).url, threading.Event()
+
+    async def respond(call):
+        await asyncio.to_thread(go_on.wait, 60)
+        return reader.page
+
+    reader.respond = respond
+    reading = threading.Thread(target=httpx.post, args=(f"{url}/v1/read",), kwargs={"content": picture, "timeout": 60})
+    reading.start()
+    until(lambda: reader.running)
+    assert export(http, url, read_lines, "output=text").status_code == 429
+    go_on.set()
+    reading.join()
+    assert export(http, url, read_lines, "output=text").status_code == 200
+
+
+@pytest.mark.parametrize("output", ["text", "pdf"])
+def test_it_waits_for_a_documents_place(start_gateway, http, reader, read_lines, until, output):
+    server, go_on = start_gateway(max_documents=1, deadline_s=2), threading.Event()
+
+    async def respond(call):
+        await asyncio.to_thread(go_on.wait, 60)
+        return reader.page
+
+    reader.respond = respond
+    query = f"{server.url}/v1/read?output=jsonl&text_layer=ocr"
+    reading = threading.Thread(target=httpx.post, args=(query,), kwargs={"content": SCANS, "timeout": 60})
+    reading.start()
+    until(page_workers)
+    refused = export(http, server.url, read_lines + b"\n" + (SCANS if output == "pdf" else b""), f"output={output}")
+    go_on.set()
+    reading.join()
+    assert refused.status_code == 504
 
 
 def test_what_is_written_is_counted_as_memory(start_gateway, http, read_lines):
     url = start_gateway(memory_bytes=2 << 20).url
     lines = [{**json.loads(read_lines.splitlines()[0]), "page": number} for number in range(1, 400)]
     body = "\n".join(map(json.dumps, lines)).encode()
-    assert len(body) * 3 < 1 << 20 < len(body) * 7
+    assert len(body) * 3 < 1 << 20 < len(body) * 5
     answer = export(http, url, body, "output=text")
     assert (answer.status_code, "of the gateway's memory" in answer.json()["detail"]) == (413, True)
 

@@ -104,12 +104,6 @@ def opened(visiting, data=None, name="book.pdf", **settings):
     return on
 
 
-def all_read(on):
-    on.until_read()
-    on.page.locator("#progress").wait_for(state="hidden")
-    return on
-
-
 def options(on):
     return on.page.locator("#pages [role=option]")
 
@@ -142,14 +136,14 @@ def test_pages_appear_as_they_are_read(visiting, held):
     assert on.texts() == ["Sheet 1", "The Café is", "open today"]
     on.page.locator("#list [role=option]").nth(1).focus()
     held.go.set()
-    all_read(on)
+    on.until_all_read()
     assert labels(on) == [f"Page {number}, 3 lines" for number in range(1, 6)]
     assert shown(on) == "Page 1 of 5"
     assert on.page.evaluate("document.activeElement.innerText").startswith("The Café is"), "the list lost its focus"
 
 
 def test_a_page_shows_its_image_with_the_boxes_over_it(visiting):
-    on = all_read(opened(visiting))
+    on = opened(visiting).until_all_read()
     options(on).nth(3).click()
     assert (shown(on), on.texts()[0]) == ("Page 4 of 5", "Sheet 4")
     assert on.outlines() == [[tuple(point) for point in each.box] for each in page_lines(4)]
@@ -170,7 +164,7 @@ def page_lines(number):
 
 
 def test_the_keyboard_turns_the_pages(visiting):
-    on = all_read(opened(visiting))
+    on = opened(visiting).until_all_read()
     press = on.page.keyboard.press
     for _ in range(20):
         press("Tab")
@@ -191,7 +185,7 @@ def hits(on):
 
 
 def test_a_search_goes_through_all_pages(visiting):
-    on = all_read(opened(visiting))
+    on = opened(visiting).until_all_read()
     field, count = on.page.get_by_label("Search all pages"), on.page.locator("#search-count")
     field.fill("cafe IS  open")  # across the end of a line, without accent and case
     assert (count.inner_text(), hits(on)) == ("Hit 1 of 5, on 5 pages", (2, 2))
@@ -226,7 +220,7 @@ def test_pages_that_come_later_are_searched_too(visiting, held):
     on.page.get_by_label("Search all pages").fill("today")
     assert on.page.locator("#search-count").inner_text() == "Hit 1 of 2, on 2 pages"
     held.go.set()
-    all_read(on)
+    on.until_all_read()
     assert on.page.locator("#search-count").inner_text() == "Hit 1 of 5, on 5 pages"
     assert shown(on) == "Page 1 of 5"
 
@@ -241,7 +235,7 @@ SIGNS = {
 
 
 def test_every_download_is_made_of_what_was_read(visiting, reader):
-    on = all_read(opened(visiting))
+    on = opened(visiting).until_all_read()
     for output, (name, sign) in SIGNS.items():
         data, file = download(on, output)
         assert (file, sign in data) == (name, True), output
@@ -268,14 +262,14 @@ def test_what_is_more_than_a_request_may_hold_is_read_again_for_a_download(visit
     data = numbered(3)
     on = visiting(start_gateway(max_upload_bytes=len(data) + 100).url)
     on.drop(("book.pdf", data))
-    all_read(on)
+    on.until_all_read()
     texts = [page.get_textpage().get_text_bounded() for page in PdfDocument(download(on, "pdf")[0])]
     assert [f"Sheet {number}" in text for number, text in enumerate(texts, 1)] == [True] * 3
     assert len(reader.calls) == 6
 
 
 def test_a_download_that_fails_says_why(visiting):
-    on = all_read(opened(visiting, allowed=[REFUSED]))
+    on = opened(visiting, allowed=[REFUSED]).until_all_read()
     body = json.dumps({"detail": "the PDF is signed, and a change would break its signature"})
     on.page.route(
         "**/v1/export?*", lambda route: route.fulfill(status=422, content_type="application/problem+json", body=body)
@@ -301,7 +295,7 @@ def test_a_cancelled_document_keeps_its_pages_and_can_go_on(visiting, held, read
     before = len(reader.calls)
     on.page.get_by_role("button", name="Read the rest").click()
     options(on).nth(4).wait_for()
-    all_read(on)
+    on.until_all_read()
     assert labels(on)[-1] == "Page 5, 3 lines"
     assert [number_of(call.image) for call in reader.calls[before:]] == [3, 4, 5]
 
@@ -324,7 +318,7 @@ def test_an_answer_that_breaks_off_keeps_its_pages(visiting):
 
 def test_a_page_that_fails_is_told_with_its_sentence_and_the_others_go_on(visiting, held):
     held.failing = (4,)
-    on = all_read(opened(visiting, numbered(5, page_2=[0, 0, 0.2, 0.2])))
+    on = opened(visiting, numbered(5, page_2=[0, 0, 0.2, 0.2])).until_all_read()
     assert [label.endswith("not read") for label in labels(on)] == [False, True, False, True, False]
     options(on).nth(1).click()
     problem = on.page.locator("#problem")
@@ -364,7 +358,7 @@ def test_an_encrypted_pdf_asks_for_its_password(visiting):
     on.page.get_by_role("heading", name="The password does not fit").wait_for()
     on.page.get_by_label("Password").fill("sésame")
     on.page.get_by_role("button", name="Open", exact=True).click()
-    all_read(on)
+    on.until_all_read()
     assert labels(on) == ["Page 1, 3 lines", "Page 2, 3 lines"]
     data, _ = download(on, "pdf")
     with pikepdf.open(io.BytesIO(data), password="sésame") as saved:
@@ -388,20 +382,21 @@ def test_a_tiff_is_a_document_and_stands_beside_images(visiting, reader, picture
 
 
 def test_other_options_read_the_document_again(visiting, reader):
-    on = all_read(opened(visiting, numbered(2)))
+    on = opened(visiting, numbered(2)).until_all_read()
     options(on).nth(1).click()
     on.page.get_by_role("button", name="Options").click()
     on.page.get_by_label("Characters").fill("digits")
-    on.page.get_by_role("button", name="Done").click()
-    on.until("document.querySelectorAll('#pages [role=option]').length === 2")
-    all_read(on)
+    with on.page.expect_response("**/v1/read?*"):
+        on.page.get_by_role("button", name="Done").click()
+    options(on).nth(1).wait_for()
+    on.until_all_read()
     assert [call.options for call in reader.calls] == [{}, {}, {"charset": "digits"}, {"charset": "digits"}]
     assert shown(on) == "Page 1 of 2"
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1440])
 def test_nothing_needs_scrolling_sideways(visiting, width):
-    on = all_read(opened(visiting, numbered(12), viewport={"width": width, "height": 844}))
+    on = opened(visiting, numbered(12), viewport={"width": width, "height": 844}).until_all_read()
     wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     before = on.page.evaluate(wide)
     on.page.get_by_label("Search all pages").fill("today")

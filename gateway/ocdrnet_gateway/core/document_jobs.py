@@ -432,12 +432,17 @@ class DocumentJobs:
                 await asyncio.sleep(_WAIT_S)
 
     async def _look(self, job: _Job) -> None:
-        """End the work where its document was deleted through another gateway."""
+        """End the work where the job was deleted through another gateway, or is another one's by now."""
         while True:
             await asyncio.sleep(_LOOK_S)
             with suppress(UnavailableError):
-                if await self._store.label(_document(job.place)) is None:
-                    job.is_deleted = True
+                # In this order: whoever ends a job writes its record before it deletes its document.
+                is_kept = await self._store.label(_document(job.place)) is not None
+                data = await self._store.get(job.place)
+                is_own = data is None or JobRecord.from_json(data).gateway == self._id
+                if not is_kept or not is_own:
+                    # What another gateway has done is not to be deleted.
+                    job.is_deleted = is_own
                     assert job.task is not None
                     job.task.cancel()
                     return

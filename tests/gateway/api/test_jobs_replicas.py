@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import io
 import json
+import math
 import os
 import signal
 import subprocess
@@ -102,6 +103,22 @@ def test_a_killed_gateways_job_is_taken_over(start_gateway, http, shared):
         assert (over["status"], over["attempts"], over["pages_done"], over["pages_failed"]) == ("done", 2, 3, 0)
         assert result(http, other, running).json()["pages_read"] == 3
         assert ended(http, other, waiting)["attempts"] == 1
+
+
+def test_a_gateway_that_comes_back_leaves_what_another_has_done(start_gateway, http, shared):
+    slow = StandInReader()
+    slow.seconds = 600
+    one = start_gateway(reader=slow, **shared)
+    job = submit(http, one.url, SCANS, OCR)
+    until(lambda: slow.running == 3)
+    # As if it stood still: it gives no sign of life any more.
+    one._server.config.app.state.document_jobs._beat_at = math.inf
+    two = start_gateway(reader=StandInReader(), **shared).url
+    assert ended(http, two, job)["attempts"] == 2
+    until(lambda: slow.running == 0)
+    until(lambda: state(http, one.url, job)["status"] == "done")
+    for url in (one.url, two):
+        assert result(http, url, job).json()["pages_read"] == 3
 
 
 def test_a_killed_gateways_job_with_a_password_says_what_is_lost(start_gateway, http, tmp_path):

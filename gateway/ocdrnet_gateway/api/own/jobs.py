@@ -75,11 +75,7 @@ router = APIRouter(tags=["jobs"])
 _FOUND = documented(401, 404, 503)
 _OUTPUT_HELP = "Format of the result; left out, the one that the job was sent with."
 _CHOICES: dict[str, Any] = {"enum": list(OUTPUT.choices)}
-_RESULTS = {
-    "application/json": {"schema": DocumentAnswer.model_json_schema()},
-    PDF_TYPE: {"schema": {"type": "string", "format": "binary"}},
-    **TEXTS,
-}
+_RESULTS: dict[str, Any] = {PDF_TYPE: {"schema": {"type": "string", "format": "binary"}}, **TEXTS}
 _LOCATION = {"location": {"schema": {"type": "string"}, "description": "path of the job"}}
 
 
@@ -144,7 +140,7 @@ async def delete(job_id: str, jobs: DocumentJobsDep, caller: PrincipalDep) -> No
     "/v1/jobs/{job_id}/result",
     summary="The result of a job that is done",
     responses={
-        200: {"content": _RESULTS},
+        200: {"model": DocumentAnswer, "content": _RESULTS},
         **documented(401, 404, 409, 413, 422, 429, 500, 502, 503, 504, 507),
     },
 )

@@ -58,7 +58,7 @@ def test_options_page_has_every_option(option):
     assert f"| `{option.name}` | {option.type_name} | {option.allowed} | {option.help} |" in options_page()
 
 
-@pytest.mark.parametrize("name", tensors())
+@pytest.mark.parametrize("name", [*tensors()])
 def test_interface_page_has_every_tensor_of_the_ensembles(name):
     assert f"`{name}`" in INTERFACE
 

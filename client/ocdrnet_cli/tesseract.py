@@ -31,7 +31,8 @@ from ocdrnet_client.errors import OcdrnetError
 # Whose command line this is; callers compare it with the least version that they can use.
 TESSERACT_VERSION = "5.3.0"
 VARIABLE = "OCDRNET_URL"
-# What the default recognizer reads, by Tesseract's names. `-l` is not held against it: another one may be served.
+# Languages whose letters the default recognizer has, by Tesseract's names. `-l` is not held against them: another
+# recognizer may be served.
 LANGUAGES = (
     "afr",
     "bos",
@@ -45,6 +46,7 @@ LANGUAGES = (
     "eng",
     "est",
     "eus",
+    "fin",
     "fra",
     "gle",
     "glg",

@@ -4,6 +4,7 @@ CI sends a few hundred requests; OCDRNET_FUZZ_CASES=2000 sends as many in all.
 """
 
 import base64
+import json
 import os
 from collections import Counter
 
@@ -43,6 +44,8 @@ REAL = {
 }
 # Where an interface has errors of its own: by the beginning of the path.
 JSON, AWS = "application/json", "application/x-amz-json-1.1"
+schemathesis.serializer.alias(AWS, JSON)
+schemathesis.deserializer(AWS)(lambda _context, answer: json.loads(answer.content))
 OWN_FORMS = {"/v1/files": JSON, "/ocr": JSON, "/v1/images:annotate": JSON, "/textract": AWS}
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 

@@ -42,6 +42,7 @@ _BY_NAME = {
     "autoscaling.keda.serverAddress": "http://other",
     "gateway.tritonUrl": "grpc://other:8001",
     "gateway.store": "s3://other",
+    "gateway.interfaces": ["nim"],
     "loadtest.runTime": "7h",
     "tests.words": ["other"],
     "networkPolicy.objectStorePorts": [9000],

@@ -50,25 +50,25 @@ def image_of(url: str) -> bytes:
         raise UnprocessableError(
             f"the image's URL begins with {head[0][:_SHOWN]!r}; it must say ;base64, before the image's base64"
         )
-    return base64_bytes(url[head.end() :], "the image")
+    return bytes_of_base64(url[head.end() :], "the image")
 
 
-def base64_bytes(text: str, named: str) -> bytes:
-    """The bytes of base64, as lenient as `image_of` is.
+def bytes_of_base64(text: str, name: str) -> bytes:
+    """The bytes in base64, which may look as in `image_of`.
 
     Args:
         text: the base64.
-        named: what it is, for the error.
+        name: of the field, for the error.
 
     Raises:
-        UnprocessableError: it is none, or holds nothing.
+        UnprocessableError: it is no base64, or nothing is in it.
     """
     try:
         data = _decoded(text.encode("ascii"))
     except (binascii.Error, ValueError) as error:
-        raise UnprocessableError(f"{named}'s base64 cannot be read: {_reason(error)}") from None
+        raise UnprocessableError(f"{name}'s base64 cannot be read: {_reason(error)}") from None
     if not data:
-        raise UnprocessableError(f"{named} is empty (0 bytes)")
+        raise UnprocessableError(f"{name} is empty (0 bytes)")
     return data
 
 

@@ -220,6 +220,16 @@ def test_a_page_that_fails_is_no_page_without_text(url, http, reader, error):
     assert answer.json()["detail"].startswith("page 1: it ")
 
 
+def test_every_page_is_paid_for(start_gateway, http, reader):
+    url = start_gateway(interfaces="mistral", rate_per_minute=2).url
+    body = {"document": {"document_url": pdf_url(SCANS)}}
+    refused = http.post(f"{url}/v1/ocr", json=body)
+    assert (refused.status_code, reader.calls) == (429, [])
+    assert int(refused.headers["retry-after"]) >= 1
+    assert http.post(f"{url}/v1/ocr", json={**body, "pages": "0,2"}).status_code == 200
+    assert http.post(f"{url}/v1/ocr", json={**body, "pages": "0"}).status_code == 429
+
+
 class Remote(BaseHTTPRequestHandler):
     content = SCANS
 

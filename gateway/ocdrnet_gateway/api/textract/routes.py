@@ -20,7 +20,7 @@ from ocdrnet_client.results import Point as Corner
 from ocdrnet_gateway.api.nim.routes import inline_schema
 from ocdrnet_gateway.core.documents import DocumentChoice
 from ocdrnet_gateway.core.file_reading import read_file
-from ocdrnet_gateway.core.json_body import base64_bytes, read_json
+from ocdrnet_gateway.core.json_body import bytes_of_base64, read_json
 from ocdrnet_gateway.core.keys import Principal
 from ocdrnet_gateway.core.services import ServicesDep, caller_by_key
 from ocdrnet_gateway.http_errors import (
@@ -185,7 +185,7 @@ async def textract(request: Request, services: ServicesDep, caller: Caller) -> R
         return aws_error(400, said, code="InvalidS3ObjectException")
     if not document.Bytes:
         raise UnprocessableError("Document.Bytes is missing or empty")
-    data = await asyncio.to_thread(base64_bytes, document.Bytes, "Document.Bytes")
+    data = await asyncio.to_thread(bytes_of_base64, document.Bytes, "Document.Bytes")
     document.Bytes = None  # not held while the pages are read
     try:
         found = await read_file(request, services, caller, data, DocumentChoice(), {})

@@ -39,7 +39,7 @@ from ocdrnet_gateway.api.vision.schemas import (
 )
 from ocdrnet_gateway.core.allowed_hosts import NotAllowedError
 from ocdrnet_gateway.core.body_limit import hold_of
-from ocdrnet_gateway.core.json_body import base64_bytes, read_json
+from ocdrnet_gateway.core.json_body import bytes_of_base64, read_json
 from ocdrnet_gateway.core.keys import Principal, bearer_key
 from ocdrnet_gateway.core.reading import check_image, read_image
 from ocdrnet_gateway.core.services import Services, ServicesDep, caller_by_key
@@ -114,7 +114,7 @@ async def _answer(
 
 async def _image(request: Request, services: Services, wanted: AnnotateImageRequest) -> bytes:
     if wanted.image.content:
-        return await asyncio.to_thread(base64_bytes, wanted.image.content, "image.content")
+        return await asyncio.to_thread(bytes_of_base64, wanted.image.content, "image.content")
     source = wanted.image.source
     url = (source.image_uri or source.gcs_image_uri) if source else None
     if not url:

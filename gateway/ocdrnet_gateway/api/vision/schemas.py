@@ -88,7 +88,6 @@ class BatchRequest(_Message):
     """Images to read."""
 
     requests: Annotated[list[AnnotateImageRequest], Field(min_length=1, max_length=MAX_IMAGES)]
-    parent: str | None = Field(default=None, description="ignored")
 
 
 class Vertex(_Message):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -184,7 +184,7 @@ def _paragraph(page: Layout, x: float, y: float, width: float, rows: int, pitch:
     return y + rows * pitch
 
 
-def _table(page: Layout, columns: list[float], y: float, rows: int, pitch: float, aligns: str) -> None:
+def _table(page: Layout, columns: Sequence[float], y: float, rows: int, pitch: float, aligns: str) -> None:
     for row in range(rows):
         for column, (x, align) in enumerate(zip(columns, aligns, strict=True)):
             number = f"{page.chance.uniform(1, 2000):.{page.chance.choice((0, 1, 2))}f}"
@@ -254,7 +254,7 @@ def _spread(kind: str, chance: random.Random, number: int) -> Layout:
 def _text_beside_table(kind: str, chance: random.Random, number: int) -> Layout:
     page = Layout(kind, (1600, 620), chance)
     text, table = (60, 820) if number % 2 else (920, 60)
-    parts = [
+    parts: list[Callable[[], None]] = [
         lambda: _paragraph(page, text, 70, 560, chance.randint(8, 12), 39),
         lambda: _table(page, [table, table + 260, table + 560], 84, chance.randint(5, 8), 57, "lrr"),
     ]

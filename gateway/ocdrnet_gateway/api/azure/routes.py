@@ -34,7 +34,7 @@ from ocdrnet_gateway.api.own.jobs import pieces_of, sent
 from ocdrnet_gateway.core.body_limit import keep_images, read_body
 from ocdrnet_gateway.core.document_jobs import DocumentJobsDep
 from ocdrnet_gateway.core.job_record import JobRecord, Order
-from ocdrnet_gateway.core.json_body import base64_bytes, parse_json
+from ocdrnet_gateway.core.json_body import bytes_of_base64, parse_json
 from ocdrnet_gateway.core.keys import Principal, bearer_key
 from ocdrnet_gateway.core.reading import check_image
 from ocdrnet_gateway.core.services import Services, ServicesDep, caller_by_key
@@ -333,7 +333,7 @@ async def _document(request: Request, services: Services) -> bytes:
     if (said.base64Source is None) == (said.urlSource is None):
         raise BadRequestError("the body must have either base64Source or urlSource")
     if said.base64Source is not None:
-        document = await asyncio.to_thread(base64_bytes, said.base64Source, "base64Source")
+        document = await asyncio.to_thread(bytes_of_base64, said.base64Source, "base64Source")
         keep_images(request, len(document))
         return document
     settings = services.settings

@@ -13,11 +13,11 @@ OPEN = {
     "04_nav_bar_order": "order",
     "06_turned_column_heads": "order",
     "07_keyboard": "lone characters",
-    "08_meter_digits": "lone characters",
     "12_superscripts_twice": "superscripts",
     "13_lone_letters": "lone characters",
     "14_justified_prose": "words of justified lines",
     "17_large_headline_RapidOCR_Apache-2.0": "crop margins",
+    "18_two_pages_side_by_side": "order",
 }
 NAMES = sorted(path.stem for path in READING.glob("*.png"))
 

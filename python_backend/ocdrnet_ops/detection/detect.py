@@ -105,7 +105,9 @@ def join_frames(upright: Detections, turned: Detections, width: int, frame: str,
         parts = [_part(upright, kept), _part(turned, turned_kept)]
     elif frame == "turned":
         parts = [_part(turned, turned_kept), _part(upright, kept & wide & (ratios >= LONG))]
-    else:
+    else:  # nothing twice in one direction: a character that is tall in one frame may be nearly square in the other
+        over_tall, over_other = same[tall].any(axis=0), same[~tall].any(axis=0)
+        turned_kept &= turned_wide | ~np.where(turned_tall, over_other, over_tall)
         parts = [_part(upright, kept), _part(turned, turned_kept)]
         along = np.concatenate([outline_quads(part.boxes)[~_ratios(outline_quads(part.boxes))[2]] for part in parts])
         parts += [_as_characters(part, along) for part in parts]

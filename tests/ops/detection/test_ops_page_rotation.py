@@ -91,6 +91,15 @@ def test_an_open_frame_has_all_and_narrow_boxes_as_characters_too():
     assert (np.abs(along[:, 1]) > np.abs(along[:, 0])).tolist() == [False, False, True, True, True, False]
 
 
+def test_a_digit_that_is_tall_in_one_frame_and_square_in_the_other_is_no_line_twice():
+    """It is tried as a line that runs down, and as an upright character."""
+    joined = join_frames(found(tall(100, 50, 20, 31)), found(on_its_side(101, 50, 22, 31)), 400, "both", 1000)
+    along = joined.boxes[:, 1] - joined.boxes[:, 0]
+    assert (np.abs(along[:, 1]) > np.abs(along[:, 0])).tolist() == [True, False]
+    square = join_frames(found(quad(100, 50, 30, 22)), found(tall(50, 270, 22, 36)), 400, "both", 1000)
+    assert bounds(square) == [[100, 50, 30, 22]]
+
+
 def test_no_more_boxes_than_a_request_allows():
     both = join_frames(found(quad(*WIDE)), found(on_its_side(*HIGH)), 400, "both", 1)
     assert (bounds(both), both.truncated) == ([[*WIDE]], True)

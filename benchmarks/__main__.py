@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-NAMES = ("stages", "pipeline", "postprocess", "scaling", "networks")
+NAMES = ("stages", "pipeline", "postprocess", "scaling", "networks", "reading_order")
 
 
 def listing() -> str:

@@ -206,7 +206,7 @@ def _rows_joined(found: list[_Found], boxes: Quads) -> list[_Found]:
 
 
 def _joined(found: list[_Found], boxes: Quads, row: npt.NDArray[np.int64]) -> _Found:
-    pieces = [found[index] for index in row.tolist()]
+    pieces: list[_Found] = [found[index] for index in row.tolist()]
     if len(pieces) == 1:
         return pieces[0]
     lengths = [len(piece.segment.text) for piece in pieces]

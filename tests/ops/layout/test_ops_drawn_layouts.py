@@ -58,7 +58,7 @@ def test_a_slanted_table_leans():
     """By 1.5 degrees: the last cell of a row stands lower than halfway to the next row's first."""
     angle = np.deg2rad(1.5)
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    assert order(*(np.array(box(300 * x, 40 * y, 110, 20)) @ turn for y in range(8) for x in range(4))) == list(
+    assert order(*(np.array(box(300 * x, 40 * y, 90, 20)) @ turn for y in range(8) for x in range(4))) == list(
         range(32)
     )
 

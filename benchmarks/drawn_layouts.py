@@ -253,13 +253,12 @@ def _spread(kind: str, chance: random.Random, number: int) -> Layout:
 
 def _text_beside_table(kind: str, chance: random.Random, number: int) -> Layout:
     page = Layout(kind, (1600, 620), chance)
-    text, table = (60, 820) if number % 2 else (920, 60)
-    parts: list[Callable[[], None]] = [
-        lambda: _paragraph(page, text, 70, 560, chance.randint(8, 12), 39),
-        lambda: _table(page, [table, table + 260, table + 560], 84, chance.randint(5, 8), 57, "lrr"),
-    ]
-    for part in parts if number % 2 else parts[::-1]:
-        part()
+    text, table = (60.0, 820.0) if number % 2 else (920.0, 60.0)
+    for part in ("text", "table") if number % 2 else ("table", "text"):
+        if part == "text":
+            _paragraph(page, text, 70, 560, chance.randint(8, 12), 39)
+        else:
+            _table(page, [table, table + 260, table + 560], 84, chance.randint(5, 8), 57, "lrr")
     return page
 
 
@@ -280,7 +279,7 @@ def _cells(kind: str, chance: random.Random, number: int) -> Layout:
     page = Layout(kind, (80 + 330 * columns, 80 + 104 * rows), chance)
     for row in range(rows):
         for column in range(columns):
-            lines = chance.choice((1, 1, 2)) if column != row % columns else 2 if row % 2 else 1
+            lines = (1 if column == row % columns else chance.choice((1, 2, 2))) if row % 2 else 1
             y = 60 + 104 * row - (15 * (lines - 1) if number % 2 else 0)
             for line in range(lines):
                 page.write(_text(chance, 2), 40 + 330 * column, y + 30 * line, 22)
@@ -357,7 +356,7 @@ def _tables(kind: str, chance: random.Random, number: int) -> Layout:
     columns, rows = chance.randint(3, 6), chance.randint(5, 14)
     aligns = "l" + "".join(chance.choice("lr") for _ in range(columns - 1))
     page = Layout(kind, (260 * columns + 80, 44 * rows + 160), chance)
-    places = [40 + 260 * column + (170 if align == "r" else 0) for column, align in enumerate(aligns)]
+    places = [40.0 + 260 * column + (170 if align == "r" else 0) for column, align in enumerate(aligns)]
     _table(page, places, 70, rows, 44, aligns)
     return page
 

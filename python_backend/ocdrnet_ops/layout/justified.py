@@ -27,6 +27,7 @@ TABLE_GAPS = 0.5  # of a row's gaps: so many stand under one another in every ro
 WHOLE_ROWS = 2  # rows of one piece that show that a lone torn one beside them is text, too
 WORDS = 3  # of a row of text
 WORD_LENGTH = 2.5  # line heights, of a word with its space
+WIDER = 1.6  # of a row's usual gap: one that wide in every row parts columns
 RARE = 0.1  # gaps that stand under one another in all rows: if chance makes fewer, a table or columns do
 
 
@@ -153,14 +154,25 @@ def _is_text(lines: UprightLines, rows: list[Ints], words: Ints) -> bool:
         both = np.stack([start, end], axis=-1).reshape(-1, 2)
         common = both[both[:, 1] - both[:, 0] >= GUTTER * unit]
         by_chance *= 1 - min(1.0, float(lines.width[row].sum() / (lines.right[row].max() - lines.left[row].min())))
-    if not len(common) and len(torn) > 1:
-        return True
-    if len(torn) > 1 and by_chance < RARE:
-        return False
     pieces = float(np.median([len(row) for row in torn]))
-    if whole >= WHOLE_ROWS and pieces > 2:  # a row of two pieces may be a receipt's
-        return True
-    return len(torn) > 1 and len(common) < TABLE_GAPS * (pieces - 1)
+    if pieces <= 2:  # a receipt's rows are of two pieces, too
+        return whole >= WHOLE_ROWS and not len(common) and len(torn) > 1
+    if len(torn) > 1 and by_chance < RARE and (common[:, 1] - common[:, 0]).max(initial=0) >= unit:
+        return False
+    if any(_is_wider(lines, torn, gap) for gap in common):
+        return False
+    return whole >= WHOLE_ROWS or (len(torn) > 1 and len(common) < TABLE_GAPS * (pieces - 1))
+
+
+def _is_wider(lines: UprightLines, rows: list[Ints], common: Floats) -> bool:
+    """Whether a gap common to all rows is wider than the others of each row, which are alike in justified text."""
+    ratios = []
+    for row in rows:
+        gaps = _gaps(lines, row)
+        widths = gaps[:, 1] - gaps[:, 0]
+        own = widths[(gaps[:, 0] <= common[0]) & (gaps[:, 1] >= common[1])]
+        ratios.append(float(own[0] / max(np.median(widths), 1e-6)))
+    return bool(np.median(ratios) >= WIDER)
 
 
 def _gaps(lines: UprightLines, row: Ints) -> Floats:

@@ -35,7 +35,7 @@ from ocdrnet_ops.layout.running_text import (
     rows_of,
 )
 from ocdrnet_ops.layout.side_by_side import blocks_side_by_side, facing_pages
-from ocdrnet_ops.layout.signs import sign_order
+from ocdrnet_ops.layout.signs import is_varied, sign_order
 from ocdrnet_ops.layout.text_direction import Floats, Ints, Masks, UprightLines, upright_lines
 
 CROSSING = 0.3  # of a line's height: a box that reaches less far over a gutter does not cross it;
@@ -308,6 +308,8 @@ def reading_order(boxes: Quads) -> npt.NDArray[np.int64]:
 
 
 def _blocks_in_order(lines: UprightLines) -> list[Ints]:
+    if is_varied(lines) and (signs := sign_order(lines)) is not None:
+        return [signs]
     lines = _drop_caps_raised(lines)
     return [block[_block_order(lines[block])] for block in column_blocks(lines)]
 

@@ -48,16 +48,10 @@ def _joined_cells(lines: UprightLines, rows: list[list[int]]) -> list[list[int]]
     if len(rows) < 2 or max(len(row) for row in rows) < 2:
         return rows
     y = np.array([float(lines.y[row].mean()) for row in rows])
-    joined = _join(lines, rows, y, fewer=1)
-    # Where some rows have cells of two lines, a row has them too whose cells all do.
-    return joined if len(joined) == len(rows) else _join(lines, rows, y, fewer=0)
-
-
-def _join(lines: UprightLines, rows: list[list[int]], y: Floats, fewer: int) -> list[list[int]]:
     joined: list[list[int]] = []
     at = 0
     while at < len(rows):
-        cells = _centered_cells(lines, rows, y, at) or _continued_cells(lines, rows, y, at, fewer)
+        cells = _centered_cells(lines, rows, y, at) or _continued_cells(lines, rows, y, at)
         joined.append([index for cell in cells for index in cell] or rows[at])
         taken = len(joined[-1])
         while taken > 0:
@@ -71,7 +65,8 @@ def _centered_cells(lines: UprightLines, rows: list[list[int]], y: Floats, at: i
     for count in range(min(len(rows) - at, CELL_LINES), 1, -1):
         members = [index for row in rows[at : at + count] for index in row]
         cells = _cells(lines, members)
-        if len(cells) < 2 or len({len(cell) for cell in cells}) == 1 or min(len(cell) for cell in cells) > 1:
+        sizes = {len(cell) for cell in cells}
+        if len(cells) < 2 or len(sizes) == 1 or min(sizes) > 1 or not _are_stacked(cells, rows[at : at + count]):
             continue
         height = float(np.median(lines.height[members]))
         middles = [float(lines.y[cell].mean()) for cell in cells]
@@ -82,28 +77,25 @@ def _centered_cells(lines: UprightLines, rows: list[list[int]], y: Floats, at: i
     return []
 
 
-def _continued_cells(lines: UprightLines, rows: list[list[int]], y: Floats, at: int, fewer: int) -> list[list[int]]:
-    """Cells of a row that begins here, level with one another, some of which go on below; [] if none does.
-
-    Args:
-        lines: of the block.
-        rows: indices of the lines of each.
-        y: of the rows.
-        at: the row that may have such cells.
-        fewer: cells at least that do not go on.
-    """
+def _continued_cells(lines: UprightLines, rows: list[list[int]], y: Floats, at: int) -> list[list[int]]:
+    """Cells of a row that begins here, level with one another, some of which go on below; [] if none does."""
     for count in range(min(len(rows) - at, CELL_LINES), 1, -1):
         block = rows[at : at + count]
         inside, around = np.diff(y[at : at + count]), _steps_around(y, at, count)
         pitch = float(inside.max())
         if pitch > CONTINUES * min(around, default=0) or pitch > CELL_PITCH * np.median(lines.height[block[0]]):
             continue
-        if any(len(row) > len(block[0]) - fewer for row in block[1:]) or not _are_under(lines, block):
+        if any(len(row) > len(block[0]) - 1 for row in block[1:]) or not _are_under(lines, block):
             continue
         cells = _cells(lines, [index for row in block for index in row])
-        if len(cells) == len(block[0]) > 1:
+        if len(cells) == len(block[0]) > 1 and _are_stacked(cells, block):
             return cells
     return []
+
+
+def _are_stacked(cells: list[list[int]], rows: list[list[int]]) -> bool:
+    """Whether each cell has one line of a row at most."""
+    return all(len(set(cell) & set(row)) <= 1 for cell in cells for row in rows)
 
 
 def _steps_around(y: Floats, at: int, count: int) -> list[float]:

@@ -11,19 +11,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ocdrnet_ops.layout.running_text import ALIGNED, ALIGNED_SHARE, SAME_ROW, SPAN, WIDE, Rows, nearby, rows_of
+from ocdrnet_ops.layout.running_text import ALIGNED, ALIGNED_SHARE, SAME_ROW, SPAN, Rows, nearby, rows_of
 from ocdrnet_ops.layout.text_direction import Floats, Masks, UprightLines
 
 GAP = 1.2  # line heights: a narrower gap is one between words
 OVERHANG = 0.3  # of a line's height: boxes are that much longer than their ink
 PLACES = 8  # gaps that are looked at, those that fewest lines cross
+TITLE = 1.5  # line heights: a higher line is a title
 FOLD = 4.0  # line heights: the margins between the pages of a spread are no narrower
 LEVEL = 0.22  # line heights: centers of one row differ by less
 LEVEL_SHARE = 0.65  # of the rows of a table's emptier side are level with one of the other; by chance a third is
+DRIFTING_SHARE = 0.8  # of them stand nearly level where a page is bent
+MANY = 8  # rows of both sides: where there are fewer, no more than
+FEW_LEVEL_SHARE = 0.34  # of them may stand even nearly level
 ONE_SIZE = 2.2  # a block's largest line, of its smallest
 ONE_SLANT = 6.0  # degrees: lines of one page lean alike
 NEW_CELL = 1.35  # least ratio of a step down between cells to one within a cell
-SHORTEST = 2  # rows side by side that show anything
+SHORTEST = 3  # rows side by side that show anything
 
 
 @dataclass(frozen=True)
@@ -57,12 +61,21 @@ def blocks_side_by_side(region: UprightLines) -> SideBySide | None:
         stretch = np.searchsorted(crossing, region.y)
         for number in np.unique(stretch[left]).tolist():
             inside = (stretch == number) & (left | right)
+            inside &= ~_title(region, inside & left, inside & right)
             facing = independent_rows(region, inside & left, inside & right)
             if facing > best:
                 best = facing
                 above = ~inside & (region.y < region.y[inside].min())
                 found = SideBySide(above, inside & left, inside & right, ~inside & ~above)
     return found
+
+
+def _title(region: UprightLines, left: Masks, right: Masks) -> Masks:
+    """Large lines over both blocks that begin where the lefthand one does and end before the other."""
+    if not left.any() or not right.any():
+        return left & False
+    over = region.bottom < region.top[right].min()
+    return np.asarray(left & over & (region.height > TITLE * np.median(region.height[left | right])))
 
 
 def facing_pages(lines: UprightLines) -> tuple[Masks, Masks] | None:
@@ -85,13 +98,12 @@ def _gaps(region: UprightLines) -> list[tuple[Masks, Masks]]:
     reach = OVERHANG * region.height
     edges = np.sort(region.left)
     places = edges[np.diff(edges, prepend=-np.inf) > OVERHANG * unit][1:, None]
-    left = region.right - reach <= places
-    right = ~left & (region.left + reach >= places)
-    room = places[:, 0] - np.where(left, region.right, -np.inf).max(axis=1, initial=-np.inf)
-    enough = (left.sum(axis=1) >= SHORTEST) & (right.sum(axis=1) >= SHORTEST) & (room >= GAP * unit)
+    left = region.right <= places - GAP * unit
+    right = region.left + reach >= places
+    enough = (left.sum(axis=1) >= SHORTEST) & (right.sum(axis=1) >= SHORTEST)
     chosen = np.flatnonzero(enough)
     crossed = (~left & ~right).sum(axis=1)[chosen]
-    chosen = chosen[np.lexsort((-room[chosen], crossed))][:PLACES]
+    chosen = chosen[np.argsort(crossed, kind="stable")][:PLACES]
     return [(left[i], right[i]) for i in chosen]
 
 
@@ -129,11 +141,16 @@ def _is_block(rows: Rows) -> bool:
 
 def _are_level(fewer: Rows, more: Rows) -> bool:
     """Whether most rows of the emptier side stand at the height of one of the other, as in a table."""
-    narrow = any(np.median(rows.right - rows.left) < WIDE * np.median(rows.height) for rows in (fewer, more))
-    slack = SAME_ROW if narrow else LEVEL  # prices beside a bent receipt's items
-    apart = np.abs(fewer.y[:, None] - more.y)
-    near = apart < slack * (fewer.height[:, None] + more.height) / 2
-    return bool(near.any(axis=1).mean() >= LEVEL_SHARE)
+    apart = fewer.y[:, None] - more.y
+    nearest = np.take_along_axis(apart, np.abs(apart).argmin(axis=1)[:, None], axis=1)[:, 0]
+    height = (np.median(fewer.height) + np.median(more.height)) / 2
+    if np.mean(np.abs(nearest) < LEVEL * height) >= LEVEL_SHARE:
+        return True
+    if len(fewer) + len(more) < MANY and np.mean(np.abs(nearest) < SAME_ROW * height) > FEW_LEVEL_SHARE:
+        return True
+    # The rows of a slanted or bent receipt drift apart, but little from one row to the next.
+    drift = np.abs(np.diff(nearest)) < LEVEL * height
+    return bool(np.mean(np.abs(nearest) < SAME_ROW * height) >= DRIFTING_SHARE and drift.mean() >= LEVEL_SHARE)
 
 
 def _are_cells(fewer: Rows, more: Rows) -> bool:

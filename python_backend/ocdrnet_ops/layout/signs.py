@@ -17,7 +17,8 @@ from ocdrnet_ops.layout.rows import row_order
 from ocdrnet_ops.layout.text_direction import Floats, Ints, Masks, UprightLines
 
 MOST_LINES = 200  # of a scene; more make a page
-LEVEL = 0.3  # line heights: centers of lines in one row differ by less
+VARIED = 2.0  # a large line of a scene, of a small one
+LEVEL = 0.4  # line heights: centers of lines in one row differ by less
 ONE_SIZE = 1.7  # larger of two lines in one row, of the smaller one
 LEVEL_SHARE = 0.65  # of a table's column stands level with the next one
 TABLE_SHARE = 0.5  # of the lines that face others do so in a table, if the lines are no scene
@@ -30,6 +31,20 @@ CENTERED = 0.5  # line heights: centers of lines that are centered on one anothe
 WORD_GAP = 1.3  # line heights: words of one line on a sign are no farther apart
 TABLE_ROWS = 3  # level rows that two columns share make them one table; two more are too many for signs
 SHRUNK = 0.15  # of a line's height: by which a sign is smaller than the boxes of its lines, on either side
+
+
+def is_varied(lines: UprightLines) -> bool:
+    """Whether lines differ in size or slant more than those of a page do.
+
+    Args:
+        lines: of an image, in the frame of the page.
+    """
+    if len(lines.x) < 3:
+        return False
+    small, large = np.quantile(lines.height, [0.1, 0.9])
+    long = lines.slant[lines.width >= SHORT * lines.height]
+    slants = np.quantile(long, [0.1, 0.9]) if len(long) else np.zeros(2)
+    return bool(large >= VARIED * small or np.ptp(slants) > np.deg2rad(ONE_SLANT))
 
 
 def sign_order(lines: UprightLines) -> Ints | None:
@@ -47,6 +62,9 @@ def sign_order(lines: UprightLines) -> Ints | None:
     facing = pairs.facing & (labels[:, None] != labels)
     if (facing & table).any(axis=1).sum() >= TABLE_SHARE * facing.any(axis=1).sum():
         return None
+    sizes = (labels[:, None] == labels).sum(axis=1)
+    if not is_varied(lines) and not (facing & ~table & (sizes > 1) & (sizes > 1)[:, None]).any():
+        return None  # single lines that face each other are a page's uneven rows rather than signs
     labels = _components((labels[:, None] == labels) | merged)
     members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     edges = np.array([_edges(lines[sign]) for sign in members])
@@ -128,10 +146,19 @@ def _tables(lines: UprightLines, labels: Ints, pairs: _Pairs) -> tuple[Masks, Ma
         facing, level = pairs.facing[both], pairs.level[both]
         rows = min(facing.any(axis=0).sum(), facing.any(axis=1).sum())
         level_rows = min(level.any(axis=0).sum(), level.any(axis=1).sum())
-        if level_rows >= LEVEL_SHARE * rows or rows >= TABLE_ROWS + 2:
+        cells = _are_cells(lines[labels == one], lines[labels == other])
+        if cells or level_rows >= LEVEL_SHARE * rows or rows >= TABLE_ROWS + 2:
             table[both] = True
             merged[both] = level_rows >= TABLE_ROWS
     return table | table.T, merged | merged.T
+
+
+def _are_cells(one: UprightLines, other: UprightLines) -> bool:
+    """Whether groups of lines of one size and slant, of different numbers, are centered beside one another."""
+    heights = float(np.median(one.height)), float(np.median(other.height))
+    lean = abs(float(np.median(one.slant)) - float(np.median(other.slant)))
+    alike = max(heights) < ONE_SIZE * min(heights) and lean < np.deg2rad(ONE_SLANT)
+    return alike and abs(float(one.y.mean() - other.y.mean())) < LEVEL * min(heights)
 
 
 def _is_centered(sign: UprightLines) -> bool:

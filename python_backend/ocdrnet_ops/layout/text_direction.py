@@ -16,8 +16,8 @@ Masks = npt.NDArray[np.bool_]
 QUARTER = np.pi / 2
 NOTE_LENGTH = 3.0  # of the page's line height: a shorter turned box is a narrow character, such as "1" or "l"
 BOX_NOISE = 0.1  # line heights by which one end of a box stands higher than the other by chance, and
-TILTED_INK = 0.07  # in all short words alike, as those that begin with a capital
-LONG = 6.0  # line heights: in a longer line there are ascenders everywhere
+TILTED_INK = 0.08  # in all short words alike, as those that begin with a capital
+LONG = 25.0  # line heights: in a longer line there are ascenders everywhere
 ROW_NOISE = 0.2  # line heights by which the centers of boxes in one row differ: ascenders and descenders
 IN_ONE_ROW = 25.0  # line heights: lines with a wider gap between them may stand in columns of their own
 FEWEST_PAIRS = 3  # of lines in one row that show a page's slant
@@ -134,15 +134,15 @@ def _slant(centers: Floats, sizes: Floats, slants: Floats) -> float:
     slant, error = _median(slants, noise)
     tilted = np.where(slimness > 1 / LONG, TILTED_INK * slimness, 0)
     error = float(np.hypot(error, np.average(tilted, weights=noise**-2)))
-    certain = abs(slant) > CERTAIN * error
-    pairs, pair_noise = _row_slants(centers, sizes, slant, CERTAIN * error)
-    if len(pairs) < FEWEST_PAIRS:
-        return slant if certain else 0.0
-    of_rows, rows_error = _median(pairs, pair_noise)
-    level, slanted = (np.abs(pairs - angle) < CERTAIN * pair_noise for angle in (0.0, of_rows))
-    if certain or (abs(of_rows) > CERTAIN * rows_error and slanted.sum() > level.sum()):
-        return float(np.average([slant, of_rows], weights=[error**-2, rows_error**-2]))
-    return 0.0
+    first, second, pairs, pair_noise = _row_slants(centers, sizes, slant, CERTAIN * error)
+    if len(pairs) >= FEWEST_PAIRS:
+        of_rows, rows_error = _median(pairs, pair_noise)
+        # Two columns whose rows are not level look like slanted rows: there the lines must lean the same way.
+        rows_of_three = np.isin(second, first).sum() >= FEWEST_PAIRS
+        if rows_of_three or abs(of_rows - slant) <= max(abs(slant), CERTAIN * rows_error):
+            weights = np.array([error, rows_error]) ** -2
+            slant, error = float(np.average([slant, of_rows], weights=weights)), float(weights.sum()) ** -0.5
+    return slant if abs(slant) > CERTAIN * error else 0.0
 
 
 def _median(values: Floats, noise: Floats) -> tuple[float, float]:
@@ -155,19 +155,24 @@ def _median(values: Floats, noise: Floats) -> tuple[float, float]:
     return median, 1.25 * scatter * float(weights.sum()) ** -0.5  # 1.25: a median's error, of a mean's
 
 
-def _row_slants(centers: Floats, sizes: Floats, slant: float, error: float) -> tuple[Floats, Floats]:
-    """Slants from each line to the next one in its row, and how far their noise moves them, in radians."""
-    nothing = np.zeros(0)
+def _row_slants(centers: Floats, sizes: Floats, slant: float, error: float) -> tuple[Ints, Ints, Floats, Floats]:
+    """Lines and those next to them in their rows, the slants from these to those, and their noise, in radians."""
     if not 2 <= len(centers) <= MOST_PAIRED:
-        return nothing, nothing
+        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0)
     away = centers[None] - centers[:, None]
     smaller = np.minimum(sizes[:, None, 1], sizes[None, :, 1])
     gap = away[..., 0] - (sizes[:, None, 0] + sizes[None, :, 0]) / 2
-    level = np.abs(away[..., 1] - slant * away[..., 0]) < error * away[..., 0] + ROW_NOISE * smaller
+    # Around an uncertain slant as far to one side of none as to the other, or rows of cells of one and of two lines
+    # would seem to lean to one side.
+    middle, reach = (slant, error) if abs(slant) > error else (0.0, abs(slant) + error)
+    level = np.abs(away[..., 1] - middle * away[..., 0]) < reach * away[..., 0] + ROW_NOISE * smaller
     near = (away[..., 0] > 0) & (gap > -smaller) & (gap < IN_ONE_ROW * smaller) & level
-    distance = np.where(near, away[..., 0], np.inf)
+    off = np.abs(away[..., 1] - slant * away[..., 0])  # of several at one distance, the one that leans as the lines do
+    distance = np.where(near, away[..., 0] + off, np.inf)
     nearest = distance.argmin(axis=1)
     first = np.flatnonzero(np.isfinite(distance.min(axis=1)))
     second = nearest[first]
     step = away[first, second]
-    return np.arctan2(step[:, 1], step[:, 0]), ROW_NOISE * smaller[first, second] / step[:, 0]
+    # All weigh alike: a stray pair of two rows is the one of the widest gap.
+    noise = np.full(len(step), np.median(ROW_NOISE * smaller[first, second] / step[:, 0]) if len(step) else 0.0)
+    return first, second, np.arctan2(step[:, 1], step[:, 0]), noise

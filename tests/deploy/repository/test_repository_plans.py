@@ -127,6 +127,8 @@ def test_crops_of_free_width_are_grouped_for_the_plan(served):
         ensemble = config(served, name)
         assert ensemble.ensemble_scheduling.max_inflight_requests >= 32
         ensemble.ensemble_scheduling.max_inflight_requests = 0
+        assert list(ensemble.parameters) == ["scripts"]
+        ensemble.ClearField("parameters")
         assert ensemble == read_config(model_repository() / name / "config.pbtxt")
     longest = padded_width(read_recognizer_card(served / "ocrnet" / "1" / "card.json").max_width)
     assert longest == 3584, "the plan takes what the step pads the longest crop to"

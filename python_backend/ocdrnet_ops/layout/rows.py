@@ -63,6 +63,9 @@ def _joined_cells(lines: UprightLines, rows: list[list[int]]) -> list[list[int]]
 def _centered_cells(lines: UprightLines, rows: list[list[int]], y: Floats, at: int) -> list[list[int]]:
     """Cells of a row that begins here, of one line and of several centered beside one another; [] if there is none."""
     for count in range(min(len(rows) - at, CELL_LINES), 1, -1):
+        apart = min(_steps_around(y, at, count), default=np.inf)
+        if max(y[place + 1] - y[place] for place in range(at, at + count - 1)) >= apart:
+            continue
         members = [index for row in rows[at : at + count] for index in row]
         cells = _cells(lines, members)
         sizes = {len(cell) for cell in cells}
@@ -71,7 +74,6 @@ def _centered_cells(lines: UprightLines, rows: list[list[int]], y: Floats, at: i
         height = float(np.median(lines.height[members]))
         middles = [float(lines.y[cell].mean()) for cell in cells]
         pitch = max(np.diff(lines.y[cell]).max(initial=0) for cell in cells)
-        apart = min(_steps_around(y, at, count), default=np.inf)
         if np.ptp(middles) < CENTERED * height and pitch < min(CELL_PITCH * height, apart):
             return cells
     return []

@@ -59,7 +59,8 @@ def blocks_side_by_side(region: UprightLines) -> SideBySide | None:
     for left, right in _gaps(region):
         crossing = np.sort(region.y[~left & ~right])
         stretch = np.searchsorted(crossing, region.y)
-        for number in np.unique(stretch[left]).tolist():
+        lines_left, lines_right = (np.bincount(stretch[side], minlength=len(crossing) + 1) for side in (left, right))
+        for number in np.flatnonzero(np.minimum(lines_left, lines_right) > max(best, SHORTEST - 1)).tolist():
             inside = (stretch == number) & (left | right)
             inside &= ~_title(region, inside & left, inside & right)
             facing = independent_rows(region, inside & left, inside & right)

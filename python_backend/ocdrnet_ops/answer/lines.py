@@ -85,9 +85,9 @@ class Candidates:
     widths: npt.NDArray[np.int32]
 
 
-# A wall or a cloud that a detector takes for text is often read as one character, with a score of 0.95; a row of them
-# would not be. So the probability of this many in a row must reach `min_text_score`: 0.95 for 0.6.
-LONE_CHARACTER = 10
+# A wall or a cloud that a detector takes for text is often read as a character or a few, with scores up to 0.95; a row
+# of them would not be. So a shorter line counts as this many characters in a row: a lone one must reach 0.95 for 0.6.
+SHORT = 10
 
 
 @dataclass(frozen=True)
@@ -146,8 +146,8 @@ def decode_lines(
         second: reading of some of them, turned by 180 degrees.
         image_size: width and height of the original in pixels, to which the answer is clipped.
         card: of the recognizer.
-        min_text_score: lines that score lower are left out, 0..1, so is a line without a character; one of a single
-            character counts as `LONE_CHARACTER` of them, unless it stands in a row or column of equals.
+        min_text_score: lines that score lower are left out, 0..1, so is a line without a character; one shorter than
+            `SHORT` counts as so many characters in a row, unless it stands in a row or column of equals.
         any_character: the request restricts no characters: lone look-alikes may become what stands beside them, and
             digits that are raised beside their line such ones in it.
 
@@ -162,11 +162,11 @@ def decode_lines(
     scores, trusted = best.scores, best.trusted
     if not is_readable(best[~crossed]):
         trusted = np.where(trusted < CLEAR, 0, trusted)
-    enough = ~crossed & (np.where(best.lengths == 1, trusted**LONE_CHARACTER, trusted) >= min_text_score)
+    short = (best.lengths > 0) & (best.lengths < SHORT)
+    enough = ~crossed & (trusted ** np.maximum(1, SHORT / np.maximum(1, best.lengths)) >= min_text_score)
     outlines = candidates.outlines.copy()
     outlines[upside_down] = np.roll(outlines[upside_down], outlines.shape[1] // 2, axis=1)
-    doubtful = ~crossed & (best.lengths == 1) & (trusted >= min_text_score)
-    enough |= doubtful & stand_among_equals(outline_quads(outlines), best.lengths == 1, enough)
+    enough |= ~crossed & (trusted >= min_text_score) & stand_among_equals(outline_quads(outlines), short, enough)
     aspects = np.divide(*outline_sizes(outlines).T) if count else scores
     straight, corners = are_straight(outlines), corner_quads(outlines)
     margins = side_shares(outlines, card)

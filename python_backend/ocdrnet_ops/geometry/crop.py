@@ -28,6 +28,7 @@ MAX_SIDE = 20_000  # pixels of an image given to OpenCV's warp, which fails over
 MARGIN = 2  # pixels around a box that bilinear sampling may read
 PARALLELOGRAM_TOLERANCE = 0.5  # pixels that the fourth corner may be off for the affine warp, four times faster
 SHORTEST = 1.5  # heights of width from which a box is a line, whose ends get a margin: beside a lone character is noise
+LEVEL = 0.25  # of its height, below its top and above its bottom, where a box touches another of its line
 MAX_WARP = 4  # times the crop's height: larger print is warped smaller, or one headline would cost a page
 
 
@@ -113,9 +114,9 @@ def _are_touched(quads: Quads, margins: npt.NDArray[np.float32]) -> npt.NDArray[
     right, down = quads[:, 1] - quads[:, 0], quads[:, 3] - quads[:, 0]
     apart = places[:, None] - quads[None, :, 0]  # [2 N, N, 2]
     inside = np.ones(apart.shape[:2], np.bool_)
-    for side in (right, down):
+    for side, border in ((right, 0.0), (down, LEVEL)):
         share = (apart * side).sum(axis=-1) / np.maximum((side * side).sum(axis=-1), 1e-6)
-        inside &= (share > 0) & (share < 1)
+        inside &= (share > border) & (share < 1 - border)
     own = np.arange(len(quads))
     inside[own, own] = inside[own + len(quads), own] = False
     return np.asarray(inside.any(axis=1).reshape(2, -1).T)

@@ -36,16 +36,16 @@ _LOOK_ALIKES = {
 _SAME_IN_BOTH_CASES = frozenset("cosvwxzCOSVWXZ")
 
 
-def stand_among_equals(quads: Quads, lone: Mask, sure: Mask) -> Mask:
-    """Lone characters that have a sure line of their size beside them, in their row or column: bool [N].
+def stand_among_equals(quads: Quads, short: Mask, sure: Mask) -> Mask:
+    """Short lines that have a sure line of their size beside them, in their row or column: bool [N].
 
     Args:
         quads: float32 [N, 4, 2], of the lines of an image, clockwise from the text's top-left.
-        lone: bool [N], lines of one character.
-        sure: bool [N], lines that are answered for their own score. In a column, only lone ones count.
+        short: bool [N], lines of one or few characters.
+        sure: bool [N], lines that are answered for their own score. In a column, only short ones count.
     """
-    rows, columns = _neighbours(quads, lone)
-    return np.asarray(lone & ((rows & sure).any(axis=1) | (columns & sure).any(axis=1)))
+    rows, columns = _neighbours(quads, short)
+    return np.asarray(short & ((rows & sure).any(axis=1) | (columns & sure).any(axis=1)))
 
 
 def settle_look_alikes(texts: Sequence[str], quads: Quads) -> list[str]:

@@ -95,7 +95,14 @@ def test_blank_crop_of_an_image_without_boxes_is_dropped(recognizer_card):
 
 @pytest.mark.parametrize(("score", "count"), [(0.5, 1), (0.499, 0)])
 def test_least_score_is_inclusive(recognizer_card, score, count):
-    assert len(decode(recognizer_card(), [[1, 2]], scores=[score]).texts) == count
+    assert len(decode(recognizer_card(), [[1, 2, 3, 1, 2, 3, 1, 2, 3, 1]], scores=[score]).texts) == count
+
+
+@pytest.mark.parametrize(("length", "needed"), [(1, 0.951), (2, 0.903), (5, 0.775), (9, 0.632), (10, 0.601)])
+def test_a_short_line_counts_as_ten_characters_in_a_row(recognizer_card, length, needed):
+    row = [1, 2, 3, 1, 2, 3, 1, 2, 3, 1][:length]
+    assert len(decode(recognizer_card(), [row], scores=[needed], least=0.6).texts) == 1
+    assert len(decode(recognizer_card(), [row], scores=[needed - 0.002], least=0.6).texts) == 0
 
 
 @pytest.mark.parametrize(("score", "least", "count"), [(0.96, 0.6, 1), (0.94, 0.6, 0), (0.1, 0.0, 1), (1.0, 1.0, 1)])
@@ -168,7 +175,7 @@ def test_a_line_that_reads_better_turned_starts_at_its_other_end(recognizer_card
 
 
 def test_a_turned_line_keeps_its_first_reading_where_that_is_better(recognizer_card):
-    lines = decode(recognizer_card(), [[1, 2]], scores=[0.8], turned=[0], again=[[3]], second=[0.7])
+    lines = decode(recognizer_card(), [[1, 2]], scores=[0.8], turned=[0], again=[[3]], second=[0.7], least=0.3)
     assert lines.texts == ["ab"]
     np.testing.assert_allclose(lines.boxes[0], box(0))
 

@@ -350,3 +350,12 @@ def test_margin_shows_nothing_of_a_box_beside(recognizer_card, gap):
     np.testing.assert_allclose(shares, [(outside, between), (between, outside)], rtol=1e-5)
     apart = np.stack([boxes[0], boxes[1] + np.float32([0, 60])])
     assert (side_shares(apart, card) > 0).all()
+
+
+def test_a_box_of_the_line_below_takes_no_margin(recognizer_card):
+    """The middle of the first line's end, and 8 pixels behind it, lies in the upper quarter of the other box."""
+    boxes = np.stack([upright(100, 60, 100, 40), upright(196, 75, 100, 40)])
+    shares = side_shares(boxes, recognizer_card(crop_margin=0.2))
+    assert (shares > 0).all()
+    boxes[1] -= np.float32([0, 15])
+    assert side_shares(boxes, recognizer_card(crop_margin=0.2))[0, 1] == 0

@@ -231,3 +231,19 @@ def test_charsets_have_few_sizes(count, size):
 def test_a_recognizer_of_few_classes_is_not_padded_beyond_them():
     allowed = np.arange(37) < 11
     assert len(padded(Charset(allowed, np.arange(11, dtype=np.int32)))) == 37 < LEAST_CHARSET
+
+
+def test_a_crop_longer_than_the_recognizer_takes_is_read_in_pieces_whose_steps_are_the_crops():
+    """Each time step of a crop of 1,000 pixels has a value of its own, and a short crop is read beside it."""
+    card = dataclasses.replace(CARD, max_width=320)
+    long, short = np.zeros((2, 4, 1024, 3), np.uint8)
+    long[:, :1000] = np.repeat(np.arange(1, 126, dtype=np.uint8), 8)[None, :, None]
+    short[:, :64] = 9
+    network = FakeNetwork()
+    widths = np.array([1000, 64], np.int32)
+    (answer,) = recognize(network, [np.stack([long, short])], [widths], card, COLUMNS)
+    assert max(shape[2] for shape in network.shapes) <= 352  # with its padding
+    assert answer["output_id"][0].tolist() == [*range(1, 126), 0, 0, 0]
+    np.testing.assert_allclose(answer["output_prob"][0, :125], np.arange(1, 126) / 1000, rtol=1e-6)
+    assert answer["output_id"][1, :8].tolist() == [9] * 8
+    assert not answer["output_id"][1, 8:].any()

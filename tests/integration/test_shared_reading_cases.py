@@ -8,17 +8,6 @@ import pytest
 CHECKOUT = Path(__file__).parents[2]
 READING = Path(os.environ.get("OCDRNET_EVAL", CHECKOUT.parent / "shared" / "eval")).parent / "cases" / "reading"
 UNREADABLE = "11_unreadable_script"  # its text is for people; no recognizer here knows Hebrew
-# Kinds that are still read wrongly: each goes when its kind is mended.
-OPEN = {
-    "04_nav_bar_order": "order",
-    "06_turned_column_heads": "order",
-    "07_keyboard": "lone characters",
-    "12_superscripts_twice": "superscripts",
-    "13_lone_letters": "lone characters",
-    "14_justified_prose": "words of justified lines",
-    "17_large_headline_RapidOCR_Apache-2.0": "crop margins",
-    "18_two_pages_side_by_side": "order",
-}
 NAMES = sorted(path.stem for path in READING.glob("*.png"))
 
 pytestmark = [
@@ -28,13 +17,7 @@ pytestmark = [
 ]
 
 
-def cases():
-    for name in NAMES:
-        marks = [pytest.mark.xfail(raises=AssertionError, strict=True, reason=OPEN[name])] if name in OPEN else []
-        yield pytest.param(name, id=name, marks=marks)
-
-
-@pytest.mark.parametrize("name", cases())
+@pytest.mark.parametrize("name", NAMES)
 def test_a_case_is_read_right(client, name):
     right = [line.strip() for line in (READING / f"{name}.txt").read_text(encoding="utf-8").splitlines()]
     expected = [] if name == UNREADABLE else [line for line in right if line]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import time
 from collections.abc import Mapping
 from contextlib import aclosing
 
 from fastapi import Request
-from PIL import Image
 
 from ocdrnet_client.documents.document import Document, DocumentPage
 from ocdrnet_client.documents.opened import page_numbers
@@ -24,7 +22,7 @@ from ocdrnet_gateway.core.documents import (
     read_document,
 )
 from ocdrnet_gateway.core.keys import Principal
-from ocdrnet_gateway.core.reading import check_image, read_image
+from ocdrnet_gateway.core.reading import check_image, image_dpi, read_image
 from ocdrnet_gateway.core.services import Services
 from ocdrnet_gateway.http_errors import UnprocessableError
 
@@ -78,7 +76,7 @@ async def read_file(
     except InvalidRequestError as error:
         raise UnprocessableError(str(error)) from None
     reading = await read_image(services, caller, data, options)
-    dpi = await asyncio.to_thread(_dpi, data)
+    dpi = await asyncio.to_thread(image_dpi, data)
     seconds = time.monotonic() - begin
     return Document(None, (DocumentPage(1, reading.page, dpi=dpi, seconds=seconds),), 1, seconds)
 
@@ -89,12 +87,3 @@ def _whole(page: DocumentPage) -> DocumentPage:
     cause = page.error.cause if isinstance(page.error, PageRefusedError) else UnprocessableError(str(page.error))
     cause.detail = f"page {page.number}: {cause.detail}; without it the others can be asked for by their numbers"
     raise cause
-
-
-def _dpi(image: bytes) -> float:
-    """Pixels per inch, as the file says; 0 where it does not."""
-    try:
-        with Image.open(io.BytesIO(image)) as opened:
-            return float(opened.info.get("dpi", (0, 0))[0] or 0)
-    except (OSError, ValueError, TypeError, SyntaxError, LookupError):
-        return 0.0

@@ -19,8 +19,8 @@ FREE = DetectorCard("d", "s", "l", "0", "multiple-of-32", side=736, max_side=201
         (1000, 1500, (992, 1504)),  # between the two: its own size, rounded
         (2016, 2016, (2016, 2016)),
         (3000, 2000, (2016, 1344)),  # down to the long side
-        (300, 400, (608, 800)),  # but to twice its size at most
-        (48, 208, (96, 416)),
+        (160, 256, (384, 640)),  # but to 2.5 times its size at most
+        (64, 256, (160, 640)),
         (400, 2000, (416, 2016)),  # the long side wins
         (1, 5000, (32, 2016)),
         (5000, 1, (2016, 32)),
@@ -55,7 +55,7 @@ def test_free_sizes_are_multiples_of_32_within_the_limit(height, width, side):
 @given(st.integers(200, 3000), st.integers(200, 3000))
 def test_free_size_keeps_the_aspect_within_the_rounding(height, width):
     h, w = detector_size(height, width, FREE)
-    scale = min(max(736 / min(height, width), 1), 2, 2016 / max(height, width))
+    scale = min(max(736 / min(height, width), 1), 2.5, 2016 / max(height, width))
     assert abs(h - max(32, height * scale)) <= 16
     assert abs(w - max(32, width * scale)) <= 16
 

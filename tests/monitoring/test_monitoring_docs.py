@@ -38,7 +38,7 @@ def test_links_within_the_page_lead_somewhere():
 
 
 @pytest.mark.parametrize(
-    "path", re.findall(r"\]\((?!#)([^)]+)\)", PAGE) + re.findall(r"`((?:deploy|tests)/[\w./]+)`", PAGE)
+    "path", re.findall(r"\]\((?!#|https://)([^)]+)\)", PAGE) + re.findall(r"`((?:deploy|tests)/[\w./]+)`", PAGE)
 )
 def test_files_of_the_page_exist(path):
     assert any((folder / path).exists() for folder in (ROOT, ROOT / "docs"))

@@ -10,10 +10,10 @@ PAGE = Path(__file__).parent / "options.md"
 INTRODUCTION = """\
 # Options of a request
 
-Each request may set these. A number left out has the default of the network's card, a choice is the first one named.
-Over gRPC and JSON they are request parameters (`box_threshold`), over HTTP also headers (`ocdrnet-box-threshold`), on
-the command line `--param box_threshold=0.6`, in the Python client keyword arguments. An unknown name or a value outside
-the range is refused with `INVALID_ARGUMENT`.
+Each request may set these. If you leave out a number, the server uses the value of the network's card. If you leave
+out a choice, it uses the first one listed. Over gRPC and JSON they are request parameters (`box_threshold`), over HTTP
+also headers (`ocdrnet-box-threshold`), on the command line `--param box_threshold=0.5`, in the Python client keyword
+arguments. An unknown name or a value outside the range is refused with `INVALID_ARGUMENT`.
 
 | option | type | allowed | what it does |
 |---|---|---|---|

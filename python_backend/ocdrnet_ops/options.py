@@ -169,13 +169,21 @@ BINARIZE_THRESHOLD = NumberOption(
 BOX_THRESHOLD = NumberOption("box_threshold", float, 0.0, 1.0, "Mean probability a region needs to become a box.")
 UNCLIP_RATIO = NumberOption("unclip_ratio", float, 0.0, 5.0, "How far a detected region is grown to hold its text.")
 MAX_CANDIDATES = NumberOption(
-    "max_candidates", int, 1, 10_000, "Boxes per image at most; over it the answer is flagged as truncated."
+    "max_candidates",
+    int,
+    1,
+    10_000,
+    "Boxes per image at most, within what the repository was built for; over it the answer is flagged as truncated.",
 )
 MIN_SIZE = NumberOption(
     "min_size", int, 1, 1000, "Short side, in pixels of the detector's map, below which a region is noise."
 )
 DETECTOR_SIDE = NumberOption(
-    "detector_side", int, 32, 4096, "Short side in pixels to which the image is scaled for the detector."
+    "detector_side",
+    int,
+    32,
+    4096,
+    "Short side in pixels to which the image is scaled for the detector; a detector of fixed size refuses it.",
 )
 TILING = ChoiceOption(
     "tiling",

@@ -79,7 +79,12 @@ FACTORS: dict[str, dict[str, dict]] = {
     "network": {
         "on": {},
         "off": {"networkPolicy": {"enabled": False}},
-        "open": {"networkPolicy": {"clients": [{"namespaceSelector": {}}], "objectStore": [{"podSelector": {}}]}},
+        "open": {
+            "networkPolicy": {
+                "clients": [{"namespaceSelector": {}}],
+                **{key: [{"podSelector": {}}] for key in ("objectStore", "allowedHosts")},
+            }
+        },
     },
     "pairs": {
         "one": {},

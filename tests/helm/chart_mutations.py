@@ -46,6 +46,7 @@ _BY_NAME = {
     "loadtest.runTime": "7h",
     "tests.words": ["other"],
     "networkPolicy.objectStorePorts": [9000],
+    "networkPolicy.allowedHostsPorts": [9000],
 }
 
 

@@ -95,6 +95,17 @@ def test_object_stores_are_reached_where_named(caller):
     assert not may_call(values, component("loadtest"), OUTSIDE, 443)
 
 
+def test_the_gateway_reaches_allowed_hosts_where_named():
+    values = {
+        **ON,
+        "networkPolicy": {"allowedHosts": [{"ipBlock": {"cidr": "203.0.113.0/24"}}], "allowedHostsPorts": [443, 8443]},
+    }
+    assert may_call(values, component("gateway"), OUTSIDE, 443)
+    assert may_call(values, component("gateway"), OUTSIDE, 8443)
+    assert not may_call(values, component("gateway"), OUTSIDE, 80)
+    assert not may_call(values, component("bulk"), OUTSIDE, 443)
+
+
 def test_locusts_master_is_reached_by_its_workers():
     assert accepts(ON, component("loadtest"), component("loadtest"), 5557)
     assert not accepts(ON, component("loadtest"), NEIGHBOUR, 5557)

@@ -92,6 +92,7 @@ BY_TEMPLATE = [
     ({"bulk": {"enabled": True, "output": "out"}}, "bulk.source"),
     ({"bulk": {"enabled": True, "source": "s3://a", "output": "out"}}, "networkPolicy.objectStore"),
     (merged(GATEWAY, {"gateway": {"store": "s3://a"}}), "networkPolicy.objectStore"),
+    (merged(GATEWAY, {"gateway": {"settings": {"ALLOWED_HOSTS": "hooks.example"}}}), "networkPolicy.allowedHosts"),
     ({"server": {"tracing": {"url": "http://x"}}}, "networkPolicy.tracing"),
     (merged(NGC, {"networkPolicy": {"download": []}}), "networkPolicy.download"),
     ({"bulk": {"enabled": True, "source": "in"}}, "bulk.output"),

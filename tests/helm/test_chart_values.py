@@ -37,7 +37,7 @@ EVERYTHING = {
     "extraPairs": {"street": {}},
 }
 PREPARED = {"models": {"prepare": "none", "servedRepository": "/repository"}}
-STORE = {"networkPolicy": {"objectStore": [{"podSelector": {}}]}}
+STORE = {"networkPolicy": {"objectStore": [{"podSelector": {}}], "allowedHosts": [{"podSelector": {}}]}}
 SHARED = {
     **STORE,
     "gateway": {"enabled": True, "keysSecret": "x", "store": "s3://x", "secretSettings": {"SECRET": "x" * 20}},

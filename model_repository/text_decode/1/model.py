@@ -30,7 +30,8 @@ class TritonPythonModel:
         second = FlippedReading(turned_ids, tensor(request, "TURNED_PROB"), tensor(request, "TURNED"))
         width, height = tensor(request, "IMAGE_SIZE").tolist()
         least = number(chosen, MIN_TEXT_SCORE, self._card.min_text_score)
-        lines = decode_lines(candidates, first, second, (width, height), self._card, least, allowed == ALL)
+        any_character = self._charsets.find(allowed) is None
+        lines = decode_lines(candidates, first, second, (width, height), self._card, least, any_character)
         answer = merge_lines(lines, choice(chosen, MERGE), choice(chosen, GEOMETRY))
         return {
             "LINE_BOXES": answer.boxes,

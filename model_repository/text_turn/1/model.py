@@ -24,8 +24,13 @@ class TritonPythonModel:
         chosen = options(request)
         crops, widths, boxes = tensor(request, "CROPS"), tensor(request, "CROP_WIDTHS"), tensor(request, "BOXES")
         count = len(boxes)  # without one there is a blank crop
-        ids = self._charsets.restrict(chosen.get(CHARSET.name, ALL), tensor(request, "OUTPUT_ID"))
-        first = score_readings(ids[:count], tensor(request, "OUTPUT_PROB")[:count], widths[:count, 0], self._card)
+        allowed = chosen.get(CHARSET.name, ALL)
+        ids, any_character = (
+            self._charsets.restrict(allowed, tensor(request, "OUTPUT_ID")),
+            self._charsets.find(allowed) is None,
+        )
+        probabilities = tensor(request, "OUTPUT_PROB")[:count]
+        first = score_readings(ids[:count], probabilities, widths[:count, 0], self._card, any_character)
         lines = lines_to_turn(first, widths[:count, 0], run_down(boxes), choice(chosen, UPSIDE_DOWN))
         if not len(lines):  # a batch cannot be empty: one crop of no width, which no recognizer has to read
             blank = crops[:1, :, : self._card.width or WIDTH_STEP]

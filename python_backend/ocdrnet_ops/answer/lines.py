@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,6 +27,7 @@ from ocdrnet_ops.recognition.crossing import crossed_out, run_down
 from ocdrnet_ops.recognition.decoding import FIRST_CHARACTER, DecodedLine, decode_attention, decode_ctc
 from ocdrnet_ops.recognition.line_flip import (
     CLEAR,
+    DOUBTFUL,
     ReadingScores,
     is_readable,
     score_readings,
@@ -34,7 +35,7 @@ from ocdrnet_ops.recognition.line_flip import (
     turned_lines,
 )
 from ocdrnet_ops.recognition.lone_characters import cut_off_characters, settle_look_alikes, stand_among_equals
-from ocdrnet_ops.recognition.superscripts import join_superscripts
+from ocdrnet_ops.recognition.superscripts import RAISED, join_superscripts
 from ocdrnet_ops.recognition.words import (
     LineSegment,
     WordSpan,
@@ -149,7 +150,7 @@ def decode_lines(
         min_text_score: lines that score lower are left out, 0..1, so is a line without a character; one shorter than
             `SHORT` counts as so many characters in a row, unless it stands in a row or column of equals.
         any_character: the request restricts no characters: lone look-alikes may become what stands beside them, and
-            digits that are raised beside their line such ones in it.
+            digits that are raised beside their line such ones in it; few characters for a width are doubtful.
 
     Raises:
         CardError: the recognizer answered an id that the card has no character for.
@@ -158,7 +159,7 @@ def decode_lines(
     _check_ids(second.ids, card)
     count = len(candidates.outlines)
     steps = time_steps(candidates.widths, first.ids.shape[1], card)[:count]
-    upside_down, best, crossed = _better_readings(candidates, first, second, card)
+    upside_down, best, crossed = _better_readings(candidates, first, second, card, any_character)
     scores, trusted = best.scores, best.trusted
     if not is_readable(best[~crossed]):
         trusted = np.where(trusted < CLEAR, 0, trusted)
@@ -178,7 +179,8 @@ def decode_lines(
         read.append(replace(_decode(reading, row, steps[index], card), score=float(scores[index])))
     quads = outline_quads(outlines[chosen])
     joined: Sequence[DecodedLine | None] = read
-    if any_character:
+    known = frozenset(card.characters)
+    if any_character and not known.isdisjoint(RAISED.values()):
         joined = join_superscripts(read, steps[chosen], margins[chosen], quads)
     found: list[_Found] = []
     for index, line in zip(chosen, joined, strict=True):
@@ -187,18 +189,20 @@ def decode_lines(
             segments = split_segments(line, words, aspects[index])
             outline = corners[index] if straight[index] else outlines[index]
             found += [_placed(segment, outline, candidates.scores[index]) for segment in segments]
-    found = _with_cut_off(found)
-    return _in_order(_settled(found) if any_character else found, outlines.shape[1], image_size)
+    found = [_widened(line) for line in _with_cut_off(found)]
+    return _in_order(_settled(found, known) if any_character else found, outlines.shape[1], image_size)
 
 
 def _better_readings(
-    candidates: Candidates, first: RecognizerOutput, second: FlippedReading, card: RecognizerCard
+    candidates: Candidates, first: RecognizerOutput, second: FlippedReading, card: RecognizerCard, any_character: bool
 ) -> tuple[npt.NDArray[np.bool_], ReadingScores, npt.NDArray[np.bool_]]:
     """Which lines are upside down, how well each one's better reading is, and which give way to those they cross."""
     count, turned = len(candidates.outlines), second.lines
     widths = candidates.widths[:count]
-    rated = score_readings(first.ids[:count], first.probabilities[:count], widths, card)
-    again = score_readings(second.ids[: len(turned)], second.probabilities[: len(turned)], widths[turned], card)
+    rated = score_readings(first.ids[:count], first.probabilities[:count], widths, card, any_character)
+    again = score_readings(
+        second.ids[: len(turned)], second.probabilities[: len(turned)], widths[turned], card, any_character
+    )
     highest = _with_turned(rated, turned, again, again.trusted > rated.trusted[turned])
     crossed = crossed_out(candidates.outlines, highest.trusted, highest.lengths)
     upside_down, is_down = np.zeros(count, np.bool_), run_down(candidates.outlines)
@@ -228,16 +232,20 @@ def _placed(segment: LineSegment, outline: npt.NDArray[np.float32], box_score: n
     quads = word_quads(outline, list(segment.words))
     if not segment.whole:
         outline = outline_part(outline, segment.words[0].start, segment.words[-1].end)
-    if len(segment.text) == 1 and len(outline) == 4:
-        outline = widen_to_squares(outline[None])[0]
     return _Found(segment, outline, quads, box_score)
 
 
-def _settled(found: list[_Found]) -> list[_Found]:
+def _widened(line: _Found) -> _Found:
+    """A straight line of one character with the square around it."""
+    is_lone = len(line.segment.text) == 1 and len(line.outline) == 4
+    return replace(line, outline=widen_to_squares(line.outline[None])[0]) if is_lone else line
+
+
+def _settled(found: list[_Found], known: Collection[str]) -> list[_Found]:
     """Lone look-alikes read as what stands beside them: the "0" among letters is an "O"."""
     if sum(len(line.segment.text) == 1 for line in found) <= 1:
         return found
-    settled = settle_look_alikes([line.segment.text for line in found], _quads(found))
+    settled = settle_look_alikes([line.segment.text for line in found], _quads(found), known)
     return [
         line if text == line.segment.text else replace(line, segment=renamed(line.segment, text))
         for line, text in zip(found, settled, strict=True)
@@ -252,7 +260,8 @@ def _with_cut_off(found: list[_Found]) -> list[_Found]:
     joined: list[_Found | None] = list(found)
     for index, host, behind in cut_off_characters(texts, _quads(found)):
         line, character = found[host], found[index]
-        if len(line.outline) == len(character.outline) == 4 and line.segment.words:
+        is_sure = character.segment.score >= DOUBTFUL
+        if is_sure and len(line.outline) == len(character.outline) == 4 and line.segment.words:
             joined[host], joined[index] = _with_character(line, character, behind), None
     return [line for line in joined if line is not None]
 

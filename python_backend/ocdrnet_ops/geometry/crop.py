@@ -58,17 +58,19 @@ def crop_lines(image: npt.NDArray[np.uint8], boxes: Outlines, card: RecognizerCa
     if not len(boxes):
         blank = np.zeros((1, card.height, card.width or WIDTH_STEP, 3), np.uint8)
         return Crops(blank, np.zeros((1, 1), np.int32))
+    straight = are_straight(boxes)  # growing moves the ends alone, away from the line through the other points
     boxes = grow_along(grow_across(boxes, card.crop_margin), _side_margins(boxes, card))
     widths = crop_widths(boxes, card)
     full_width = card.width or -(-int(widths.max()) // WIDTH_STEP) * WIDTH_STEP
     # Where the width is free the recognizer pads each batch anew.
     beside = PADDINGS[card.padding] if card.width else PADDINGS["edge"]
     pixels = np.empty((len(boxes), card.height, full_width, 3), np.uint8)
-    for out, shape, width, size in zip(pixels, _shapes(boxes), widths, _own_sizes(boxes, card), strict=True):
+    shapes, sizes = _shapes(boxes, straight), _own_sizes(boxes, card)
+    for out, shape, width, size in zip(pixels, shapes, widths, sizes, strict=True):
         warp = _straighten if len(shape) == 4 else _unbend
-        straight = warp(*_surroundings(image, shape), (size[0], size[1]))
+        line = warp(*_surroundings(image, shape), (size[0], size[1]))
         is_stretched = card.width and not card.keep_aspect
-        out[:, :width] = _stretch(straight, card) if is_stretched else _scale(straight, int(width), card.height)
+        out[:, :width] = _stretch(line, card) if is_stretched else _scale(line, int(width), card.height)
         out[:, width:] = out[:, width - 1 : width] if beside < 0 else beside
     return Crops(pixels, widths[:, None])
 
@@ -112,10 +114,10 @@ def _are_touched(quads: Quads, margins: npt.NDArray[np.float32]) -> npt.NDArray[
     along = (ends - starts) / np.maximum(np.linalg.norm(ends - starts, axis=1), 1e-6)[:, None]
     places = np.concatenate([starts - margins[:, None] * along, ends + margins[:, None] * along])
     right, down = quads[:, 1] - quads[:, 0], quads[:, 3] - quads[:, 0]
-    apart = places[:, None] - quads[None, :, 0]  # [2 N, N, 2]
-    inside = np.ones(apart.shape[:2], np.bool_)
+    inside = np.ones((len(places), len(quads)), np.bool_)
     for side, border in ((right, 0.0), (down, LEVEL)):
-        share = (apart * side).sum(axis=-1) / np.maximum((side * side).sum(axis=-1), 1e-6)
+        unit = side / np.maximum((side * side).sum(axis=1, keepdims=True), 1e-6)
+        share = places @ unit.T - (quads[:, 0] * unit).sum(axis=1)
         inside &= (share > border) & (share < 1 - border)
     own = np.arange(len(quads))
     inside[own, own] = inside[own + len(quads), own] = False
@@ -134,10 +136,10 @@ def longest_crop(count: int, card: RecognizerCard) -> int:
     return max(card.max_width, min(MOST_PIECES, MOST_CROPS // max(1, count)) * card.max_width)
 
 
-def _shapes(boxes: Outlines) -> list[npt.NDArray[np.float32]]:
+def _shapes(boxes: Outlines, straight: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.float32]]:
     """What to warp: the quad of each straight outline, the whole of a bent one."""
     quads = corner_quads(boxes)
-    return [quads[i] if straight else boxes[i] for i, straight in enumerate(are_straight(boxes))]
+    return [quads[i] if is_straight else boxes[i] for i, is_straight in enumerate(straight)]
 
 
 def _own_sizes(boxes: Outlines, card: RecognizerCard) -> list[list[int]]:

@@ -163,10 +163,15 @@ def _are_cells(one: UprightLines, other: UprightLines) -> bool:
 
 def _is_centered(sign: UprightLines) -> bool:
     """Whether lines of different lengths are centered on one another, as on a sign; a table's begin or end level."""
-    lean = float(np.average(sign.slant, weights=sign.width))
+    lean = _lean(sign)
     along, left, right = (x * np.cos(lean) + sign.y * np.sin(lean) for x in (sign.x, sign.left, sign.right))
     height = float(sign.height.min())
     return bool(np.ptp(along) < CENTERED * height < min(np.ptp(left), np.ptp(right)))
+
+
+def _lean(sign: UprightLines) -> float:
+    """Slant of a sign in radians, the mean by the lines' widths."""
+    return float(np.average(sign.slant, weights=np.maximum(sign.width, 1e-6)))
 
 
 def _components(joined: Masks) -> Ints:
@@ -189,7 +194,7 @@ def _edges(sign: UprightLines) -> Floats:
 
 def _own_order(sign: UprightLines) -> Ints:
     """The order of a sign's lines, in the frame of its own slant."""
-    lean = float(np.average(sign.slant, weights=sign.width))
+    lean = _lean(sign)
     cos, sin = np.cos(lean), np.sin(lean)
     return row_order(replace(sign, x=sign.x * cos + sign.y * sin, y=sign.y * cos - sign.x * sin))
 

@@ -72,6 +72,7 @@ def score_readings(
     probabilities: npt.NDArray[np.float32],
     widths: npt.NDArray[np.int32],
     card: RecognizerCard,
+    any_character: bool = True,
 ) -> ReadingScores:
     """Score and length of every line, without decoding its text.
 
@@ -80,6 +81,7 @@ def score_readings(
         probabilities: float32 [N, T], of those ids.
         widths: int32 [N], own width of each crop in pixels; what lies behind is padding.
         card: of the recognizer.
+        any_character: the request restricts no characters. Where it does, few characters for a width are no doubt.
     """
     steps = time_steps(widths, ids.shape[1], card)
     inside = np.arange(ids.shape[1]) < np.ceil(steps)[:, None]
@@ -92,8 +94,8 @@ def score_readings(
     kept &= ~np.isin(ids, card.space_ids)  # a reading of spaces alone is no reading
     lengths = kept.sum(axis=1)
     totals = np.where(kept, probabilities, 0).sum(axis=1)
-    is_stretched = card.width and not card.keep_aspect
-    aspects = np.zeros(len(widths)) if is_stretched else widths / card.height * (1 + 2 * card.crop_margin)
+    says_nothing = (card.width and not card.keep_aspect) or not any_character
+    aspects = np.zeros(len(widths)) if says_nothing else widths / card.height * (1 + 2 * card.crop_margin)
     return ReadingScores(np.asarray(totals / np.maximum(1, lengths), np.float32), lengths, aspects)
 
 

@@ -7,7 +7,7 @@ they stand in rows and columns of characters of one size, and what a wall or a c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +31,7 @@ LEAST_CUT, MOST_CUT = 0.15, 0.6
 _RING, _STROKE = ("O", "o", "0"), ("I", "l", "1")
 _LOOK_ALIKES = {
     **dict.fromkeys("Oo0〇口", _RING),
-    **dict.fromkeys("Il1|丨｜工一_-—/", _STROKE),
+    **dict.fromkeys("Il1丨工一_-—", _STROKE),  # "/" and "|" part dates and cells
 }
 _SAME_IN_BOTH_CASES = frozenset("cosvwxzCOSVWXZ")
 
@@ -48,12 +48,13 @@ def stand_among_equals(quads: Quads, short: Mask, sure: Mask) -> Mask:
     return np.asarray(short & ((rows & sure).any(axis=1) | (columns & sure).any(axis=1)))
 
 
-def settle_look_alikes(texts: Sequence[str], quads: Quads) -> list[str]:
+def settle_look_alikes(texts: Sequence[str], quads: Quads, known: Collection[str]) -> list[str]:
     """The texts, in which lone look-alikes are what most lone characters beside them are: letters or digits.
 
     Args:
         texts: of lines that are answered.
         quads: float32 [N, 4, 2], theirs, clockwise from the text's top-left.
+        known: characters of the recognizer; it answers no other.
     """
     lone = np.array([len(text) == 1 for text in texts], np.bool_)
     settled = list(texts)
@@ -66,7 +67,8 @@ def settle_look_alikes(texts: Sequence[str], quads: Quads) -> list[str]:
             all_kinds = (_kind(texts[other]) for other in np.flatnonzero(beside & lone))
             kinds = [kind for kind in all_kinds if kind is not None]
             if len(kinds) >= FEWEST:
-                settled[index] = _settled(texts[index], kinds)
+                meant = _settled(texts[index], kinds)
+                settled[index] = meant if meant in known else texts[index]
                 break
     return settled
 

@@ -61,7 +61,7 @@ def add_spaces(
     for cut in edges[1:-1]:
         around = empty[max(0, cut - reach) : cut + reach]
         gaps = np.diff(np.concatenate([[-1], np.flatnonzero(~around), [len(around)]])) - 1
-        step = cut // card.stride
+        step = min(cut // card.stride, len(spaced) - 1)  # the last one, of a width that is no multiple of the stride
         beside = spaced[max(0, step - 2) : step + 2]
         if gaps.max() >= reach and not np.isin(beside, card.space_ids).any() and spaced[step] == BLANK:
             spaced[step] = space

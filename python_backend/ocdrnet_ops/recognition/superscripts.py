@@ -18,6 +18,7 @@ from ocdrnet_ops.recognition.decoding import DecodedLine
 RAISED = dict(zip("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹", strict=True))
 LOWERED = dict(zip("0123456789", "₀₁₂₃₄₅₆₇₈₉", strict=True))
 MOST_DIGITS = 2
+SURE = 0.85  # mean probability; what scores less is answered, or not, for itself
 SMALLER = 0.65  # of the line's height: a higher box is a line of its own
 OFF_MIDDLE = 0.08  # line heights that its middle lies above the line's, or below
 SLACK = 0.3  # of its width, that its character may be read beside it
@@ -36,7 +37,7 @@ def join_superscripts(
         quads: float32 [N, 4, 2], their boxes, clockwise from the text's top-left.
     """
     joined: list[DecodedLine | None] = list(lines)
-    small = [index for index, line in enumerate(lines) if _may_be_raised(line.text.strip())]
+    small = [index for index, line in enumerate(lines) if line.score >= SURE and _may_be_raised(line.text.strip())]
     sizes = quad_sizes(quads)
     for index in small if len(lines) > 1 else ():
         host, left, right, below = _host(index, quads, sizes)
@@ -88,6 +89,9 @@ def _place(
         first = under[0] if under else int(np.searchsorted(centers, (left + right) / 2))
         last = under[-1] + 1 if under else first
         text = "".join(line.characters[first:last])
+        before = line.characters[last - len(plain) - 1] if last > len(plain) else ""
+        if text.endswith(plain) and before in tuple(".,"):
+            return None  # cents: the line has them, and the detector found them once more
         if text in (plain, digits) or (text and not any(character.isalnum() for character in text)):
             return first, last
         if text[1:] in (plain, digits):  # the box may reach over the letter before the digits as well

@@ -297,6 +297,20 @@ def test_column_heads_do_not_turn_the_figures_below_them(recognizer_card):
     assert sorted(lines.texts) == ["a", "b", "bcbcbcbc"]
 
 
+def test_few_characters_for_a_width_are_no_doubt_where_the_request_restricts_them(recognizer_card):
+    """Three long lines of which digits alone may be read."""
+    rows = [[1], [1, 2, 3], [1, 2, 3, 1]]
+    assert decode(recognizer_card(), rows, width=450, any_character=False).texts == ["a", "abc", "abca"]
+
+
+def test_a_lone_character_is_the_square_around_it_and_no_part_of_a_line_that_it_does_not_reach(recognizer_card):
+    narrow = [(124, 0), (147, 0), (147, 45), (124, 45)]
+    boxes = np.array([[(0, 0), (120, 0), (120, 45), (0, 45)], narrow], np.float32)
+    lines = decode(recognizer_card(), [[1, 2, 3, 1], [2]], boxes=boxes)
+    assert lines.texts == ["abca", "b"]
+    np.testing.assert_allclose(np.ptp(lines.boxes[1], axis=0), (45, 45), atol=1e-3)
+
+
 def in_a_row(*lefts, y=0):
     """Boxes of characters, 40 high."""
     return np.array([[(x, y), (x + 40, y), (x + 40, y + 40), (x, y + 40)] for x in lefts], np.float32)
@@ -328,7 +342,7 @@ def test_a_character_that_was_cut_off_is_a_part_of_its_line_and_of_its_last_word
     assert lines.word_boxes[0, 1, 0] < 120
 
 
-LOOK_ALIKES = ("A", "B", "0", "m", "2", "O")
+LOOK_ALIKES = ("A", "B", "0", "m", "2", "O", "²")
 
 
 @pytest.mark.parametrize(("any_character", "expected"), [(True, ["A", "B", "O"]), (False, ["A", "B", "0"])])

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ocdrnet_ops.geometry.text_outline import quad_outlines
 from ocdrnet_ops.recognition.crossing import crossed_out, run_down
 
 
@@ -52,6 +53,27 @@ def test_only_what_crosses_at_one_place_is_out(boxes):
 def test_what_crosses_nothing_is_no_part_of_it():
     alone = [row(300, 0, 100, 20), down(500, 0, 20, 100)]
     assert out([*FIGURES, COLUMN, *alone], [0.2] * 3 + [0.99, 0.1, 0.1], [1, 1, 1, 9, 1, 1]) == [True] * 3 + [False] * 3
+
+
+def turned(boxes, degrees):
+    angle = np.deg2rad(degrees)
+    return (np.array(boxes, np.float32) @ [(np.cos(angle), np.sin(angle)), (-np.sin(angle), np.cos(angle))]).tolist()
+
+
+@pytest.mark.parametrize("degrees", [0, 8, 15, 20])
+def test_heads_above_a_slanted_row_cross_nothing(degrees):
+    """The upright rectangle around a long slanted row holds what stands above it."""
+    heads = [down(150 + 200 * i, -170, 30, 120) for i in range(4)]
+    assert not any(out(turned([row(0, 0, 1000, 40), *heads], degrees), [0.99] * 5, [30, 8, 8, 8, 8]))
+
+
+def test_text_within_an_arc_does_not_cross_it():
+    angle = np.linspace(np.pi / 2, 3 * np.pi / 2, 12)
+    ring = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    arc = np.concatenate([ring * 150, ring[::-1] * 115])
+    inner = quad_outlines(np.array([row(-90, -18, 200, 36)], np.float32))[0]
+    outlines = np.array([arc, inner], np.float32)
+    assert not crossed_out(outlines, np.array([0.99, 0.9], np.float32), np.array([12, 9])).any()
 
 
 @given(

@@ -61,6 +61,9 @@ def test_lines_of_several_characters_are_not_chosen():
     assert chosen.tolist() == [False, True]
 
 
+KNOWN = frozenset(map(chr, range(0x20, 0x3000)))
+
+
 def row(texts, y=0.0):
     return [box(100 * index, y) for index in range(len(texts))]
 
@@ -81,23 +84,30 @@ def row(texts, y=0.0):
         ("A0", "A0"),  # one neighbour is not enough
         ("人口手", "人口手"),
         ("OOO", "OOO"),
+        ("03/05", "03/05"),
+        ("A|B|D", "A|B|D"),
     ],
 )
 def test_a_look_alike_is_what_stands_beside_it(read, right):
-    assert "".join(settle_look_alikes(list(read), np.array(row(read), np.float32))) == right
+    assert "".join(settle_look_alikes(list(read), np.array(row(read), np.float32), KNOWN)) == right
+
+
+def test_nothing_is_meant_that_the_recognizer_does_not_know():
+    read = list("26O75")
+    assert settle_look_alikes(read, np.array(row(read), np.float32), KNOWN - {"0"}) == read
 
 
 def test_the_row_tells_before_the_column():
     """Heads A, B, 0 of a table whose rows are numbered: the ring is in the row of letters, above digits."""
     texts = ["A", "B", "0", "3", "4"]
     quads = np.array([*row("AB0"), box(200, 80), box(200, 160)], np.float32)
-    assert settle_look_alikes(texts, quads)[2] == "O"
-    assert settle_look_alikes(["AA", "BB", "0", "3", "4"], quads)[2] == "0"
+    assert settle_look_alikes(texts, quads, KNOWN)[2] == "O"
+    assert settle_look_alikes(["AA", "BB", "0", "3", "4"], quads, KNOWN)[2] == "0"
 
 
 def test_longer_lines_are_left_alone():
     texts = ["A", "B", "D", "1O0"]
-    assert settle_look_alikes(texts, np.array(row(texts), np.float32)) == texts
+    assert settle_look_alikes(texts, np.array(row(texts), np.float32), KNOWN) == texts
 
 
 @pytest.mark.parametrize("degrees", [0, 35, 180])
@@ -128,5 +138,5 @@ def test_a_line_takes_one_character_back():
 
 def test_nothing_is_found_in_nothing():
     none = np.zeros((0, 4, 2), np.float32)
-    assert settle_look_alikes([], none) == cut_off_characters([], none) == []
+    assert settle_look_alikes([], none, KNOWN) == cut_off_characters([], none) == []
     assert stand_among_equals(none, np.zeros(0, bool), np.zeros(0, bool)).tolist() == []

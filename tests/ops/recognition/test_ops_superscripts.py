@@ -17,13 +17,13 @@ def line(text, score=1.0):
     return DecodedLine(text, score, tuple(text), np.full(len(text), score, np.float32), places, places + 1)
 
 
-def joined(text, small, at, y=0.0, height=20.0, degrees=0.0, width=None):
+def joined(text, small, at, y=0.0, height=20.0, degrees=0.0, width=None, score=0.9):
     """What becomes of a line 40 high of characters 20 wide, and of a small box at a place along it, in characters."""
     quads = np.stack([box(0, 0, PITCH * len(text), 40), box(PITCH * at, y, width or 0.8 * PITCH * len(small), height)])
     angle = np.deg2rad(degrees)
     quads = (quads @ np.array([(np.cos(angle), np.sin(angle)), (-np.sin(angle), np.cos(angle))])).astype(np.float32)
     steps = np.array([len(text), len(small)], np.float64)
-    found = join_superscripts([line(text), line(small, 0.5)], steps, np.zeros((2, 2), np.float32), quads)
+    found = join_superscripts([line(text), line(small, score)], steps, np.zeros((2, 2), np.float32), quads)
     return [None if each is None else each.text for each in found]
 
 
@@ -57,6 +57,7 @@ def test_a_box_over_the_letter_too_takes_the_digits_place_alone():
         ("E = mc2", "222", 6.1, -6, 20),  # a number
         ("E = mc8", "2", 6.1, -6, 20),  # something else stands there
         ("19", "99", 1.8, -6, 20),  # cents of a price, which the line lacks
+        ("19.99", "99", 3.0, -2, 22),  # cents, which the line has
         ("words", "2", 2.1, -6, 20),  # a letter stands there
     ],
 )
@@ -64,14 +65,18 @@ def test_other_small_boxes_stay_lines_of_their_own(text, small, at, y, height):
     assert joined(text, small, at, y, height) == [text, small]
 
 
+def test_a_digit_that_is_no_sure_one_changes_no_line():
+    assert joined("E = mc2", "2", 6.1, y=-6, score=0.8) == ["E = mc2", "2"]
+
+
 def test_places_and_scores_stay_in_step():
     quads = np.stack([box(0, 0, 100, 40), box(26, -4, 16, 20)])
     joined, none = join_superscripts(
-        [line("m and"), line("2", 0.5)], np.array([5.0, 1.0]), np.zeros((2, 2), np.float32), quads
+        [line("m and"), line("2", 0.9)], np.array([5.0, 1.0]), np.zeros((2, 2), np.float32), quads
     )
     assert none is None
     assert joined.characters == ("m", "²", " ", "a", "n", "d")
-    assert joined.scores.tolist() == [1, 0.5, 1, 1, 1, 1]
+    np.testing.assert_allclose(joined.scores, [1, 0.9, 1, 1, 1, 1])
     assert len(joined.starts) == len(joined.ends) == 6
     assert [span.text for span in split_words(joined, 5.0)] == ["m²", "and"]
 

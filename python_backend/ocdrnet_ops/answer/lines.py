@@ -163,8 +163,9 @@ def decode_lines(
     scores, trusted = best.scores, best.trusted
     if not is_readable(best[~crossed]):
         trusted = np.where(trusted < CLEAR, 0, trusted)
-    short = (best.lengths > 0) & (best.lengths < SHORT)
-    enough = ~crossed & (trusted ** np.maximum(1, SHORT / np.maximum(1, best.lengths)) >= min_text_score)
+    # Of a text whose other characters are ruled out, what is left scores less: there a lone character alone is doubted.
+    short = (best.lengths > 0) & (best.lengths < (SHORT if any_character else 2))
+    enough = ~crossed & (trusted ** np.where(short, SHORT / np.maximum(1, best.lengths), 1) >= min_text_score)
     outlines = candidates.outlines.copy()
     outlines[upside_down] = np.roll(outlines[upside_down], outlines.shape[1] // 2, axis=1)
     enough |= ~crossed & (trusted >= min_text_score) & stand_among_equals(outline_quads(outlines), short, enough)

@@ -297,6 +297,13 @@ def test_column_heads_do_not_turn_the_figures_below_them(recognizer_card):
     assert sorted(lines.texts) == ["a", "b", "bcbcbcbc"]
 
 
+def test_short_lines_of_a_restricted_request_need_no_more_than_long_ones(recognizer_card):
+    short, lone = [1, 2, 3], [1]
+    assert decode(recognizer_card(), [short], scores=[0.7], any_character=False).texts == ["abc"]
+    assert decode(recognizer_card(), [short], scores=[0.7]).texts == []
+    assert decode(recognizer_card(), [lone], scores=[0.7], any_character=False).texts == []
+
+
 def test_few_characters_for_a_width_are_no_doubt_where_the_request_restricts_them(recognizer_card):
     """Three long lines of which digits alone may be read."""
     rows = [[1], [1, 2, 3], [1, 2, 3, 1]]

@@ -27,7 +27,7 @@ from ocdrnet_gateway.http_errors import TooLargeError, UnprocessableError
 _LOG = logging.getLogger(__name__)
 _PIECE = 64 * 1024
 _SHOWN = 80
-_LONGEST_URL = 4096
+LONGEST_URL = 4096
 _NAME = re.compile(r"(\*|(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?)")
 # The last 32 bits of such an address are one of IPv4 (RFC 6052, section 2.1).
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -220,7 +220,7 @@ class _Fixed(AbstractResolver):
 
 def _parsed(text: str) -> URL:
     try:
-        if len(text) > _LONGEST_URL:
+        if len(text) > LONGEST_URL:
             raise ValueError
         url = URL(text)
         host, port = url.host, url.port

@@ -63,6 +63,7 @@ _LOOK_S = 0.5  # between two looks for the document of a job that is being read
 _SAVE_S = 1.0  # between two records of a job's pages
 _WAIT_S = 1.0  # for memory, for a place, for a store that is away
 _STORE_AWAY_S = 120.0  # that the end of a job is written again and again
+_CANCEL_AGAIN_S = 5.0  # where the first cancel was lost
 _PDF_S = 600.0  # for writing a searchable PDF; 500 pages take 13
 _SPARE_S = 3600.0  # that documents and records are kept beyond the last moment of their job
 _TEXT_BYTES = 64 * 1024 * 1024  # of the pages' text, mostly; 500 pages of 600 words are 50
@@ -212,14 +213,20 @@ class DocumentJobs:
             yield path
 
     async def cancel(self, place: Place) -> None:
-        """Delete a job and all of it; its pages in flight end now, or within a second where another gateway has it."""
+        """Delete a job and all of it; its pages in flight end now, or within a second where another gateway has it.
+
+        Raises:
+            UnavailableError: the store is away; what is left of the job can be deleted again.
+        """
         job = self._jobs.get(place)
-        if job is None or job.task is None:
-            await self._delete(place)
-            return
-        job.is_deleted = True
-        job.task.cancel()
-        await asyncio.wait({job.task})
+        if job is not None and job.task is not None:
+            if not job.is_deleted:
+                job.is_deleted = True
+                job.task.cancel()
+            # In Python 3.11 `wait_for` loses a cancel that comes as it ends.
+            while not (await asyncio.wait({job.task}, timeout=_CANCEL_AGAIN_S))[0]:
+                job.task.cancel()
+        await self._delete(place)  # here, where the caller hears of a store that is away
 
     @asynccontextmanager
     async def _result(self, place: Place, size: int) -> AsyncIterator[Path]:
@@ -230,7 +237,8 @@ class DocumentJobs:
             yield folder / "result"
 
     async def _delete(self, place: Place) -> None:
-        for each in (_document(place), place, _pages(place), _pdf(place)):
+        # The record last: while it is there, the rest can be deleted again.
+        for each in (_document(place), _pages(place), _pdf(place), place):
             await self._store.delete(each)
 
     # What other gateways must know.
@@ -257,13 +265,22 @@ class DocumentJobs:
             data = await self._store.get(place)
             if data is None:
                 continue
-            record = JobRecord.from_json(data)
+            try:
+                record = JobRecord.from_json(data)
+            except (ValueError, TypeError, LookupError, AttributeError):
+                _LOG.warning("a job's record cannot be read", extra={"job": place.id})
+                self._settled.add(place)  # it expires
+                continue
             self._owners[place] = record.gateway
-            if record.is_settled:
-                self._settled.add(place)
             # One of this gateway's own is here where its end could not be written.
-            elif record.gateway == self._id or not await self._is_alive(record.gateway, alive):
+            if record.gateway != self._id and await self._is_alive(record.gateway, alive):
+                continue
+            if not record.is_settled:
                 left.append((place, record))
+                continue
+            self._settled.add(place)
+            if await self._store.label(_document(place)):  # which its gateway could not delete
+                await self._store.delete(_document(place))
         if left:
             await self._take_over([each for each in left if each[0] not in self._jobs])
 
@@ -301,7 +318,9 @@ class DocumentJobs:
             if job.record.webhook == "pending":
                 await self._tell(job)
         except _LostError:
-            pass
+            with suppress(GatewayError):
+                if await self._store.label(job.place) is None:
+                    await self._delete(job.place)  # the results that came after its deletion
         except asyncio.CancelledError:
             with suppress(GatewayError, _LostError):
                 if job.is_deleted:
@@ -442,9 +461,10 @@ class DocumentJobs:
                 is_own = data is None or JobRecord.from_json(data).gateway == self._id
                 if not is_kept or not is_own:
                     # What another gateway has done is not to be deleted.
-                    job.is_deleted = is_own
                     assert job.task is not None
-                    job.task.cancel()
+                    if not job.is_deleted:  # else it is being cancelled
+                        job.is_deleted = is_own
+                        job.task.cancel()
                     return
 
     async def _keep(self, place: Place, job: _Job, path: Path, media_type: str) -> None:
@@ -465,13 +485,17 @@ class DocumentJobs:
 
     async def _finish(self, job: _Job, record: JobRecord) -> None:
         """Write the end, then delete the document."""
-        document = _document(job.place)
+        if job.is_deleted:  # and the cancel was lost
+            await self._delete(job.place)
+            raise _LostError
+        document, was_full = _document(job.place), False
         try:
             await _again(lambda: self._save(job, record))
         except StoreFullError:
+            was_full = True
             await self._store.delete(document)
-            await self._save(job, record)
-        if await self._store.label(document) is None and record.status == "done":
+            await _again(lambda: self._save(job, record))
+        if not was_full and record.status == "done" and await self._store.label(document) is None:
             await self._delete(job.place)  # its caller deleted it just now
             raise _LostError
         # Results and record expire together.

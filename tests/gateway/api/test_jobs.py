@@ -6,6 +6,7 @@ import json
 import threading
 import time
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pikepdf
@@ -16,7 +17,7 @@ from gateway_reader import PAGE
 from hosted_flow import is_problem, make_key
 from job_calls import PATIENT, ended, result, state, submit, until
 
-from ocdrnet_gateway.http_errors import ReaderFailedError, UnavailableError
+from ocdrnet_gateway.http_errors import ReaderFailedError, StoreFullError, UnavailableError
 from ocdrnet_gateway.store.opening import open_backend
 
 SCANS = pdf(scan, letter, scan)
@@ -230,6 +231,83 @@ def test_a_deleted_job_ends_its_pages_and_leaves_nothing(start_gateway, http, re
     assert time.monotonic() - begin < 2
     assert is_problem(http.get(f"{server.url}/v1/jobs/{job}"), 404)
     assert is_problem(http.delete(f"{server.url}/v1/jobs/{job}"), 404)
+    assert kinds(server) == []
+
+
+def store_of(server):
+    return server._server.config.app.state.services.store
+
+
+def test_a_job_is_not_told_deleted_while_the_store_is_away(start_gateway, http, reader, monkeypatch):
+    server = start_gateway()
+    reader.seconds = 600
+    job = submit(http, server.url, SCANS, OCR)
+    until(lambda: reader.running == 3)
+
+    async def away(place):
+        raise UnavailableError("the store is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store_of(server), "delete", away)
+        assert is_problem(http.delete(f"{server.url}/v1/jobs/{job}"), 503, "the store is away")
+        assert "document" in kinds(server)
+    assert http.delete(f"{server.url}/v1/jobs/{job}").status_code == 204
+    assert kinds(server) == []
+
+
+def test_two_who_delete_a_job_at_once_leave_nothing(start_gateway, http, reader, monkeypatch):
+    server = start_gateway()
+    reader.seconds = 600
+    job = submit(http, server.url, SCANS, OCR)
+    until(lambda: reader.running == 3)
+    begun, delete = threading.Event(), store_of(server).delete
+
+    async def slow(place):
+        begun.set()
+        await asyncio.sleep(0.3)
+        return await delete(place)
+
+    monkeypatch.setattr(store_of(server), "delete", slow)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(http.delete, f"{server.url}/v1/jobs/{job}")
+        assert begun.wait(30)
+        second = pool.submit(http.delete, f"{server.url}/v1/jobs/{job}")
+        assert {first.result().status_code, second.result().status_code} <= {204, 404}
+    assert kinds(server) == []
+
+
+def test_a_store_that_is_full_at_the_end_costs_no_job(start_gateway, http, monkeypatch):
+    server = start_gateway()
+    fill, refused = store_of(server).fill, []
+
+    async def full(place, content, payer=""):
+        if b'"status": "done"' in content and not refused:
+            refused.append(place)
+            raise StoreFullError("the store is full")
+        await fill(place, content, payer)
+
+    monkeypatch.setattr(store_of(server), "fill", full)
+    job = submit(http, server.url, SCANS, "?dpi=72")
+    assert ended(http, server.url, job)["status"] == "done"
+    until(lambda: not server._server.config.app.state.document_jobs._jobs)
+    assert len(refused) == 1
+    assert result(http, server.url, job).json()["pages_read"] == 3
+
+
+def test_results_that_come_after_a_deletion_are_deleted(start_gateway, http, monkeypatch):
+    """As where another gateway deletes a job in the moment in which this one writes its pages."""
+    monkeypatch.setattr("ocdrnet_gateway.core.document_jobs._LOOK_S", 600)
+    server = start_gateway()
+    put_file, jobs = store_of(server).put_file, server._server.config.app.state.document_jobs
+
+    async def late(place, label, path):
+        if place.kind == "result":
+            await jobs._delete(replace(place, kind="progress"))
+        await put_file(place, label, path)
+
+    monkeypatch.setattr(store_of(server), "put_file", late)
+    submit(http, server.url, SCANS, "?dpi=72")
+    until(lambda: not jobs._jobs)
     assert kinds(server) == []
 
 

@@ -39,6 +39,7 @@ from ocdrnet_gateway.core.documents import (
 )
 from ocdrnet_gateway.core.job_record import JobRecord, Order, WebhookStatus, job_answer
 from ocdrnet_gateway.core.keys import Principal
+from ocdrnet_gateway.core.memory import Hold
 from ocdrnet_gateway.core.services import Services
 from ocdrnet_gateway.core.spool import Spool
 from ocdrnet_gateway.core.webhooks import PAUSES_S, call_webhook
@@ -51,6 +52,7 @@ from ocdrnet_gateway.http_errors import (
     QuotaError,
     ReaderFailedError,
     StoreFullError,
+    TooLargeError,
     UnavailableError,
     set_request_id,
 )
@@ -66,7 +68,7 @@ _STORE_AWAY_S = 120.0  # that the end of a job is written again and again
 _CANCEL_AGAIN_S = 5.0  # where the first cancel was lost
 _PDF_S = 600.0  # for writing a searchable PDF; 500 pages take 13
 _SPARE_S = 3600.0  # that documents and records are kept beyond the last moment of their job
-_TEXT_BYTES = 64 * 1024 * 1024  # of the pages' text, mostly; 500 pages of 600 words are 50
+_TEXT_BYTES = 128 * 1024 * 1024  # of the pages' text and boxes; 500 pages of 600 words are 50 MiB
 _COPIES = 2  # of an image that is read, in memory
 _BEATS = space_of("gateways")
 
@@ -391,7 +393,9 @@ class DocumentJobs:
             )
             await self._save(job, started)
             is_pages = await asyncio.to_thread(is_document, source)
-            await self._take_memory(stack, DRAWING_BYTES if is_pages else _COPIES * source.stat().st_size)
+            hold = self._services.memory.hold()
+            stack.callback(hold.release)
+            await self._take_memory(hold, DRAWING_BYTES if is_pages else _COPIES * source.stat().st_size)
             document: OpenDocument | bytes
             if is_pages:
                 document = await self._open(stack, source, job)
@@ -402,10 +406,11 @@ class DocumentJobs:
             await self._keep(_pages(job.place), job, spool, PAGES_TYPE)
             if job.record.order.wants_pdf:
                 if isinstance(document, bytes):
-                    await self._take_memory(stack, DRAWING_BYTES)
+                    await self._take_memory(hold, hold.size + DRAWING_BYTES)
                     document = await self._open(stack, source, job)
                 written = folder / "searchable.pdf"
-                written.write_bytes(await searchable_pdf(document, spool))
+                searchable = await searchable_pdf(document, spool)
+                await asyncio.to_thread(written.write_bytes, searchable)
                 job.record = replace(job.record, pdf_bytes=written.stat().st_size)
                 await self._keep(_pdf(job.place), job, written, PDF_TYPE)
 
@@ -414,10 +419,18 @@ class DocumentJobs:
         count, wanted = (1, 1) if isinstance(document, bytes) else (document.page_count, len(document.numbers))
         job.record = replace(record, page_count=count, pages=wanted)
         pages = read_patiently(self._services, record.caller, document, record.order.options)
-        with open(spool, "w", encoding="utf-8") as file:
+        written = 0
+        with open(spool, "wb") as file:
             async with aclosing(pages):
                 async for page in pages:
-                    file.write(json.dumps(page.to_dict(), ensure_ascii=False) + "\n")
+                    line = await asyncio.to_thread(_json_line, page)
+                    written += len(line)
+                    if written > _TEXT_BYTES:
+                        raise TooLargeError(
+                            f"the words of pages up to {page.number} have more than {_TEXT_BYTES:,} bytes with their"
+                            " boxes, which is the limit of a job; send it in parts (pages)"
+                        )
+                    file.write(line)
                     job.record = _with_page(job.record, page, time.monotonic() - begin)
                     if time.monotonic() - job.saved_at >= _SAVE_S:
                         with suppress(UnavailableError, StoreFullError):  # the next one may find it back
@@ -440,12 +453,15 @@ class DocumentJobs:
             except OverloadedError:
                 await asyncio.sleep(_WAIT_S)
 
-    async def _take_memory(self, stack: AsyncExitStack, size: int) -> None:
-        hold = self._services.memory.hold()
+    async def _take_memory(self, hold: Hold, size: int) -> None:
+        """Wait for it; one hold a job, so that what can never fit is refused and not waited for.
+
+        Raises:
+            TooLargeError: it is more than bodies may take.
+        """
         while True:
             try:
                 hold.resize(size)
-                stack.callback(hold.release)
                 return
             except OverloadedError:
                 await asyncio.sleep(_WAIT_S)
@@ -521,6 +537,10 @@ class DocumentJobs:
     def _label(self, record: JobRecord, media_type: str = "application/json") -> Label:
         expires = record.created + self._settings.max_job_s + self._settings.result_lifetime_s + _SPARE_S
         return Label(media_type, expires, owner=record.caller.owner, payer=_payer(record.caller))
+
+
+def _json_line(page: DocumentPage) -> bytes:
+    return (json.dumps(page.to_dict(), ensure_ascii=False) + "\n").encode()
 
 
 def _with_page(record: JobRecord, page: DocumentPage, seconds: float) -> JobRecord:

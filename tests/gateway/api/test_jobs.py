@@ -414,6 +414,13 @@ def test_a_job_fails_that_takes_too_long(start_gateway, http, reader):
     assert "not done within 1 s" in over["error"]["detail"]
 
 
+def test_a_job_of_more_text_than_may_be_fails(gateway, http, monkeypatch):
+    monkeypatch.setattr("ocdrnet_gateway.core.document_jobs._TEXT_BYTES", 10_000)
+    over = ended(http, gateway, submit(http, gateway, pdf(*[letter] * 3)))
+    assert (over["status"], over["error"]["status"]) == ("failed", 413)
+    assert "more than 10,000 bytes" in over["error"]["detail"]
+
+
 def test_a_result_is_sent_in_pieces(gateway, http):
     job = submit(http, gateway, pdf(*[scan] * 12), OCR)
     ended(http, gateway, job)

@@ -70,6 +70,7 @@ _PDF_S = 600.0  # for writing a searchable PDF; 500 pages take 13
 _SPARE_S = 3600.0  # that documents and records are kept beyond the last moment of their job
 _TEXT_BYTES = 128 * 1024 * 1024  # of the pages' text and boxes; 500 pages of 600 words are 50 MiB
 _COPIES = 2  # of an image that is read, in memory
+_UNKNOWN = "there is no such job of this key, or it has expired or was deleted"
 _BEATS = space_of("gateways")
 
 
@@ -190,7 +191,18 @@ class DocumentJobs:
             return place, self._jobs[place].record
         if data := await self._store.get(place):
             return place, JobRecord.from_json(data)
-        raise NotFoundError("there is no such job of this key, or it has expired or was deleted")
+        raise NotFoundError(_UNKNOWN)
+
+    async def find_own(self, caller: Principal, job_id: str) -> tuple[Place, JobRecord]:
+        """A job that the caller may delete: where no keys are needed, the id alone does not do.
+
+        Raises:
+            NotFoundError: as `find`, or another one made it.
+        """
+        place, record = await self.find(caller, job_id)
+        if record.caller.owner != caller.owner:
+            raise NotFoundError(_UNKNOWN)
+        return place, record
 
     @asynccontextmanager
     async def pages(self, place: Place, record: JobRecord) -> AsyncIterator[Path]:

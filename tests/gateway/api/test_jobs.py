@@ -9,6 +9,7 @@ import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import httpx
 import pikepdf
 import pypdfium2
 import pytest
@@ -351,6 +352,20 @@ def test_one_caller_does_not_see_anothers_job(start_gateway, http, tmp_path):
         assert is_problem(call(f"{url}/v1/jobs/{job}"), 401)
     assert is_problem(result(http, url, job, key=bob), 404)
     assert result(http, url, job, key=ann).status_code == 200
+
+
+def test_another_machine_deletes_no_job(start_gateway, http):
+    url = start_gateway(interfaces="own,azure").url
+    job = submit(http, url, SCANS, "?dpi=72")
+    ended(http, url, job)
+    analyze = "/documentintelligence/documentModels/prebuilt-read:analyze?api-version=2024-11-30"
+    analysis = http.post(url + analyze, content=SCANS).headers["operation-location"]
+    with httpx.Client(trust_env=False, transport=httpx.HTTPTransport(local_address="127.0.0.77"), timeout=30) as other:
+        for where in (f"{url}/v1/jobs/{job}", analysis):
+            assert other.delete(where).status_code == 404
+            assert other.get(where).status_code == 200, "who was told the id may see it"
+    for where in (f"{url}/v1/jobs/{job}", analysis):
+        assert http.delete(where).status_code == 204
 
 
 @pytest.mark.parametrize("job", ["x", "3b6f2d0e-5c1a-4f7e-9d3c-8a1b2c3d4e5f", "..%2f..%2fkeys"])

@@ -256,7 +256,7 @@ async def delete_analyze_result(
 ) -> None:
     """End the analysis, and delete its result."""
     _check_version(request)
-    place, record = await jobs.find(caller, _known(result_id))
+    place, record = await jobs.find_own(caller, _known(result_id))
     _form(model_id, record)
     await jobs.cancel(place)
 

@@ -18,6 +18,7 @@ from gateway_reader import PAGE
 from hosted_flow import is_problem, make_key
 from job_calls import PATIENT, ended, result, state, submit, until
 
+from ocdrnet_gateway.core.documents import DRAWING_BYTES
 from ocdrnet_gateway.http_errors import ReaderFailedError, StoreFullError, UnavailableError
 from ocdrnet_gateway.store.opening import open_backend
 
@@ -128,6 +129,13 @@ def test_images_and_tiffs_are_jobs_too(gateway, http, picture):
     assert result(http, gateway, image).content.startswith(b"%PDF-")
     (page,) = result(http, gateway, image, "json").json()["pages"]
     assert (page["width"], page["height"], page["lines"]) == (64, 48, PAGE.to_dict()["lines"])
+
+
+def test_a_pdf_for_which_there_can_never_be_memory_fails(start_gateway, http, picture):
+    url = start_gateway(memory_bytes=2 * (DRAWING_BYTES + 500_000)).url
+    over = ended(http, url, submit(http, url, picture + b"x" * 400_000, "?output=pdf"))
+    assert (over["status"], over["error"]["status"]) == ("failed", 413)
+    assert "all requests together may take" in over["error"]["detail"]
 
 
 def test_a_page_that_fails_is_told_and_the_others_are_there(gateway, http, reader):

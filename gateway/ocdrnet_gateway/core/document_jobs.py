@@ -18,7 +18,7 @@ import math
 import random
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -84,6 +84,7 @@ class _Job:
     task: asyncio.Task[None] | None = None
     saved_at: float = 0.0
     is_deleted: bool = False
+    is_paused: bool = False  # it has had a turn, and its pages so far lie in the store
 
 
 class _LostError(Exception):
@@ -383,7 +384,14 @@ class DocumentJobs:
             return job.record.failed(fault, time.time())
 
     async def _read(self, job: _Job) -> None:
-        """From its turn to its results in the store."""
+        """From its turn to its results in the store; while the caller's quota is spent, others have the turn."""
+        while not await self._read_in_turn(job):
+            job.is_paused = True
+            while self._services.quotas.is_spent(job.record.caller):
+                await asyncio.sleep(_WAIT_S)
+
+    async def _read_in_turn(self, job: _Job) -> bool:
+        """Whether it was read to its end; else its pages so far lie in the store, and it goes on after them."""
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._turns)
             looking = asyncio.create_task(self._look(job))
@@ -392,18 +400,20 @@ class DocumentJobs:
             source, spool = folder / "document", folder / "pages.jsonl"
             if not await self._store.get_file(_document(job.place), source):
                 raise UnavailableError("the job's document is not in the store any more; send it again")
-            started = replace(
-                job.record,
-                status="running",
-                started=time.time(),
-                attempts=job.record.attempts + 1,
-                pages_done=0,
-                pages_failed=0,
-                failed_page=0,
-                lines=0,
-                words=0,
-            )
-            await self._save(job, started)
+            if not (job.is_paused and await self._store.get_file(_pages(job.place), spool)):
+                started = replace(
+                    job.record,
+                    status="running",
+                    started=time.time(),
+                    attempts=job.record.attempts + (not job.is_paused),
+                    pages_done=0,
+                    pages_failed=0,
+                    failed_page=0,
+                    lines=0,
+                    words=0,
+                    seconds=0.0,
+                )
+                await self._save(job, started)
             is_pages = await asyncio.to_thread(is_document, source)
             hold = self._services.memory.hold()
             stack.callback(hold.release)
@@ -413,7 +423,8 @@ class DocumentJobs:
                 document = await self._open(stack, source, job)
             else:
                 document = await asyncio.to_thread(source.read_bytes)
-            await self._read_pages(job, document, spool)
+            if not await self._read_pages(job, document, spool):
+                return False
             job.record = replace(job.record, pages_bytes=spool.stat().st_size)
             await self._keep(_pages(job.place), job, spool, PAGES_TYPE)
             if job.record.order.wants_pdf:
@@ -425,14 +436,31 @@ class DocumentJobs:
                 await asyncio.to_thread(written.write_bytes, searchable)
                 job.record = replace(job.record, pdf_bytes=written.stat().st_size)
                 await self._keep(_pdf(job.place), job, written, PDF_TYPE)
+            return True
 
-    async def _read_pages(self, job: _Job, document: OpenDocument | bytes, spool: Path) -> None:
-        begin, record = time.monotonic(), job.record
+    async def _read_pages(self, job: _Job, document: OpenDocument | bytes, spool: Path) -> bool:
+        """Those that are not in the file yet; False: the caller's quota was spent before the last."""
+        record = job.record
+        begin = time.monotonic() - record.seconds
         count, wanted = (1, 1) if isinstance(document, bytes) else (document.page_count, len(document.numbers))
         job.record = replace(record, page_count=count, pages=wanted)
+        if not isinstance(document, bytes):
+            document.numbers = document.numbers[record.pages_done :]
         pages = read_patiently(self._services, record.caller, document, record.order.options)
-        written = 0
-        with open(spool, "wb") as file:
+        try:
+            await self._write_pages(job, pages, spool, begin)
+        except QuotaError:
+            if job.record.pages_done:
+                label = self._label(job.record, PAGES_TYPE)
+                await _again(lambda: self._store.put_file(_pages(job.place), label, spool))
+            return False
+        return True
+
+    async def _write_pages(
+        self, job: _Job, pages: AsyncGenerator[DocumentPage, None], spool: Path, begin: float
+    ) -> None:
+        with open(spool, "ab") as file:
+            written = file.tell()
             async with aclosing(pages):
                 async for page in pages:
                     line = await asyncio.to_thread(_json_line, page)

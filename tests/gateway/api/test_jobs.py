@@ -422,6 +422,30 @@ def test_a_job_of_more_pages_than_a_minute_allows_waits_for_them(start_gateway, 
     assert time.monotonic() - begin >= 3, "three pages, of which one was there, at one in two seconds"
 
 
+def test_a_job_whose_callers_quota_is_spent_leaves_its_turn_to_others(
+    start_gateway, http, reader, monkeypatch, tmp_path
+):
+    monkeypatch.setattr("ocdrnet_gateway.core.documents.QUOTA_PATIENCE_S", 0.5)
+    path = tmp_path / "keys.json"
+    ann, bob = make_key(path, "ann", "--rate", "1"), make_key(path, "bob")
+    server = start_gateway(keys_file=path, max_documents=2)
+    slow = submit(http, server.url, pdf(*[scan] * 3), OCR, ann)
+    until(lambda: state(http, server.url, slow, ann)["pages_done"] == 1)
+    assert ended(http, server.url, submit(http, server.url, pdf(scan), OCR, bob), bob)["pages_done"] == 1
+    assert state(http, server.url, slow, ann)["status"] == "running"
+    use = server._server.config.app.state.services.quotas._uses["ann"]
+
+    def is_over():
+        use.tokens = 1.0  # as if a minute had gone by
+        return state(http, server.url, slow, ann)["status"] == "done"
+
+    until(is_over)
+    over = state(http, server.url, slow, ann)
+    assert (over["attempts"], over["pages"], over["pages_done"], over["words"]) == (1, 3, 3, 9)
+    assert [page["page"] for page in result(http, server.url, slow, key=ann).json()["pages"]] == [1, 2, 3]
+    assert len(reader.calls) == 4, "no page was read twice"
+
+
 def test_a_full_store_is_507_and_nothing_is_left(start_gateway, http):
     server = start_gateway(store_max_bytes=len(SCANS) + 200, store_caller_bytes=len(SCANS) + 200)
     assert is_problem(http.post(f"{server.url}/v1/jobs", content=SCANS), 507)

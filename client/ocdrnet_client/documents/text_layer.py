@@ -27,6 +27,9 @@ import pypdfium2.raw as pdfium
 PdfPage: TypeAlias = Any  # pypdfium2 has no types
 TextPage: TypeAlias = Any
 
+MOST_CHARS = (
+    100_000  # of a page: a dense newspaper's has 60,000; each takes PDFium's calls, and memory of whoever reads
+)
 MOST_UNMAPPED = 0.02  # of the characters
 MOST_INVISIBLE = 0.1  # of the characters
 MOST_RASTER = 0.03  # of the page's area
@@ -69,12 +72,13 @@ def find_text_layer(page: PdfPage, pixels: npt.NDArray[np.uint8], mode: str) -> 
     Args:
         page: a `pypdfium2.PdfPage`.
         pixels: of the page as drawn, [height, width, 3 or 4].
-        mode: `trust`: taken if there is any; `auto`: taken if it is sound, see the module's docstring.
+        mode: `trust`: taken if there is any, `MOST_CHARS` at most; `auto`: taken if it is sound, see
+            the module's docstring.
     """
     text_page = page.get_textpage()
     try:
         count = text_page.count_chars()
-        if count <= 0:
+        if not 0 < count <= MOST_CHARS:
             return None
         lines, faults, invisible, seen = _lines_of(text_page, count)
     finally:

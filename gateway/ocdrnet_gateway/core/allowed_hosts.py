@@ -14,7 +14,9 @@ import logging
 import re
 import socket
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias, TypeVar
 
 import aiohttp
@@ -27,10 +29,14 @@ from ocdrnet_gateway.http_errors import TooLargeError, UnprocessableError
 _LOG = logging.getLogger(__name__)
 _PIECE = 64 * 1024
 _SHOWN = 80
-_LONGEST_URL = 4096
+LONGEST_URL = 4096
 _NAME = re.compile(r"(\*|(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?)")
 # The last 32 bits of such an address are one of IPv4 (RFC 6052, section 2.1).
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# Where clouds answer about a machine, beside 169.254.169.254: AWS by IPv6, Alibaba Cloud, and Azure's own host.
+_CLOUDS = frozenset(map(ipaddress.ip_address, ("fd00:ec2::254", "100.100.100.200", "168.63.129.16")))
+# Of their own: a name server that does not answer takes no thread from anything else.
+_LOOKUPS = ThreadPoolExecutor(4, "resolve")
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Answer = TypeVar("_Answer")
@@ -94,7 +100,8 @@ class AllowedHosts:
             hosts: with commas between, each `images.example`, `hooks.example:8443`, `10.0.0.7`, `[fd00::7]:9000`,
                 `*.example` for all names below it, or `*` for every host; without a port the scheme's own is meant,
                 443 or 80. What fits a wildcard must have public addresses. A name that stands there in full may also
-                have private ones or this machine's; link-local ones have to be listed as addresses.
+                have private ones or this machine's; link-local ones, and those where clouds answer about a machine,
+                have to be listed as addresses.
 
         Raises:
             SettingsError: one of them is no host; the text names it.
@@ -220,7 +227,7 @@ class _Fixed(AbstractResolver):
 
 def _parsed(text: str) -> URL:
     try:
-        if len(text) > _LONGEST_URL:
+        if len(text) > LONGEST_URL:
             raise ValueError
         url = URL(text)
         host, port = url.host, url.port
@@ -240,7 +247,8 @@ def _host_of(url: URL) -> str:
 async def _resolved(url: URL) -> list[ResolveResult]:
     """Every address of the host, for `_Fixed`; an address stands for itself."""
     host, port = url.host or "", url.port or 0
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_LOOKUPS, look_up)
     return [
         ResolveResult(
             hostname=host,
@@ -264,6 +272,8 @@ def _may_be_called(text: str, entry: _Entry) -> bool:
     inner = _inner(address)
     if inner.is_loopback:  # which counts as reserved, too
         return not entry.is_wildcard
+    if inner in _CLOUDS or (isinstance(inner, ipaddress.IPv6Address) and inner.is_site_local):
+        return False
     if inner.is_link_local or inner.is_multicast or inner.is_unspecified or inner.is_reserved:
         return False
     return inner.is_global or not entry.is_wildcard

@@ -18,7 +18,7 @@ import math
 import random
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,6 +39,7 @@ from ocdrnet_gateway.core.documents import (
 )
 from ocdrnet_gateway.core.job_record import JobRecord, Order, WebhookStatus, job_answer
 from ocdrnet_gateway.core.keys import Principal
+from ocdrnet_gateway.core.memory import Hold
 from ocdrnet_gateway.core.services import Services
 from ocdrnet_gateway.core.spool import Spool
 from ocdrnet_gateway.core.webhooks import PAUSES_S, call_webhook
@@ -51,6 +52,7 @@ from ocdrnet_gateway.http_errors import (
     QuotaError,
     ReaderFailedError,
     StoreFullError,
+    TooLargeError,
     UnavailableError,
     set_request_id,
 )
@@ -63,10 +65,12 @@ _LOOK_S = 0.5  # between two looks for the document of a job that is being read
 _SAVE_S = 1.0  # between two records of a job's pages
 _WAIT_S = 1.0  # for memory, for a place, for a store that is away
 _STORE_AWAY_S = 120.0  # that the end of a job is written again and again
+_CANCEL_AGAIN_S = 5.0  # where the first cancel was lost
 _PDF_S = 600.0  # for writing a searchable PDF; 500 pages take 13
 _SPARE_S = 3600.0  # that documents and records are kept beyond the last moment of their job
-_TEXT_BYTES = 64 * 1024 * 1024  # of the pages' text, mostly; 500 pages of 600 words are 50
+_TEXT_BYTES = 128 * 1024 * 1024  # of the pages' text and boxes; 500 pages of 600 words are 50 MiB
 _COPIES = 2  # of an image that is read, in memory
+_UNKNOWN = "there is no such job of this key, or it has expired or was deleted"
 _BEATS = space_of("gateways")
 
 
@@ -80,6 +84,7 @@ class _Job:
     task: asyncio.Task[None] | None = None
     saved_at: float = 0.0
     is_deleted: bool = False
+    is_paused: bool = False  # it has had a turn, and its pages so far lie in the store
 
 
 class _LostError(Exception):
@@ -187,7 +192,18 @@ class DocumentJobs:
             return place, self._jobs[place].record
         if data := await self._store.get(place):
             return place, JobRecord.from_json(data)
-        raise NotFoundError("there is no such job of this key, or it has expired or was deleted")
+        raise NotFoundError(_UNKNOWN)
+
+    async def find_own(self, caller: Principal, job_id: str) -> tuple[Place, JobRecord]:
+        """A job that the caller may delete: where no keys are needed, the id alone does not do.
+
+        Raises:
+            NotFoundError: as `find`, or another one made it.
+        """
+        place, record = await self.find(caller, job_id)
+        if record.caller.owner != caller.owner:
+            raise NotFoundError(_UNKNOWN)
+        return place, record
 
     @asynccontextmanager
     async def pages(self, place: Place, record: JobRecord) -> AsyncIterator[Path]:
@@ -212,14 +228,20 @@ class DocumentJobs:
             yield path
 
     async def cancel(self, place: Place) -> None:
-        """Delete a job and all of it; its pages in flight end now, or within a second where another gateway has it."""
+        """Delete a job and all of it; its pages in flight end now, or within a second where another gateway has it.
+
+        Raises:
+            UnavailableError: the store is away; what is left of the job can be deleted again.
+        """
         job = self._jobs.get(place)
-        if job is None or job.task is None:
-            await self._delete(place)
-            return
-        job.is_deleted = True
-        job.task.cancel()
-        await asyncio.wait({job.task})
+        if job is not None and job.task is not None:
+            if not job.is_deleted:
+                job.is_deleted = True
+                job.task.cancel()
+            # In Python 3.11 `wait_for` loses a cancel that comes as it ends.
+            while not (await asyncio.wait({job.task}, timeout=_CANCEL_AGAIN_S))[0]:
+                job.task.cancel()
+        await self._delete(place)  # here, where the caller hears of a store that is away
 
     @asynccontextmanager
     async def _result(self, place: Place, size: int) -> AsyncIterator[Path]:
@@ -230,7 +252,8 @@ class DocumentJobs:
             yield folder / "result"
 
     async def _delete(self, place: Place) -> None:
-        for each in (_document(place), place, _pages(place), _pdf(place)):
+        # The record last: while it is there, the rest can be deleted again.
+        for each in (_document(place), _pages(place), _pdf(place), place):
             await self._store.delete(each)
 
     # What other gateways must know.
@@ -257,13 +280,22 @@ class DocumentJobs:
             data = await self._store.get(place)
             if data is None:
                 continue
-            record = JobRecord.from_json(data)
+            try:
+                record = JobRecord.from_json(data)
+            except (ValueError, TypeError, LookupError, AttributeError):
+                _LOG.warning("a job's record cannot be read", extra={"job": place.id})
+                self._settled.add(place)  # it expires
+                continue
             self._owners[place] = record.gateway
-            if record.is_settled:
-                self._settled.add(place)
             # One of this gateway's own is here where its end could not be written.
-            elif record.gateway == self._id or not await self._is_alive(record.gateway, alive):
+            if record.gateway != self._id and await self._is_alive(record.gateway, alive):
+                continue
+            if not record.is_settled:
                 left.append((place, record))
+                continue
+            self._settled.add(place)
+            if await self._store.label(_document(place)):  # which its gateway could not delete
+                await self._store.delete(_document(place))
         if left:
             await self._take_over([each for each in left if each[0] not in self._jobs])
 
@@ -301,7 +333,9 @@ class DocumentJobs:
             if job.record.webhook == "pending":
                 await self._tell(job)
         except _LostError:
-            pass
+            with suppress(GatewayError):
+                if await self._store.label(job.place) is None:
+                    await self._delete(job.place)  # the results that came after its deletion
         except asyncio.CancelledError:
             with suppress(GatewayError, _LostError):
                 if job.is_deleted:
@@ -350,7 +384,14 @@ class DocumentJobs:
             return job.record.failed(fault, time.time())
 
     async def _read(self, job: _Job) -> None:
-        """From its turn to its results in the store."""
+        """From its turn to its results in the store; while the caller's quota is spent, others have the turn."""
+        while not await self._read_in_turn(job):
+            job.is_paused = True
+            while self._services.quotas.is_spent(job.record.caller):
+                await asyncio.sleep(_WAIT_S)
+
+    async def _read_in_turn(self, job: _Job) -> bool:
+        """Whether it was read to its end; else its pages so far lie in the store, and it goes on after them."""
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._turns)
             looking = asyncio.create_task(self._look(job))
@@ -359,46 +400,77 @@ class DocumentJobs:
             source, spool = folder / "document", folder / "pages.jsonl"
             if not await self._store.get_file(_document(job.place), source):
                 raise UnavailableError("the job's document is not in the store any more; send it again")
-            started = replace(
-                job.record,
-                status="running",
-                started=time.time(),
-                attempts=job.record.attempts + 1,
-                pages_done=0,
-                pages_failed=0,
-                failed_page=0,
-                lines=0,
-                words=0,
-            )
-            await self._save(job, started)
+            if not (job.is_paused and await self._store.get_file(_pages(job.place), spool)):
+                started = replace(
+                    job.record,
+                    status="running",
+                    started=time.time(),
+                    attempts=job.record.attempts + (not job.is_paused),
+                    pages_done=0,
+                    pages_failed=0,
+                    failed_page=0,
+                    lines=0,
+                    words=0,
+                    seconds=0.0,
+                )
+                await self._save(job, started)
             is_pages = await asyncio.to_thread(is_document, source)
-            await self._take_memory(stack, DRAWING_BYTES if is_pages else _COPIES * source.stat().st_size)
+            hold = self._services.memory.hold()
+            stack.callback(hold.release)
+            await self._take_memory(hold, DRAWING_BYTES if is_pages else _COPIES * source.stat().st_size)
             document: OpenDocument | bytes
             if is_pages:
                 document = await self._open(stack, source, job)
             else:
                 document = await asyncio.to_thread(source.read_bytes)
-            await self._read_pages(job, document, spool)
+            if not await self._read_pages(job, document, spool):
+                return False
             job.record = replace(job.record, pages_bytes=spool.stat().st_size)
             await self._keep(_pages(job.place), job, spool, PAGES_TYPE)
             if job.record.order.wants_pdf:
                 if isinstance(document, bytes):
-                    await self._take_memory(stack, DRAWING_BYTES)
+                    await self._take_memory(hold, hold.size + DRAWING_BYTES)
                     document = await self._open(stack, source, job)
                 written = folder / "searchable.pdf"
-                written.write_bytes(await searchable_pdf(document, spool))
+                searchable = await searchable_pdf(document, spool)
+                await asyncio.to_thread(written.write_bytes, searchable)
                 job.record = replace(job.record, pdf_bytes=written.stat().st_size)
                 await self._keep(_pdf(job.place), job, written, PDF_TYPE)
+            return True
 
-    async def _read_pages(self, job: _Job, document: OpenDocument | bytes, spool: Path) -> None:
-        begin, record = time.monotonic(), job.record
+    async def _read_pages(self, job: _Job, document: OpenDocument | bytes, spool: Path) -> bool:
+        """Those that are not in the file yet; False: the caller's quota was spent before the last."""
+        record = job.record
+        begin = time.monotonic() - record.seconds
         count, wanted = (1, 1) if isinstance(document, bytes) else (document.page_count, len(document.numbers))
         job.record = replace(record, page_count=count, pages=wanted)
+        if not isinstance(document, bytes):
+            document.numbers = document.numbers[record.pages_done :]
         pages = read_patiently(self._services, record.caller, document, record.order.options)
-        with open(spool, "w", encoding="utf-8") as file:
+        try:
+            await self._write_pages(job, pages, spool, begin)
+        except QuotaError:
+            if job.record.pages_done:
+                label = self._label(job.record, PAGES_TYPE)
+                await _again(lambda: self._store.put_file(_pages(job.place), label, spool))
+            return False
+        return True
+
+    async def _write_pages(
+        self, job: _Job, pages: AsyncGenerator[DocumentPage, None], spool: Path, begin: float
+    ) -> None:
+        with open(spool, "ab") as file:
+            written = file.tell()
             async with aclosing(pages):
                 async for page in pages:
-                    file.write(json.dumps(page.to_dict(), ensure_ascii=False) + "\n")
+                    line = await asyncio.to_thread(_json_line, page)
+                    written += len(line)
+                    if written > _TEXT_BYTES:
+                        raise TooLargeError(
+                            f"the words of pages up to {page.number} have more than {_TEXT_BYTES:,} bytes with their"
+                            " boxes, which is the limit of a job; send it in parts (pages)"
+                        )
+                    file.write(line)
                     job.record = _with_page(job.record, page, time.monotonic() - begin)
                     if time.monotonic() - job.saved_at >= _SAVE_S:
                         with suppress(UnavailableError, StoreFullError):  # the next one may find it back
@@ -421,12 +493,15 @@ class DocumentJobs:
             except OverloadedError:
                 await asyncio.sleep(_WAIT_S)
 
-    async def _take_memory(self, stack: AsyncExitStack, size: int) -> None:
-        hold = self._services.memory.hold()
+    async def _take_memory(self, hold: Hold, size: int) -> None:
+        """Wait for it; one hold a job, so that what can never fit is refused and not waited for.
+
+        Raises:
+            TooLargeError: it is more than bodies may take.
+        """
         while True:
             try:
                 hold.resize(size)
-                stack.callback(hold.release)
                 return
             except OverloadedError:
                 await asyncio.sleep(_WAIT_S)
@@ -442,9 +517,10 @@ class DocumentJobs:
                 is_own = data is None or JobRecord.from_json(data).gateway == self._id
                 if not is_kept or not is_own:
                     # What another gateway has done is not to be deleted.
-                    job.is_deleted = is_own
                     assert job.task is not None
-                    job.task.cancel()
+                    if not job.is_deleted:  # else it is being cancelled
+                        job.is_deleted = is_own
+                        job.task.cancel()
                     return
 
     async def _keep(self, place: Place, job: _Job, path: Path, media_type: str) -> None:
@@ -465,13 +541,17 @@ class DocumentJobs:
 
     async def _finish(self, job: _Job, record: JobRecord) -> None:
         """Write the end, then delete the document."""
-        document = _document(job.place)
+        if job.is_deleted:  # and the cancel was lost
+            await self._delete(job.place)
+            raise _LostError
+        document, was_full = _document(job.place), False
         try:
             await _again(lambda: self._save(job, record))
         except StoreFullError:
+            was_full = True
             await self._store.delete(document)
-            await self._save(job, record)
-        if await self._store.label(document) is None and record.status == "done":
+            await _again(lambda: self._save(job, record))
+        if not was_full and record.status == "done" and await self._store.label(document) is None:
             await self._delete(job.place)  # its caller deleted it just now
             raise _LostError
         # Results and record expire together.
@@ -497,6 +577,10 @@ class DocumentJobs:
     def _label(self, record: JobRecord, media_type: str = "application/json") -> Label:
         expires = record.created + self._settings.max_job_s + self._settings.result_lifetime_s + _SPARE_S
         return Label(media_type, expires, owner=record.caller.owner, payer=_payer(record.caller))
+
+
+def _json_line(page: DocumentPage) -> bytes:
+    return (json.dumps(page.to_dict(), ensure_ascii=False) + "\n").encode()
 
 
 def _with_page(record: JobRecord, page: DocumentPage, seconds: float) -> JobRecord:

@@ -39,6 +39,7 @@ _ADDRESS_SPACE = 1024 * _MEBIBYTE
 _DRAWING_S = 10.0
 PAGES_AT_ONCE = 4
 _LOOK_AGAIN_S = 0.05
+QUOTA_PATIENCE_S = 30.0  # then others have the turn
 PATIENCE_S = 300.0  # a Triton that starts again has its networks by then
 _TRY_AGAIN_S = 1.0
 _TRIES = 3
@@ -153,9 +154,9 @@ async def read_patiently(
 ) -> AsyncGenerator[DocumentPage, None]:
     """`read_document` for a job, which has time.
 
-    Each page that is read waits until the caller's quota has one, and while the queue is full or no Triton answers, for
-    up to `PATIENCE_S` without any page read. One that Triton failed on, or was late with, is read `_TRIES` times: its
-    fellows on a batch, or a step that ended, may have been at fault.
+    Each page that is read waits until the caller's quota has one, for `QUOTA_PATIENCE_S` after the last; and while the
+    queue is full or no Triton answers, for up to `PATIENCE_S` without any page read. One that Triton failed on, or was
+    late with, is read `_TRIES` times: its fellows on a batch, or a step that ended, may have been at fault.
 
     Args:
         services: of the application.
@@ -166,13 +167,16 @@ async def read_patiently(
     Raises:
         UnavailableError: no Triton answered for so long.
         OverloadedError: the queue was full for so long.
+        QuotaError: the caller's quota had no page for `QUOTA_PATIENCE_S`; the pages that came before are good.
     """
     away_since: float | None = None
+    paid_at = time.monotonic()
 
     async def read(image: bytes) -> Page:
-        nonlocal away_since
+        nonlocal away_since, paid_at
         tries = 0
-        async with _paid_page(services, caller) as charge:
+        async with _paid_page(services, caller, lambda: paid_at) as charge:
+            paid_at = time.monotonic()
             while True:
                 try:
                     page = await _read_page(services, image, options)
@@ -215,13 +219,15 @@ async def _only_page(image: bytes, read: Callable[[bytes], Awaitable[Page]]) -> 
 
 
 @asynccontextmanager
-async def _paid_page(services: Services, caller: Principal) -> AsyncIterator[Charge]:
+async def _paid_page(services: Services, caller: Principal, paid_at: Callable[[], float]) -> AsyncIterator[Charge]:
     async with AsyncExitStack() as stack:
         while True:
             try:
                 charge = await stack.enter_async_context(services.quotas.use(caller, 1, is_request=False))
                 break
             except QuotaError:
+                if time.monotonic() - paid_at() > QUOTA_PATIENCE_S:
+                    raise
                 await asyncio.sleep(_TRY_AGAIN_S)
         yield charge
 

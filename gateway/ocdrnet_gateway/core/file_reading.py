@@ -26,18 +26,30 @@ from ocdrnet_gateway.core.reading import check_image, image_dpi, read_image
 from ocdrnet_gateway.core.services import Services
 from ocdrnet_gateway.http_errors import UnprocessableError
 
+WORD_BYTES = 2_000  # of a word in a result that is kept whole, with its JSON
 _COPIES = 3  # of the body: itself, the copy on its way to the process that draws, and the PDF that may come back
 
 
-def hold_document(request: Request, data: bytes) -> None:
+def hold_document(request: Request, data: bytes, words: int = 0, word_bytes: int = WORD_BYTES) -> None:
     """Count the memory of a document, as `keep_images` does that of an image.
+
+    Args:
+        request: pays for it.
+        data: the document.
+        words: on the pages that are kept until all are there, see `words_of`.
+        word_bytes: of one of them, and of what is made of it.
 
     Raises:
         TooLargeError: it is more than bodies may take.
         OverloadedError: it is more than is free now.
     """
     if hold := hold_of(request):
-        hold.resize(_COPIES * len(data) + DRAWING_BYTES)
+        hold.resize(_COPIES * len(data) + DRAWING_BYTES + words * word_bytes)
+
+
+def words_of(page: DocumentPage) -> int:
+    """Words of a page; a line without any is one itself."""
+    return sum(len(line.words) or 1 for line in page.page.lines) if page.page else 0
 
 
 async def read_file(
@@ -47,6 +59,8 @@ async def read_file(
     data: bytes,
     choice: DocumentChoice,
     options: Mapping[str, object],
+    *,
+    word_bytes: int = WORD_BYTES,
 ) -> Document:
     """All chosen pages of a file of any kind that is read: a PDF or a TIFF page by page, another image as one page.
 
@@ -57,6 +71,7 @@ async def read_file(
         data: the file.
         choice: of a document; `pages` holds for an image, too.
         options: of every page, see `docs/options.md`.
+        word_bytes: that a word takes, with what the answer makes of it.
 
     Raises:
         GatewayError: the file, the choice, an option or a page is at fault, or a limit is reached: an answer without
@@ -67,8 +82,12 @@ async def read_file(
         hold_document(request, data)
         async with open_document(services, data, choice) as document:
             async with aclosing(read_document(services, caller, document, options)) as read:
-                pages = tuple([_whole(page) async for page in read])
-            return Document(None, pages, document.page_count, time.monotonic() - begin)
+                pages, words = [], 0
+                async for page in read:
+                    pages.append(_whole(page))
+                    words += words_of(page)
+                    hold_document(request, data, words, word_bytes)
+            return Document(None, tuple(pages), document.page_count, time.monotonic() - begin)
     keep_images(request, len(data))
     await asyncio.to_thread(check_image, data, services.settings.max_pixels)
     try:

@@ -81,6 +81,13 @@ class Quotas:
         finally:
             use.under_way -= is_request
 
+    def is_spent(self, caller: Principal) -> bool:
+        """Whether the caller may have no image read now."""
+        use = self._uses.get(caller.name)
+        if use is None or caller.rate_per_minute is None:
+            return False
+        return use.tokens + (time.monotonic() - use.filled_at) * caller.rate_per_minute / _MINUTE_S < 1
+
 
 def _spend(use: _Use, rate: float, pictures: int) -> None:
     now = time.monotonic()

@@ -316,6 +316,15 @@ def layer(draw, mode="auto", **keys):
     return drawn.page
 
 
+def tiny_words(paper):
+    letter(paper, ["x " * 1_000] * 200, size=1, top=800)
+
+
+@pytest.mark.parametrize("mode", ["auto", "trust"])
+def test_a_layer_of_more_text_than_a_page_can_show_is_not_taken(mode):
+    assert layer(tiny_words, mode) is None
+
+
 def test_a_sound_layer_is_taken_word_by_word():
     page = layer(letter)
     assert [line.text for line in page.lines] == LINES

@@ -269,6 +269,7 @@ def test_a_url_is_fetched_from_allowed_hosts_only(start_gateway, files):
     [
         ("", b"x", "api-version is ''"),
         ("api-version=2023-07-31", b"x", "api-version is '2023-07-31'; this server has 2024-11-30 and"),
+        (f"{VERSION}&pages={'1,' * 100}2", b"x", "pages has more than 200 characters; write ranges"),
         (f"{VERSION}&features=dreams", b"x", "features is 'dreams'"),
         (f"{VERSION}&output=docx", b"x", "output is 'docx'; it must be one of pdf, figures"),
         (f"{VERSION}&stringIndexType=bytes", b"x", "stringIndexType is 'bytes'"),
@@ -288,6 +289,13 @@ def test_wrong_requests_hear_what_is_wrong(http, url, query, body, named):
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (400, "InvalidRequest")
     assert named in error["message"]
+
+
+def test_a_host_that_is_none_is_refused_before_a_job_is_kept(http, url, reader, tmp_path):
+    answer = http.post(f"{url}{MODELS}/prebuilt-read:analyze?{VERSION}", content=SCANS, headers={"host": "no host/"})
+    assert (answer.status_code, "Host header" in answer.json()["error"]["message"]) == (400, True)
+    assert list((tmp_path / "store").rglob("*.bin")) == []
+    assert reader.calls == []
 
 
 def test_other_paths_are_404_in_azures_form(http, url):

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import threading
+import tracemalloc
 
 import httpx
 import pikepdf
@@ -214,6 +215,25 @@ def test_what_is_written_is_counted_as_memory(start_gateway, http, read_lines):
     assert len(body) * 3 < 1 << 20 < len(body) * 5
     answer = export(http, url, body, "output=text")
     assert (answer.status_code, "of the gateway's memory" in answer.json()["detail"]) == (413, True)
+
+
+def test_the_pages_of_a_pdf_are_not_held_together(gateway, http):
+    box = [[10, 10], [19, 10], [19, 19], [10, 19]]
+    word = {"text": "a", "score": 1, "box": box}
+    line = {**word, "box_score": 1, "paragraph": 0, "words": [word] * 500}
+    page = {"width": 100, "height": 100, "lines": [line]}
+    count = 60
+    lines = "".join(json.dumps({"page": number, **page}) + "\n" for number in range(1, count + 1)).encode()
+    body = lines + b"\n" + pdf(*[letter] * count)
+    assert len(body) > 2_000_000
+    tracemalloc.start()
+    try:
+        answer = export(http, gateway, body, "output=pdf")
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (answer.status_code, answer.content[:5]) == (200, b"%PDF-")
+    assert most < 8 * len(body)
 
 
 def test_it_wants_a_key_where_reading_does(start_gateway, http, read_lines, tmp_path):

@@ -6,8 +6,10 @@ import json
 import threading
 import time
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import httpx
 import pikepdf
 import pypdfium2
 import pytest
@@ -16,7 +18,8 @@ from gateway_reader import PAGE
 from hosted_flow import is_problem, make_key
 from job_calls import PATIENT, ended, result, state, submit, until
 
-from ocdrnet_gateway.http_errors import ReaderFailedError, UnavailableError
+from ocdrnet_gateway.core.documents import DRAWING_BYTES
+from ocdrnet_gateway.http_errors import ReaderFailedError, StoreFullError, UnavailableError
 from ocdrnet_gateway.store.opening import open_backend
 
 SCANS = pdf(scan, letter, scan)
@@ -128,6 +131,13 @@ def test_images_and_tiffs_are_jobs_too(gateway, http, picture):
     assert (page["width"], page["height"], page["lines"]) == (64, 48, PAGE.to_dict()["lines"])
 
 
+def test_a_pdf_for_which_there_can_never_be_memory_fails(start_gateway, http, picture):
+    url = start_gateway(memory_bytes=2 * (DRAWING_BYTES + 500_000)).url
+    over = ended(http, url, submit(http, url, picture + b"x" * 400_000, "?output=pdf"))
+    assert (over["status"], over["error"]["status"]) == ("failed", 413)
+    assert "all requests together may take" in over["error"]["detail"]
+
+
 def test_a_page_that_fails_is_told_and_the_others_are_there(gateway, http, reader):
     async def respond(call):
         if call.image == reader.calls[0].image:
@@ -233,6 +243,83 @@ def test_a_deleted_job_ends_its_pages_and_leaves_nothing(start_gateway, http, re
     assert kinds(server) == []
 
 
+def store_of(server):
+    return server._server.config.app.state.services.store
+
+
+def test_a_job_is_not_told_deleted_while_the_store_is_away(start_gateway, http, reader, monkeypatch):
+    server = start_gateway()
+    reader.seconds = 600
+    job = submit(http, server.url, SCANS, OCR)
+    until(lambda: reader.running == 3)
+
+    async def away(place):
+        raise UnavailableError("the store is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store_of(server), "delete", away)
+        assert is_problem(http.delete(f"{server.url}/v1/jobs/{job}"), 503, "the store is away")
+        assert "document" in kinds(server)
+    assert http.delete(f"{server.url}/v1/jobs/{job}").status_code == 204
+    assert kinds(server) == []
+
+
+def test_two_who_delete_a_job_at_once_leave_nothing(start_gateway, http, reader, monkeypatch):
+    server = start_gateway()
+    reader.seconds = 600
+    job = submit(http, server.url, SCANS, OCR)
+    until(lambda: reader.running == 3)
+    begun, delete = threading.Event(), store_of(server).delete
+
+    async def slow(place):
+        begun.set()
+        await asyncio.sleep(0.3)
+        return await delete(place)
+
+    monkeypatch.setattr(store_of(server), "delete", slow)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(http.delete, f"{server.url}/v1/jobs/{job}")
+        assert begun.wait(30)
+        second = pool.submit(http.delete, f"{server.url}/v1/jobs/{job}")
+        assert {first.result().status_code, second.result().status_code} <= {204, 404}
+    assert kinds(server) == []
+
+
+def test_a_store_that_is_full_at_the_end_costs_no_job(start_gateway, http, monkeypatch):
+    server = start_gateway()
+    fill, refused = store_of(server).fill, []
+
+    async def full(place, content, payer=""):
+        if b'"status": "done"' in content and not refused:
+            refused.append(place)
+            raise StoreFullError("the store is full")
+        await fill(place, content, payer)
+
+    monkeypatch.setattr(store_of(server), "fill", full)
+    job = submit(http, server.url, SCANS, "?dpi=72")
+    assert ended(http, server.url, job)["status"] == "done"
+    until(lambda: not server._server.config.app.state.document_jobs._jobs)
+    assert len(refused) == 1
+    assert result(http, server.url, job).json()["pages_read"] == 3
+
+
+def test_results_that_come_after_a_deletion_are_deleted(start_gateway, http, monkeypatch):
+    """As where another gateway deletes a job in the moment in which this one writes its pages."""
+    monkeypatch.setattr("ocdrnet_gateway.core.document_jobs._LOOK_S", 600)
+    server = start_gateway()
+    put_file, jobs = store_of(server).put_file, server._server.config.app.state.document_jobs
+
+    async def late(place, label, path):
+        if place.kind == "result":
+            await jobs._delete(replace(place, kind="progress"))
+        await put_file(place, label, path)
+
+    monkeypatch.setattr(store_of(server), "put_file", late)
+    submit(http, server.url, SCANS, "?dpi=72")
+    until(lambda: not jobs._jobs)
+    assert kinds(server) == []
+
+
 def test_a_job_that_is_done_is_deleted_with_its_results(start_gateway, http):
     server = start_gateway()
     job = submit(http, server.url, SCANS, "?output=pdf&dpi=72")
@@ -273,6 +360,20 @@ def test_one_caller_does_not_see_anothers_job(start_gateway, http, tmp_path):
         assert is_problem(call(f"{url}/v1/jobs/{job}"), 401)
     assert is_problem(result(http, url, job, key=bob), 404)
     assert result(http, url, job, key=ann).status_code == 200
+
+
+def test_another_machine_deletes_no_job(start_gateway, http):
+    url = start_gateway(interfaces="own,azure").url
+    job = submit(http, url, SCANS, "?dpi=72")
+    ended(http, url, job)
+    analyze = "/documentintelligence/documentModels/prebuilt-read:analyze?api-version=2024-11-30"
+    analysis = http.post(url + analyze, content=SCANS).headers["operation-location"]
+    with httpx.Client(trust_env=False, transport=httpx.HTTPTransport(local_address="127.0.0.77"), timeout=30) as other:
+        for where in (f"{url}/v1/jobs/{job}", analysis):
+            assert other.delete(where).status_code == 404
+            assert other.get(where).status_code == 200, "who was told the id may see it"
+    for where in (f"{url}/v1/jobs/{job}", analysis):
+        assert http.delete(where).status_code == 204
 
 
 @pytest.mark.parametrize("job", ["x", "3b6f2d0e-5c1a-4f7e-9d3c-8a1b2c3d4e5f", "..%2f..%2fkeys"])
@@ -321,6 +422,30 @@ def test_a_job_of_more_pages_than_a_minute_allows_waits_for_them(start_gateway, 
     assert time.monotonic() - begin >= 3, "three pages, of which one was there, at one in two seconds"
 
 
+def test_a_job_whose_callers_quota_is_spent_leaves_its_turn_to_others(
+    start_gateway, http, reader, monkeypatch, tmp_path
+):
+    monkeypatch.setattr("ocdrnet_gateway.core.documents.QUOTA_PATIENCE_S", 0.5)
+    path = tmp_path / "keys.json"
+    ann, bob = make_key(path, "ann", "--rate", "1"), make_key(path, "bob")
+    server = start_gateway(keys_file=path, max_documents=2)
+    slow = submit(http, server.url, pdf(*[scan] * 3), OCR, ann)
+    until(lambda: state(http, server.url, slow, ann)["pages_done"] == 1)
+    assert ended(http, server.url, submit(http, server.url, pdf(scan), OCR, bob), bob)["pages_done"] == 1
+    assert state(http, server.url, slow, ann)["status"] == "running"
+    use = server._server.config.app.state.services.quotas._uses["ann"]
+
+    def is_over():
+        use.tokens = 1.0  # as if a minute had gone by
+        return state(http, server.url, slow, ann)["status"] == "done"
+
+    until(is_over)
+    over = state(http, server.url, slow, ann)
+    assert (over["attempts"], over["pages"], over["pages_done"], over["words"]) == (1, 3, 3, 9)
+    assert [page["page"] for page in result(http, server.url, slow, key=ann).json()["pages"]] == [1, 2, 3]
+    assert len(reader.calls) == 4, "no page was read twice"
+
+
 def test_a_full_store_is_507_and_nothing_is_left(start_gateway, http):
     server = start_gateway(store_max_bytes=len(SCANS) + 200, store_caller_bytes=len(SCANS) + 200)
     assert is_problem(http.post(f"{server.url}/v1/jobs", content=SCANS), 507)
@@ -334,6 +459,13 @@ def test_a_job_fails_that_takes_too_long(start_gateway, http, reader):
     over = ended(http, url, job)
     assert over["error"]["status"] == 504
     assert "not done within 1 s" in over["error"]["detail"]
+
+
+def test_a_job_of_more_text_than_may_be_fails(gateway, http, monkeypatch):
+    monkeypatch.setattr("ocdrnet_gateway.core.document_jobs._TEXT_BYTES", 10_000)
+    over = ended(http, gateway, submit(http, gateway, pdf(*[letter] * 3)))
+    assert (over["status"], over["error"]["status"]) == ("failed", 413)
+    assert "more than 10,000 bytes" in over["error"]["detail"]
 
 
 def test_a_result_is_sent_in_pieces(gateway, http):

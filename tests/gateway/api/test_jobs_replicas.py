@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -169,6 +170,37 @@ def test_a_stopped_gateways_job_goes_on_elsewhere(start_gateway, http, tmp_path)
     assert (slow.running, slow.cancelled) == (0, 3)
     over = ended(http, start_gateway(**shared).url, job)
     assert (over["status"], over["attempts"]) == ("done", 1)
+
+
+def test_an_unreadable_record_stops_no_other_job(start_gateway, http, tmp_path):
+    shared = {"job_lease_s": LEASE_S, "store": str(tmp_path / "shared")}
+    slow = StandInReader()
+    slow.seconds = 600
+    server = start_gateway(reader=slow, **shared)
+    job = submit(http, server.url, SCANS, OCR)
+    begun(http, server.url, job)
+    server.stop()
+    (path,) = (tmp_path / "shared" / "progress").rglob("*.bin")
+    bad = path.with_name(f"{uuid.uuid4()}.bin")
+    bad.write_bytes(b"{}")
+    bad.with_suffix(".json").write_bytes(path.with_suffix(".json").read_bytes())
+    assert ended(http, start_gateway(**shared).url, job)["status"] == "done"
+
+
+def test_a_document_that_a_dead_gateway_could_not_delete_is_deleted(start_gateway, http, tmp_path):
+    shared = {"job_lease_s": 1, "store": str(tmp_path / "shared")}
+    server = start_gateway(**shared)
+    submitted = submit(http, server.url, SCANS, "?dpi=72")
+    ended(http, server.url, submitted)
+    server.stop()
+    (record,) = (tmp_path / "shared" / "progress").rglob("*.bin")
+    folder = tmp_path / "shared" / "document" / record.parent.name
+    folder.mkdir(parents=True, exist_ok=True)
+    for suffix in (".json", ".bin"):
+        (folder / record.name).with_suffix(suffix).write_bytes(record.with_suffix(suffix).read_bytes())
+    url = start_gateway(**shared).url
+    until(lambda: not list(folder.glob("*.*")))
+    assert result(http, url, submitted).json()["pages_read"] == 3
 
 
 class Hook(BaseHTTPRequestHandler):

@@ -8,6 +8,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner
@@ -170,6 +171,7 @@ def test_a_stranger_is_refused_before_the_body(start_gateway, http, tmp_path):
         ({"document_annotation_prompt": "sum it up"}, "document_annotation_prompt"),
         ({"pages": "2-1"}, "pages"),
         ({"pages": [-1]}, "pages"),
+        ({"pages": [0, 10_000_000]}, "pages"),
     ],
 )
 def test_what_is_not_done_is_refused_by_its_field(mistral, picture, reader, more, named):
@@ -267,6 +269,14 @@ def test_a_url_is_fetched_from_allowed_hosts_only(start_gateway, http, remote):
         assert ask(opened, url).status_code == 422, url
     small = start_gateway(interfaces="mistral", allowed_hosts=remote, max_upload_bytes=1024).url
     assert ask(small, f"http://{remote}/scan.pdf").status_code == 413
+
+
+def test_a_body_is_not_kept_where_its_url_is_taken_apart(url, http):
+    urlsplit.cache_clear()
+    for character in "xyz":
+        answer = http.post(f"{url}/v1/ocr", json={"document": {"document_url": character * 1_000_000}})
+        assert answer.status_code == 422
+    assert urlsplit.cache_info().currsize <= 1, "of the request's own URL"
 
 
 @pytest.mark.parametrize("served", ["nim", "mistral", "nim,mistral"])

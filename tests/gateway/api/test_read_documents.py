@@ -13,6 +13,7 @@ import pytest
 from drawn_documents import LINES, letter, page_workers, pdf, scan, scanned, tiff
 from gateway_reader import PAGE
 
+from ocdrnet_gateway.core.documents import DRAWING_BYTES
 from ocdrnet_gateway.http_errors import ReaderFailedError, UnprocessableError
 
 SCANS = pdf(scan, letter, scan)
@@ -208,6 +209,18 @@ def test_a_document_waits_for_its_place(start_gateway, http, reader):
         threads[-1].join(0.02)
     assert [answer.status_code for answer in answers] == [200] * 3
     assert most == 1
+
+
+@pytest.mark.parametrize(("query", "bytes_of_a_word"), [("", 2_000), ("&output=pdf", 2_000), ("&output=text", 0)])
+def test_the_words_of_an_answer_that_is_kept_whole_take_memory(start_gateway, http, until, query, bytes_of_a_word):
+    server, most = start_gateway(), []
+    memory = server._server.config.app.state.services.memory
+    change = memory.change_bodies
+    memory.change_bodies = lambda growth: (change(growth), most.append(memory._bodies))
+    assert post(http, server.url, query=f"?text_layer=ocr&dpi=72{query}").status_code == 200
+    words = 3 * sum(len(line.words) for line in PAGE.lines)
+    assert max(most) == 3 * len(SCANS) + DRAWING_BYTES + words * bytes_of_a_word
+    until(lambda: memory.held == 0)
 
 
 def test_pages_wait_where_others_fill_the_queue(start_gateway, http, reader):

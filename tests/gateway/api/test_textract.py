@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from drawn_documents import letter, pdf, scan
 
 from ocdrnet_gateway.commands.keys import keys
+from ocdrnet_gateway.core.documents import DRAWING_BYTES
 from ocdrnet_gateway.http_errors import DeadlineError, OverloadedError, ReaderFailedError, UnavailableError
 
 NO_RETRIES = Config(retries={"total_max_attempts": 1}, proxies={})
@@ -57,6 +58,15 @@ def test_a_document_is_read_to_all_its_pages(client):
     assert answer["DocumentMetadata"] == {"Pages": 2}
     assert [page["Page"] for page in blocks(answer, "PAGE")] == [1, 2]
     assert {line["Page"] for line in blocks(answer, "LINE")} == {1, 2}
+
+
+def test_the_blocks_of_every_word_take_memory(start_gateway):
+    server, most, data = start_gateway(interfaces="textract"), [], pdf(scan, scan)
+    memory = server._server.config.app.state.services.memory
+    change = memory.change_bodies
+    memory.change_bodies = lambda growth: (change(growth), most.append(memory._bodies))
+    words = len(blocks(connect(server.url).detect_document_text(Document={"Bytes": data}), "WORD"))
+    assert (words, max(most)) == (6, 3 * len(data) + DRAWING_BYTES + 6 * 6_000)
 
 
 @pytest.mark.parametrize(

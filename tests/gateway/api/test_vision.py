@@ -21,6 +21,7 @@ from ocdrnet_client import Line, Page, Word
 from ocdrnet_gateway.api.vision.routes import annotated
 from ocdrnet_gateway.commands.keys import keys
 from ocdrnet_gateway.http_errors import OverloadedError, ReaderFailedError, UnavailableError
+from ocdrnet_gateway.settings import load_settings
 
 TEXT = "Grüße 你好\ntilted\n"
 Break = vision.TextAnnotation.DetectedBreak.BreakType
@@ -203,6 +204,18 @@ def test_an_image_is_fetched_from_an_allowed_host(start_gateway, picture):
         answer = client.text_detection(image=vision.Image(source=source))
         server.shutdown()
     assert answer.full_text_annotation.text == TEXT
+
+
+def test_an_image_that_did_not_come_holds_no_memory_for_the_next(start_gateway, http):
+    server, most = start_gateway(interfaces="vision", allowed_hosts="127.0.0.1:9"), []
+    memory = server._server.config.app.state.services.memory
+    change = memory.change_bodies
+    memory.change_bodies = lambda growth: (change(growth), most.append(memory._bodies))
+    one = {"image": {"source": {"imageUri": "http://127.0.0.1:9/a.png"}}, "features": [{"type": "TEXT_DETECTION"}]}
+    answers = http.post(f"{server.url}/v1/images:annotate", json={"requests": [one] * 4}).json()["responses"]
+    assert ["cannot be reached" in answer["error"]["message"] for answer in answers] == [True] * 4
+    limit = load_settings({}).max_upload_bytes
+    assert limit <= max(most) < 2 * limit
 
 
 def test_a_client_without_credentials(url, picture):

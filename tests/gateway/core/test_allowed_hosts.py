@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pytest
 
-from ocdrnet_gateway.core.allowed_hosts import AllowedHosts, NotAllowedError, RemoteError
+from ocdrnet_gateway.core.allowed_hosts import AllowedHosts, NotAllowedError, RemoteError, _Entry, _may_be_called
 from ocdrnet_gateway.errors import SettingsError
 from ocdrnet_gateway.http_errors import TooLargeError
 
@@ -62,12 +62,12 @@ def resolve_to(monkeypatch, *answers):
     """Every name resolves to the next of these, the last one for ever."""
     left = list(answers)
 
-    async def getaddrinfo(self, host, port, **_):
+    def getaddrinfo(host, port, **_):
         address = left.pop(0) if len(left) > 1 else left[0]
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         return [(family, socket.SOCK_STREAM, 6, "", (address, port))]
 
-    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
 
 def fetch(hosts, url, max_bytes=10_000, timeout_s=5.0):
@@ -141,6 +141,7 @@ def test_what_is_no_host_is_refused_at_the_start(hosts):
 PRIVATE = ["127.0.0.1", "10.1.2.3", "192.168.0.1", "172.16.0.1", "100.64.0.1", "::1", "fd00::1", "::ffff:10.0.0.1"]
 NEVER = ["169.254.169.254", "fe80::1", "0.0.0.0", "::", "224.0.0.1", "ff02::1", "::ffff:169.254.169.254"]
 NEVER += ["64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1", "240.0.0.1", "255.255.255.255"]
+NEVER += ["fd00:ec2::254", "100.100.100.200", "168.63.129.16", "::ffff:168.63.129.16", "fec0::1"]
 
 
 @pytest.mark.parametrize("address", PRIVATE + NEVER)
@@ -162,6 +163,28 @@ def test_a_name_leads_to_no_link_local_address(monkeypatch, address):
 def test_odd_spellings_of_an_address_are_seen_through(spelling):
     with pytest.raises(NotAllowedError, match=r"not a public one|is no http"):
         fetch("*", f"http://{spelling}/")
+
+
+@pytest.mark.parametrize("address", ["100.100.100.200", "fec0::1", "169.254.169.254"])
+def test_an_address_that_is_listed_itself_may_be_called(address):
+    assert _may_be_called(address, _Entry(address, None))
+
+
+def test_a_name_server_that_does_not_answer_stops_nothing_else(monkeypatch):
+    answered = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait(60) and [])
+
+    async def ask():
+        hosts = AllowedHosts("*")
+        calls = [hosts.fetch(f"http://a{number}.example/", max_bytes=1, timeout_s=0.2) for number in range(64)]
+        try:
+            failed = await asyncio.gather(*calls, return_exceptions=True)
+            assert all("did not answer within" in str(error.detail) for error in failed)
+            return await asyncio.wait_for(asyncio.to_thread(lambda: "done"), 20)
+        finally:
+            answered.set()
+
+    assert asyncio.run(ask()) == "done"
 
 
 def test_the_name_is_resolved_once(monkeypatch, remote):

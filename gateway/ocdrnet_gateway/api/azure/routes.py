@@ -50,6 +50,7 @@ BASE = "/documentintelligence"
 KEY_HEADER = "ocp-apim-subscription-key"
 _INTERFACE = "azure"
 _ASK_AGAIN_S = 1
+_LONGEST_PAGES = 200
 _STATUSES = {"waiting": "notStarted", "running": "running", "done": "succeeded", "failed": "failed"}
 # Azure's codes, as its error guide has them: of the whole, and of what is inside.
 _CODES = {
@@ -177,6 +178,7 @@ async def analyze(
 ) -> Response:
     """`Operation-Location` of the answer says where to ask for the result."""
     form, wants_pdf, pages = _asked(model_id, request)
+    base = base_address(request, services.settings)  # refuses a Host that is none, before anything is kept
     jobs.check(caller)
     async with services.quotas.use(caller, 0):
         document = await _document(request, services)
@@ -195,7 +197,7 @@ async def analyze(
         place = await jobs.submit(caller, document, order)
     result = _RESULT.format(model_id=form.model, result_id=place.id)
     headers = {
-        "operation-location": f"{base_address(request, services.settings)}{result}?api-version={form.version}",
+        "operation-location": f"{base}{result}?api-version={form.version}",
         "retry-after": str(_ASK_AGAIN_S),
         "apim-request-id": place.id,
     }
@@ -254,7 +256,7 @@ async def delete_analyze_result(
 ) -> None:
     """End the analysis, and delete its result."""
     _check_version(request)
-    place, record = await jobs.find(caller, _known(result_id))
+    place, record = await jobs.find_own(caller, _known(result_id))
     _form(model_id, record)
     await jobs.cancel(place)
 
@@ -292,7 +294,10 @@ def _asked(model_id: str, request: Request) -> tuple[ResultForm, bool, str]:
         features=tuple(features),
         version=version,
     )
-    return form, "pdf" in outputs, query.get("pages", "")[:200]
+    pages = query.get("pages", "")
+    if len(pages) > _LONGEST_PAGES:
+        raise BadRequestError(f"pages has more than {_LONGEST_PAGES} characters; write ranges such as 1-40")
+    return form, "pdf" in outputs, pages
 
 
 def _check_version(request: Request) -> str:

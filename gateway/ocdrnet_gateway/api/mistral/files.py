@@ -15,6 +15,7 @@ from ocdrnet_gateway.api.hosted.assets import base_address
 from ocdrnet_gateway.api.hosted.ocdrnet import HeldResponse
 from ocdrnet_gateway.api.hosted.state import Signer
 from ocdrnet_gateway.api.mistral.schemas import DeletedFile, File, FileList, MistralError, SignedUrl, mistral_error
+from ocdrnet_gateway.core.allowed_hosts import LONGEST_URL
 from ocdrnet_gateway.core.form_body import read_form
 from ocdrnet_gateway.core.keys import Principal
 from ocdrnet_gateway.core.services import PrincipalDep, Services, ServicesDep
@@ -176,6 +177,8 @@ async def file_by_url(services: Services, url: str) -> bytes | None:
         ForbiddenError: the signature is wrong, or the URL has expired.
         NotFoundError: the file is gone.
     """
+    if len(url) > LONGEST_URL:  # `urlsplit` keeps the last ones it was given, whatever their length
+        return None
     try:
         parts = urlsplit(url)
         query = parse_qs(parts.query, max_num_fields=8)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 from ocdrnet_gateway.api.nim.schemas import MODEL, FieldError, InvalidBody
 
 _PART = re.compile(r"\s*(\d{1,7})\s*(?:-\s*(\d{1,7})\s*)?")
+_LAST_PAGE = 9_999_999
 _LONGEST_PAGES = 4096
 
 
@@ -52,9 +53,9 @@ class OcrRequest(BaseModel):
 
     model: str | None = Field(default=None, max_length=200, description="mistral-ocr-..., or ocdrnet")
     document: OcrDocument
-    pages: Annotated[str, Field(max_length=_LONGEST_PAGES)] | list[Annotated[int, Field(ge=0)]] | None = Field(
-        default=None, description="from 0: a list, or such as 0,2-4; all by default"
-    )
+    pages: (
+        Annotated[str, Field(max_length=_LONGEST_PAGES)] | list[Annotated[int, Field(ge=0, le=_LAST_PAGE)]] | None
+    ) = Field(default=None, description="from 0: a list, or such as 0,2-4; all by default")
     include_image_base64: bool | None = Field(default=None, description="no images are cut out: `images` is empty")
     table_format: str | None = Field(default=None, description="refused: tables stand in the Markdown")
     bbox_annotation_format: Any = Field(default=None, description="refused")

@@ -23,7 +23,7 @@ from ocdrnet_gateway.core.documents import (
     read_document,
     searchable_pdf,
 )
-from ocdrnet_gateway.core.file_reading import hold_document
+from ocdrnet_gateway.core.file_reading import hold_document, words_of
 from ocdrnet_gateway.core.keys import Principal
 from ocdrnet_gateway.core.services import Services
 from ocdrnet_ops.options import OptionValue
@@ -65,11 +65,15 @@ async def answer_document(
             first = await anext(pages)
             headers = {"x-ocdrnet-pages": str(len(document.numbers))}
             return PagesResponse(_chunks(first, pages, asked.output), stack, asked.output.media_type, headers)
-        found = tuple([page async for page in pages])
+        found, words = [], 0
+        async for page in pages:
+            found.append(page)
+            words += words_of(page)
+            hold_document(request, body, words)
         if asked.output is None:
             answer = Response(await searchable_pdf(document, found), media_type=PDF_TYPE)
         else:
-            answer = JSONResponse(Document(None, found, document.page_count, time.monotonic() - begin).to_dict())
+            answer = JSONResponse(Document(None, tuple(found), document.page_count, time.monotonic() - begin).to_dict())
         await stack.aclose()
         return answer
     except BaseException:

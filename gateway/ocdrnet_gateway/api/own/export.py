@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Request
@@ -17,6 +19,7 @@ from ocdrnet_client.documents.formats import FORMATS
 from ocdrnet_gateway.api.own.answers import PDF_TYPE
 from ocdrnet_gateway.api.own.read import PASSWORD_HEADER, PDF, password_of
 from ocdrnet_gateway.core.body_limit import hold_of, read_body
+from ocdrnet_gateway.core.document_jobs import DocumentJobsDep
 from ocdrnet_gateway.core.documents import DocumentChoice, open_document, searchable_pdf
 from ocdrnet_gateway.core.file_reading import hold_document
 from ocdrnet_gateway.core.services import PrincipalDep, ServicesDep
@@ -35,6 +38,8 @@ _MOST_VALUES = 500_000
 _SIGNS = b",:[{"
 # What a body of one byte takes: itself, and what is written of it: 1.4 bytes of ALTO as a rule, 4 of ampersands alone.
 _COPIES = 5
+# A byte of the lines as the process that writes the PDF gets it: 1e6 becomes 1000000.0, with a blank after each comma.
+_SPOOLED = 3
 
 Coordinate = Annotated[float, Field(ge=-1e6, le=1e6)]
 Score = Annotated[float, Field(ge=0, le=1)]
@@ -129,7 +134,7 @@ _PARAMETERS = [
     responses={200: {"content": _ANSWERS}, **documented(401, 408, 413, 422, 429, 504)},
     openapi_extra={"parameters": _PARAMETERS, "requestBody": _BODY},
 )
-async def export(request: Request, services: ServicesDep, caller: PrincipalDep) -> Response:
+async def export(request: Request, services: ServicesDep, jobs: DocumentJobsDep, caller: PrincipalDep) -> Response:
     """Send the lines of `POST /v1/read?output=jsonl` as the body, and after an empty line the document for a PDF.
 
     Nothing is read, so no page is counted against the caller's quota.
@@ -142,9 +147,11 @@ async def export(request: Request, services: ServicesDep, caller: PrincipalDep) 
             if not document:
                 raise UnprocessableError("a PDF needs the document: send an empty line after the pages, then the file")
             hold_document(request, body)
-            given = await asyncio.to_thread(lambda: list(_pages(lines)))
-            async with open_document(services, document, DocumentChoice(password=password_of(request.headers))) as file:
-                return Response(await searchable_pdf(file, given), media_type=PDF_TYPE)
+            choice = DocumentChoice(password=password_of(request.headers))
+            async with open_document(services, document, choice) as file:
+                with jobs.spool.folder(_SPOOLED * len(lines)) as folder:
+                    await asyncio.to_thread(_spool, lines, folder / "pages.jsonl")
+                    return Response(await searchable_pdf(file, folder / "pages.jsonl"), media_type=PDF_TYPE)
         if between and document.strip():
             raise UnprocessableError(f"output={output} takes pages alone; there is something after an empty line")
         if hold := hold_of(request):
@@ -176,6 +183,13 @@ def _written(output: str, lines: bytes) -> bytes:
     return written.getvalue()
 
 
+def _spool(lines: bytes, path: Path) -> None:
+    """Write the pages to a file, one by one, so that no more than one is in memory."""
+    with open(path, "w", encoding="utf-8") as file:
+        for page in _pages(lines):
+            file.write(json.dumps(page.to_dict(), ensure_ascii=False) + "\n")
+
+
 def _pages(lines: bytes) -> Iterator[DocumentPage]:
     """The pages, one by one.
 
@@ -183,7 +197,7 @@ def _pages(lines: bytes) -> Iterator[DocumentPage]:
         UnprocessableError: there is none, or one is not as `/v1/read` writes it.
     """
     before = 0
-    for number, line in enumerate(filter(None, map(bytes.strip, lines.splitlines())), 1):
+    for number, line in enumerate(filter(None, map(bytes.strip, io.BytesIO(lines))), 1):
         values = sum(line.count(sign) for sign in _SIGNS)
         if values > _MOST_VALUES:
             raise UnprocessableError(f"line {number} has {values:,} values and names; the limit is {_MOST_VALUES:,}")

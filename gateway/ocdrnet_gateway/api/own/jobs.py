@@ -132,7 +132,7 @@ async def progress(job_id: str, jobs: DocumentJobsDep, caller: PrincipalDep) -> 
 @router.delete("/v1/jobs/{job_id}", status_code=204, responses=_FOUND)
 async def delete(job_id: str, jobs: DocumentJobsDep, caller: PrincipalDep) -> None:
     """End the job, with its pages in flight, and delete all that is kept of it."""
-    place, _ = await jobs.find(caller, _known(job_id))
+    place, _ = await jobs.find_own(caller, _known(job_id))
     await jobs.cancel(place)
 
 

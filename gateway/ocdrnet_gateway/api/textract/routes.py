@@ -32,6 +32,7 @@ from ocdrnet_gateway.http_errors import (
 
 _JSON = "application/x-amz-json-1.1"
 _OPERATION = "Textract.DetectDocumentText"
+_WORD_BYTES = 6_000  # of a word: itself, its block, and the block's JSON
 _SIGNATURE = re.compile(r"AWS4-HMAC-SHA256\s+Credential=([^/,\s]{1,200})/")
 # What AWS calls each; those with a status of 500 or more keep it, the others are 400.
 _CODES = {
@@ -188,7 +189,7 @@ async def textract(request: Request, services: ServicesDep, caller: Caller) -> R
     data = await asyncio.to_thread(bytes_of_base64, document.Bytes, "Document.Bytes")
     document.Bytes = None  # not held while the pages are read
     try:
-        found = await read_file(request, services, caller, data, DocumentChoice(), {})
+        found = await read_file(request, services, caller, data, DocumentChoice(), {}, word_bytes=_WORD_BYTES)
     except UnprocessableError as error:
         code = "BadDocumentException" if is_pdf(data) else "UnsupportedDocumentException"
         return aws_error(400, str(error.detail), code=code)

@@ -84,7 +84,9 @@ async def annotate(request: Request, services: ServicesDep, caller: Caller) -> R
     if len(wanted) > limit:
         raise BadRequestError(f"there are {len(wanted)} images; the limit is {limit}")
     answers: list[AnnotateImageAnswer] = []
+    hold = hold_of(request)
     for one in wanted:
+        held = hold.size if hold else 0
         try:
             answers.append(await _answer(request, services, caller, one))
         except (UnprocessableError, TooLargeError) as error:
@@ -94,6 +96,9 @@ async def annotate(request: Request, services: ServicesDep, caller: Caller) -> R
             if not any(answer.error is None for answer in answers):
                 raise
             answers.append(_failed(error))
+        finally:
+            if hold:
+                hold.resize(held)  # what was fetched for it is there no more
     body = BatchAnswer(responses=answers).model_dump_json(by_alias=True, exclude_none=True)
     return Response(body, media_type="application/json")
 

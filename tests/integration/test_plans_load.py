@@ -98,7 +98,7 @@ def machine(tmp_path_factory, serve_folder):
         yield made
 
 
-def assert_ready(server, models=8):
+def assert_ready(server, models=9):
     """Every model of the repository, asked one by one."""
     with tritonclient.http.InferenceServerClient(server.addresses.http_url.removeprefix("http://")) as client:
         ready = {name: client.is_model_ready(name) for name in models_of(server.repository)}
@@ -126,7 +126,7 @@ def test_the_matrix_has_every_network_engine_precision_and_profile():
 @pytest.mark.parametrize("one", [pytest.param(one, id=one.name, marks=one.marks) for one in ALL])
 def test_repository_is_loaded(machine, one):
     with machine.served(machine.build(one.detector, one.recognizer, one.options), one.changes) as server:
-        assert_ready(server, 9 if one.changes == GROUPED_CHANGES else 8)
+        assert_ready(server, 10 if one.changes == GROUPED_CHANGES else 9)
 
 
 def test_repository_of_plans_is_loaded(machine):
@@ -158,4 +158,4 @@ def test_repository_that_was_another_engines_is_loaded(machine):
         build_repository(folder, "ocdnet-v2.3", recognizer, BuildOptions(engine=engine))
         changes = changes_of(engine, recognizer)
         with machine.served(folder, changes) as server:
-            assert_ready(server, 9 if changes == GROUPED_CHANGES else 8)
+            assert_ready(server, 10 if changes == GROUPED_CHANGES else 9)

@@ -51,6 +51,7 @@ SHORT = {
 PLAN_CHANGES = [
     "ocdnet: instance_group KIND_GPU is KIND_CPU",
     "ocdrnet: max_inflight_requests is left out",
+    "ocr: max_inflight_requests is left out",
     "ocrnet: instance_group KIND_GPU is KIND_CPU",
     "--http-max-input-size=67108864 is left out",
 ]

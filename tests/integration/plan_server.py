@@ -30,9 +30,10 @@ READY_S = 600  # a plan is warmed with its tuned batch: 16 images twice in the p
 PLAN_CHANGES = [
     "ocdnet: instance_group KIND_GPU is KIND_CPU",
     "ocdrnet: max_inflight_requests is left out",
+    "ocr: max_inflight_requests is left out",
     "ocrnet: instance_group KIND_GPU is KIND_CPU",
 ]
-GROUPED_CHANGES = [*PLAN_CHANGES[:2], "ocrnet_plan: instance_group KIND_GPU is KIND_CPU"]
+GROUPED_CHANGES = [*PLAN_CHANGES[:3], "ocrnet_plan: instance_group KIND_GPU is KIND_CPU"]
 
 
 class Rehearsal:

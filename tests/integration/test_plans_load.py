@@ -15,10 +15,11 @@ from twin_recognizer import recognizer_twin
 from ocdrnet_deploy.catalog.catalog import DEFAULT, catalog, presets
 from ocdrnet_deploy.repository.build import PRECISIONS, BuildOptions, build_repository
 from ocdrnet_deploy.repository.profile import PROFILES
+from ocdrnet_deploy.repository.replace import ENSEMBLES
 from ocdrnet_deploy.triton_versions import DEFAULT as DEFAULT_TRITON
 
 CUDA_CHANGES = [f"{model}: provider CUDAExecutionProvider is CPUExecutionProvider" for model in ("ocdnet", "ocrnet")]
-IN_FLIGHT = "ocdrnet: max_inflight_requests is left out"
+IN_FLIGHT = [f"{ensemble}: max_inflight_requests is left out" for ensemble in ENSEMBLES]
 
 # Every network of the catalog with another, and every preset.
 NAMES = {
@@ -63,7 +64,7 @@ def changes_of(engine, recognizer):
 def case(pair, engine, **options):
     made = BuildOptions(engine=engine, **options)
     name = "-".join([engine, *(str(value) for value in options.values()), "+".join(pair)])
-    changes = changes_of(engine, pair[1]) + ([IN_FLIGHT] if "triton" in options else [])
+    changes = changes_of(engine, pair[1]) + (IN_FLIGHT if "triton" in options else [])
     return Case(*pair, made, name, changes)
 
 

@@ -99,7 +99,7 @@ ROUTERS: Mapping[str, APIRouter] = {
     "textract": textract,
 }
 # Those whose errors have a form of their own, which their routes describe.
-_OWN_ERRORS = frozenset({"mistral", "liteparse", "vision", "textract"})
+_OWN_ERRORS = frozenset({"azure", "mistral", "liteparse", "vision", "textract"})
 # What any other route may answer: a body that is too large or too slow, a field that is wrong, a fault.
 _EVERYWHERE = documented(400, 408, 413, 422, 500)
 

@@ -46,7 +46,13 @@ REAL = {
 JSON, AWS = "application/json", "application/x-amz-json-1.1"
 schemathesis.serializer.alias(AWS, JSON)
 schemathesis.deserializer(AWS)(lambda _context, answer: json.loads(answer.content))
-OWN_FORMS = {"/v1/files": JSON, "/ocr": JSON, "/v1/images:annotate": JSON, "/textract": AWS}
+OWN_FORMS = {
+    "/v1/files": JSON,
+    "/ocr": JSON,
+    "/v1/images:annotate": JSON,
+    "/textract": AWS,
+    "/documentintelligence": JSON,
+}
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 
 

@@ -107,7 +107,7 @@ def test_steps_that_nobody_tells_are_left_out(start_gateway, http, picture):
 def test_openapi_has_every_option_with_its_range(gateway, http):
     described = http.get(f"{gateway}/openapi.json").json()["paths"]["/v1/read"]["post"]
     parameters = {parameter["name"]: parameter["schema"] for parameter in described["parameters"]}
-    own = {"timing", "output", "pages", "dpi", "text_layer", "ocdrnet-password"}
+    own = {"preview", "timing", "output", "pages", "dpi", "text_layer", "ocdrnet-password"}
     assert parameters.keys() == {option.name for option in OPTIONS} | own
     assert (parameters["output"]["default"], parameters["dpi"]["minimum"]) == ("json", 36)
     assert parameters["max_candidates"] == {"type": "integer", "minimum": 1, "maximum": 10_000}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import Request
 from starlette.datastructures import UploadFile
@@ -37,6 +38,13 @@ class Form:
 class _InMemory(MultiPartParser):
     # Never to a disk: what is read is kept nowhere. The body's own limit bounds it.
     spool_max_size = 1 << 62
+
+
+def described_form(**fields: dict[str, Any]) -> dict[str, Any]:
+    """What OpenAPI says of a body that `read_form` reads: a `file`, and fields by name with their schemas."""
+    properties = {"file": {"type": "string", "format": "binary"}, **fields}
+    schema = {"type": "object", "required": ["file"], "properties": properties}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
 async def read_form(request: Request, file_field: str) -> Form:

@@ -15,10 +15,10 @@ from ocdrnet_ops.geometry.text_outline import (
     Outlines,
     are_straight,
     corner_quads,
+    of_points,
     outline_part,
     outline_quads,
     outline_sizes,
-    quad_outlines,
 )
 from ocdrnet_ops.layout.justified import justified_rows, row_quad
 from ocdrnet_ops.layout.paragraphs import join_paragraph, paragraphs
@@ -309,10 +309,7 @@ def _in_order(found: list[_Found], points: int, image_size: tuple[int, int]) -> 
 
 def _of_points(found: list[_Found], points: int) -> Outlines:
     """The lines' outlines with so many points each, float32 [N, points, 2]."""
-    same = [
-        line.outline if len(line.outline) == points else quad_outlines(line.outline[None], points // 2)[0]
-        for line in found
-    ]
+    same = [of_points(line.outline[None], points)[0] for line in found]
     return np.array(same, np.float32).reshape(-1, points, 2)
 
 

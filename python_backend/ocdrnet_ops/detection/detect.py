@@ -22,7 +22,7 @@ from ocdrnet_ops.cards import DetectorCard
 from ocdrnet_ops.detection.dbnet import DbnetSettings, Detections, detect_boxes
 from ocdrnet_ops.detection.tile_merging import merge_maps
 from ocdrnet_ops.geometry.quads import VERTICAL_RATIO
-from ocdrnet_ops.geometry.text_outline import Outlines, cover_shares, outline_quads, quad_outlines
+from ocdrnet_ops.geometry.text_outline import cover_shares, of_points, outline_quads
 from ocdrnet_ops.image.resize import DetectorInput
 
 TALL_SHARE = 0.25  # of the elongation of all boxes: above it the detector looks again; chosen on 80 images turned
@@ -112,7 +112,7 @@ def join_frames(upright: Detections, turned: Detections, width: int, frame: str,
         along = np.concatenate([outline_quads(part.boxes)[~_ratios(outline_quads(part.boxes))[2]] for part in parts])
         parts += [_as_characters(part, along) for part in parts]
     points = max(part.boxes.shape[1] for part in parts)
-    boxes = np.concatenate([_of_points(part.boxes, points) for part in parts])
+    boxes = np.concatenate([of_points(part.boxes, points) for part in parts])
     scores = np.concatenate([part.scores for part in parts])
     truncated = upright.truncated or turned.truncated or len(boxes) > most
     return Detections(boxes[:most], scores[:most], truncated)
@@ -131,10 +131,6 @@ def _as_characters(found: Detections, along: npt.NDArray[np.float32]) -> Detecti
 
 def _part(found: Detections, kept: npt.NDArray[np.bool_]) -> Detections:
     return replace(found, boxes=found.boxes[kept], scores=found.scores[kept])
-
-
-def _of_points(boxes: Outlines, points: int) -> Outlines:
-    return boxes if boxes.shape[1] == points else quad_outlines(boxes, points // 2)
 
 
 def turn_tiles(

@@ -35,6 +35,11 @@ def quad_outlines(quads: Quads, points: int = POINTS) -> Outlines:
     return np.concatenate([top, bottom], axis=1)
 
 
+def of_points(outlines: Outlines, points: int) -> Outlines:
+    """Outlines of so many points each, float32 [N, points, 2], of such or of quads."""
+    return outlines if outlines.shape[1] == points else quad_outlines(outlines, points // 2)
+
+
 def corner_quads(outlines: Outlines) -> Quads:
     """First and last point of each side: float32 [N, 4, 2]; for a quad, the quad itself."""
     points = outlines.shape[1] // 2

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
@@ -13,7 +12,7 @@ from pydantic import BaseModel, Field
 from ocdrnet_client import Page
 from ocdrnet_client.results import Box
 from ocdrnet_gateway.core.body_limit import keep_images
-from ocdrnet_gateway.core.form_body import read_form
+from ocdrnet_gateway.core.form_body import described_form, read_form
 from ocdrnet_gateway.core.reading import check_image, read_image
 from ocdrnet_gateway.core.services import PrincipalDep, ServicesDep
 from ocdrnet_gateway.http_errors import answers_errors_by, documented_as
@@ -45,23 +44,7 @@ def liteparse_error(status: int, detail: str, headers: Mapping[str, str] | None 
 
 
 router = APIRouter(tags=["LiteParse"], route_class=answers_errors_by(liteparse_error))
-_FORM: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {
-                        "file": {"type": "string", "format": "binary"},
-                        "language": {"type": "string", "description": "ignored: the recognizer reads all it knows"},
-                    },
-                }
-            }
-        },
-    }
-}
+_FORM = described_form(language={"type": "string", "description": "ignored: the recognizer reads all it knows"})
 
 
 @router.post("/ocr", responses=documented_as(LiteParseError, 401, 429, 502, 503, 504), openapi_extra=_FORM)

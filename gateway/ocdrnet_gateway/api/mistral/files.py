@@ -16,7 +16,7 @@ from ocdrnet_gateway.api.hosted.ocdrnet import HeldResponse
 from ocdrnet_gateway.api.hosted.state import Signer
 from ocdrnet_gateway.api.mistral.schemas import DeletedFile, File, FileList, MistralError, SignedUrl, mistral_error
 from ocdrnet_gateway.core.allowed_hosts import LONGEST_URL
-from ocdrnet_gateway.core.form_body import read_form
+from ocdrnet_gateway.core.form_body import described_form, read_form
 from ocdrnet_gateway.core.keys import Principal
 from ocdrnet_gateway.core.services import PrincipalDep, Services, ServicesDep
 from ocdrnet_gateway.http_errors import (
@@ -38,25 +38,11 @@ _ANY_TYPE = "application/octet-stream"
 
 router = APIRouter(tags=["Mistral OCR"], route_class=answers_errors_by(mistral_error))
 
-_FORM: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {
-                        "file": {"type": "string", "format": "binary"},
-                        "purpose": {"type": "string", "enum": ["ocr"]},
-                        "expiry": {"type": "integer", "minimum": 1, "description": "hours until it is deleted"},
-                        "visibility": {"type": "string", "description": "ignored: a file is its caller's alone"},
-                    },
-                }
-            }
-        },
-    }
-}
+_FORM = described_form(
+    purpose={"type": "string", "enum": ["ocr"]},
+    expiry={"type": "integer", "minimum": 1, "description": "hours until it is deleted"},
+    visibility={"type": "string", "description": "ignored: a file is its caller's alone"},
+)
 
 
 @router.post("/v1/files", responses=documented_as(MistralError, 401, 429, 503, 507), openapi_extra=_FORM)

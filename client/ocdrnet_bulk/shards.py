@@ -6,6 +6,7 @@ import dataclasses
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -192,15 +193,19 @@ class ShardWork:
                 # The earlier run was ended between an entry's last page and its file.
                 self._finish_entry(journal, journal.last, progress, is_due=True)
             plans = _taken_up(_plans(files, inputs, earlier, self.reader.numbers), journal)
-            steps = chain.from_iterable(map_in_threads(self.reader.steps, plans, OPENERS))
-            for step, record in map_in_threads(_made, steps, self.concurrency):
-                journal.add(record)
-                if step.is_new:
-                    progress.advance(record)
-                else:
-                    progress.known(read=1, failed=0, entries=not record.left)
-                if record.left == 1 and self.files:
-                    self._finish_entry(journal, record, progress, step.is_due)
+            # Closed here, for an error keeps its frames, and with them the threads that wait for work.
+            with (
+                closing(map_in_threads(self.reader.steps, plans, OPENERS)) as opened,
+                closing(map_in_threads(_made, chain.from_iterable(opened), self.concurrency)) as made,
+            ):
+                for step, record in made:
+                    journal.add(record)
+                    if step.is_new:
+                        progress.advance(record)
+                    else:
+                        progress.known(read=1, failed=0, entries=not record.left)
+                    if record.left == 1 and self.files:
+                        self._finish_entry(journal, record, progress, step.is_due)
             if journal.finished != files.manifest.size(files.shard):
                 raise OutputError(f"{files.manifest.inputs_name(files.shard)} is not whole; use --restart")
             completion = files.publish(journal)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from typing import TypeVar
@@ -31,7 +31,9 @@ def check_concurrency(concurrency: int) -> int:
     return concurrency
 
 
-def map_in_threads(work: Callable[[Item], Answer], items: Iterable[Item], concurrency: int) -> Iterator[Answer]:
+def map_in_threads(
+    work: Callable[[Item], Answer], items: Iterable[Item], concurrency: int
+) -> Generator[Answer, None, None]:
     """Yield `work(item)` for each item; at most `concurrency` run at once, in threads, in the caller's context."""
     pool = ThreadPoolExecutor(concurrency, thread_name_prefix="ocdrnet-read")
     pending: deque[Future[Answer]] = deque()

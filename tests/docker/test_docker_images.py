@@ -91,7 +91,7 @@ def test_user_is_that_of_the_chart(name):
 
 @pytest.mark.parametrize(
     ("name", "extras"),
-    [("cpu", ["serve"]), ("gateway", ["gateway"]), ("tools", ["bulk", "loadtest"])],
+    [("cpu", ["serve"]), ("gateway", ["gateway"]), ("tools", ["bulk", "documents", "loadtest"])],
 )
 def test_an_image_has_what_it_is_for(name, extras):
     assert re.findall(r"--extra (\w+)", runs(name)) == extras

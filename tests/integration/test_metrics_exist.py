@@ -12,6 +12,7 @@ from prometheus_server import eventually, scraping
 from promql_names import metric_names
 from sample_truth import SAMPLES
 
+from ocdrnet_deploy.repository.replace import ENSEMBLES
 from ocdrnet_gateway.core.admission import Admission
 from ocdrnet_gateway.core.memory import MemoryBudget
 from ocdrnet_gateway.core.metrics import Metrics
@@ -98,8 +99,9 @@ def test_steps_that_are_listed_are_the_servers(served):
     exprs = [rule["expr"] for rule in RULES] + [expr for _, expr in panel_queries()]
     lists = {one for expr in exprs for one in re.findall(r'model=~"([\w|]+)"', expr)}
     assert {frozenset(one.split("|")) for one in lists} == {
-        frozenset(models - {"ocdrnet"}),
-        frozenset(models - {"ocdrnet"} | {"ocrnet_plan"}),  # of plans with a recognizer of any width
+        frozenset(ENSEMBLES),
+        frozenset(models - set(ENSEMBLES)),
+        frozenset(models - set(ENSEMBLES) | {"ocrnet_plan"}),  # of plans with a recognizer of any width
         frozenset({"ocdnet", "ocrnet", "ocrnet_plan"}),
     }
 

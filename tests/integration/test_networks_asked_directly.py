@@ -23,7 +23,7 @@ BAD_CROPS = {
     "width over its columns": (100, [100, 101], "CROP_WIDTHS has 101; its crop's columns allow 0 to 100"),
     "more than all memory": (100, [2_000_000_000, 1], "CROP_WIDTHS has 2000000000; its crop's columns allow 0 to 100"),
     "below nothing": (100, [-1, 1], "CROP_WIDTHS has -1; its crop's columns allow 0 to 100"),
-    "too long": (3201, [1, 1], "input is 3201 wide; this recognizer takes up to 3200"),
+    "too long": (19_201, [1, 1], "input is 19201 wide; this recognizer takes up to 19200"),
 }
 
 

@@ -27,6 +27,7 @@ def read(request, served, tmp_path_factory):
 def test_the_page_is_what_the_client_reads(read, client):
     answer = read("receipt.jpg", min_text_score=0.9)
     assert answer.pop("timing").keys() == {"receive_ms", "wait_ms", "read_ms", "total_ms"}
+    assert (answer.pop("dpi"), answer.pop("angle")) == (0, pytest.approx(0, abs=1.5))
     assert answer == client.read(sample("receipt.jpg"), min_text_score=0.9).to_dict()
 
 

@@ -147,7 +147,7 @@ def test_crop_height_is_the_cards(built):
 
 
 def test_other_configs_are_the_templates(built):
-    for name in MODELS - {"ocdrnet", "ocdnet", "ocrnet", "image_preprocess", "text_crop"}:
+    for name in MODELS - {*ENSEMBLES, "ocdnet", "ocrnet", "image_preprocess", "text_crop"}:
         assert config(built, name) == read_config(model_repository() / name / "config.pbtxt")
 
 
@@ -155,10 +155,11 @@ def test_the_ensemble_names_the_scripts_that_are_read(tmp_path):
     """And is the template in all else."""
     card = dataclasses.replace(RECOGNIZER.card, characters=tuple(map(chr, [*range(0x61, 0x7B), *range(0x5D0, 0x5EB)])))
     assemble_repository(tmp_path, DETECTOR, dataclasses.replace(RECOGNIZER, card=card), PROFILE)
-    ensemble = config(tmp_path, "ocdrnet")
-    assert values(ensemble) == {"scripts": "Latin, Hebrew"}
-    ensemble.ClearField("parameters")
-    assert ensemble == read_config(model_repository() / "ocdrnet" / "config.pbtxt")
+    for name in ENSEMBLES:
+        ensemble = config(tmp_path, name)
+        assert values(ensemble) == {"scripts": "Latin, Hebrew"}
+        ensemble.ClearField("parameters")
+        assert ensemble == read_config(model_repository() / name / "config.pbtxt")
 
 
 @pytest.mark.parametrize(("detector_batch", "limit"), [(6, 9), (9, 9), (100, 100)])

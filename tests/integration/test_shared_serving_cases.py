@@ -307,11 +307,6 @@ def test_shm_too_small(cases, served, size, said_of_it):
     assert (code == 2, "Ready" in said) == (size == "16m", size != "16m")
 
 
-@pytest.mark.xfail(
-    raises=AssertionError,
-    strict=True,
-    reason="the detector's default side is also that of small crops: five times the work of twice their height",
-)
 def test_small_crops_blown_up(cases, served):
     said, _ = run(
         [sys.executable, "crops.py", served.addresses.grpc_url], cases / "small_crops_blown_up", timeout_s=900

@@ -31,7 +31,7 @@ test: .venv/dev
 	$(TEST) 3 -m 'not (full or program or images)'
 
 test-all: .venv/dev
-	$(TEST) 2
+	$(TEST) 2 --durations 12
 
 coverage: .venv/dev
 	$(TEST) 3 -m 'not (full or program or images)' --cov --cov-report term:skip-covered

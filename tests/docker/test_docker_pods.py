@@ -28,8 +28,6 @@ from twin_text import TEXTS
 
 from ocdrnet_deploy.catalog.catalog import find_by_name
 
-pytestmark = pytest.mark.full
-
 # A gigabyte is installed for it, as root, by way of the network.
 pytestmark = pytest.mark.full
 

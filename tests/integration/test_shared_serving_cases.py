@@ -84,6 +84,30 @@ def run(command, cwd, timeout_s=300, **variables):
     return done.stdout, done.returncode
 
 
+def run_until_ready(command, cwd):
+    """As `run`, for a server: one that is ready is ended as a supervisor ends it."""
+    process = subprocess.Popen(
+        list(map(str, command)),
+        cwd=cwd,
+        env=os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    said = ""
+    try:
+        for line in process.stdout:
+            said += line
+            if re.search(r"Ready after|http://127\.0\.0\.1:\d+", line):
+                process.send_signal(signal.SIGTERM)
+        code = process.wait(120)
+    finally:
+        process.kill()
+    print(said)
+    return said, code
+
+
 @contextmanager
 def started(command, ready, log, **variables):
     """A server's process, from the line that says that it is ready; that line's match."""
@@ -273,8 +297,7 @@ def test_no_home(command, home, served, tmp_path):
     other += [f"--{kind}-caps=+dac_read_search" for kind in ("inh", "ambient")]
     alone = ["env", "-i", f"PATH={BIN}:{os.environ['PATH']}", "PYTHONDONTWRITEBYTECODE=1", *home]
     repository = ["--repository", served.repository] if command.startswith("serve") else []
-    a_while = ["timeout", "--preserve-status", "20", "ocdrnet"]  # what starts well goes on until then
-    said, exit_code = run([*other, *alone, *a_while, *command.split(), *repository], tmp_path)
+    said, exit_code = run_until_ready([*other, *alone, "ocdrnet", *command.split(), *repository], tmp_path)
     assert "Traceback" not in said
     assert exit_code == 0 or (exit_code == 2 and "Error" in said)
 
@@ -299,9 +322,9 @@ def test_shm_too_small(cases, served, size, said_of_it):
     script = cases / "shm_too_small" / "shm_serve.sh"
     script.write_text(re.sub(r"exec \S+", f"exec {BIN}/ocdrnet", script.read_text()))
     ports = [f"--{name}-port=0" for name in ("http", "grpc", "metrics")]
-    # What is not refused runs on until then.
-    command = ["timeout", "--preserve-status", "60", "unshare", "-m", "bash", script, size]
-    said, code = run([*command, "--repository", served.repository, *ports], CHECKOUT)
+    said, code = run_until_ready(
+        ["unshare", "-m", "bash", script, size, "--repository", served.repository, *ports], CHECKOUT
+    )
     assert re.search(f"/dev/shm has .*{said_of_it}", said)
     assert "--shm-size" in said
     assert (code == 2, "Ready" in said) == (size == "16m", size != "16m")
@@ -321,17 +344,16 @@ def test_stalled_step_leaks_answer(cases, served, tmp_path):
     """The step is ended where it stood still; the script goes on when its process is gone."""
     script = cases / "stalled_step_leaks_answer" / "stall.py"
     script.write_text(GOES_ON + script.read_text().replace("../shared/eval", str(CASES.parent / "eval")))
-    for _ in range(3):
-        with serve(served.repository, tmp_path) as (process, grpc, _):
-            (tmp_path / "pid").write_text(str(process.pid))
-            command = [sys.executable, script, grpc.rpartition(":")[2], "ocdnet", 1.2, tmp_path / "pid", 1]
-            said, _ = run(command, CHECKOUT)
-            answers = re.findall(r"request \d with B answered (.*) after", said)
-            assert len(answers) == 3
-            assert all(answer == "['B']" or answer.startswith("error") for answer in answers)
-            with Client(grpc, timeout=120) as client:
-                until(client.is_ready)
-                assert client.read(SAMPLES / "storefront.jpg").lines
+    with serve(served.repository, tmp_path) as (process, grpc, _):
+        (tmp_path / "pid").write_text(str(process.pid))
+        command = [sys.executable, script, grpc.rpartition(":")[2], "ocdnet", 1.2, tmp_path / "pid", 1]
+        said, _ = run(command, CHECKOUT)
+        answers = re.findall(r"request \d with B answered (.*) after", said)
+        assert len(answers) == 3
+        assert all(answer == "['B']" or answer.startswith("error") for answer in answers)
+        with Client(grpc, timeout=120) as client:
+            until(client.is_ready)
+            assert client.read(SAMPLES / "storefront.jpg").lines
 
 
 def test_stub_dies_health_stays_green(served, tmp_path):

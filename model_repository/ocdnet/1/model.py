@@ -5,7 +5,7 @@ import numpy as np
 from ocdrnet_ops.cards import read_detector_card
 from ocdrnet_ops.image.network_inputs import check_detector_input
 from ocdrnet_triton.engines.factory import open_network
-from ocdrnet_triton.engines.warm_up import JOBS, warm_detector
+from ocdrnet_triton.engines.warm_up import warm_detector, warm_ups
 from ocdrnet_triton.requests import answer_batch, tensor
 from ocdrnet_triton.settings import parameters, prepare_process, version_folder
 
@@ -17,7 +17,7 @@ class TritonPythonModel:
         self._card = read_detector_card(folder / "card.json")
         settings = parameters(args)
         self._network = open_network(folder / "model.onnx", ["pred"], settings)
-        warm_detector(self._network, self._card, int(settings.get("warm_ups", JOBS)))
+        warm_detector(self._network, self._card, warm_ups(settings))
 
     def execute(self, requests):
         return answer_batch(requests, self._take, self._answer)

@@ -7,7 +7,7 @@ from ocdrnet_ops.options import CHARSET
 from ocdrnet_ops.recognition.charset import ALL, Charsets
 from ocdrnet_triton.engines.factory import open_network
 from ocdrnet_triton.engines.recognizer import CharsetRecognizer
-from ocdrnet_triton.engines.warm_up import JOBS, warm_recognizer
+from ocdrnet_triton.engines.warm_up import warm_recognizer, warm_ups
 from ocdrnet_triton.requests import answer_batch, options, tensor
 from ocdrnet_triton.settings import parameters, prepare_process, recognizer_card, version_folder
 
@@ -23,7 +23,7 @@ class TritonPythonModel:
         open_restricted = partial(open_network, restricted, OUTPUTS, once) if restricted.exists() else None
         network, columns = open_network(folder / "model.onnx", OUTPUTS, settings), int(settings["max_columns"])
         if "plan" not in settings:  # Triton warms a plan itself
-            warm_recognizer(network, card, columns, int(settings.get("warm_ups", JOBS)))
+            warm_recognizer(network, card, columns, warm_ups(settings))
         self._read = CharsetRecognizer(network, open_restricted, card, columns)
         self._card, self._charsets = card, Charsets(card)
 

@@ -5,7 +5,7 @@ import pytest
 
 from ocdrnet_ops.image.resize import detector_input
 from ocdrnet_ops.recognition.width_groups import group_by_width
-from ocdrnet_triton.engines.warm_up import JOBS, LONGEST_CROP, warm_detector, warm_recognizer
+from ocdrnet_triton.engines.warm_up import JOBS, LONGEST_CROP, warm_detector, warm_recognizer, warm_ups
 
 
 class Recorder:
@@ -20,6 +20,19 @@ class Recorder:
         assert {job.dtype for job in jobs} == {np.dtype(np.uint8)}
         self.shapes += {job.shape for job in jobs}
         return []
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"streams": "1"}, 1),
+        ({"streams": "1", "warm_ups": "2"}, 1),
+        ({"streams": "2"}, JOBS),
+        ({"streams": "4", "warm_ups": "1"}, 1),
+    ],
+)
+def test_one_stream_is_prepared_after_one_run(settings, expected):
+    assert warm_ups(settings) == expected
 
 
 @pytest.mark.parametrize("size", [(720, 1280), (1280, 720), (1200, 1600), (1600, 1200)])

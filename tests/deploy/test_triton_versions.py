@@ -56,6 +56,7 @@ def test_requests_in_flight_fit_into_the_memory(memory, most):
     assert most_in_flight(memory) == most
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("options", "limit"),
     [

@@ -34,6 +34,7 @@ def test_matrix_has_every_pair_of_settings_at_least_once():
     assert {pair for both in possible_pairs() for _, pair in both} == seen_apart
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("values", INSTALLS + MATRIX)
 def test_objects_fit_the_schemas(values):
     assert [problem for manifest in objects(values) for problem in problems(manifest)] == []

@@ -79,6 +79,7 @@ def test_value_has_a_sentence(leaf):
     assert leaf.about.endswith((".", "]"))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("leaf", LEAVES, ids=lambda leaf: leaf.name)
 def test_value_is_used(leaf):
     """Another value makes another manifest, or is refused by its name, where the value matters."""

@@ -83,6 +83,7 @@ def test_whole_ensemble_is_loaded(ask):
     assert ask(99, lambda ensemble, configs: None) == ""
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", SPOILED)
 def test_spoiled_ensemble_is_refused_by_triton_too(ask, name):
     spoil, _, words = SPOILED[name]

@@ -157,6 +157,7 @@ def several(api, models):
         yield f"{urls[0].partition('://')[0]}://" + ",".join(url.partition("://")[2] for url in urls)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("api", ["grpc", "http", "nim"])
 def test_several_servers_have_their_shares_of_a_rate(tmp_path, api):
     models = [StandIn() for _ in range(3)]

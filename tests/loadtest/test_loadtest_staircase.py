@@ -38,6 +38,7 @@ def test_the_knee_of_a_queue_is_where_queueing_theory_has_it(limit):
     assert knee.limited_by == SERVER
 
 
+@pytest.mark.full
 def test_without_chance_the_knee_is_one_over_the_service_time():
     limits = Limits(0.2)
     staircase = climbed(lambda: SingleServer(SERVICE), limits, 5, "constant", precision=0.02)
@@ -56,6 +57,7 @@ def test_rates_grow_until_one_fails_and_then_close_in():
     assert all(20 < rate < 40 for rate in rates[4:])
 
 
+@pytest.mark.full
 def test_a_first_rate_over_the_knee_goes_down():
     limits = Limits(0.2)
     knee = climbed(lambda: SingleServer(SERVICE), limits, 90, "constant").knee(limits)
@@ -70,6 +72,7 @@ def test_an_overloaded_step_is_cut_short():
     assert steps[0].sent < 1000
 
 
+@pytest.mark.full
 def test_errors_break_a_rate_that_is_fast_enough():
     def failing():
         server = SingleServer(SERVICE)

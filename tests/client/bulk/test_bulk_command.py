@@ -172,6 +172,7 @@ def test_a_server_that_goes_away_fails_no_image_and_the_run_goes_on_later(bulk, 
     assert images(folder / "out") == NAMES
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("cause", ["unavailable", "missing"])
 def test_a_server_that_comes_back_in_time_costs_nothing(bulk, model, server, folder, cause):
     model.fail_first(6, server.status(cause))

@@ -91,6 +91,7 @@ LINES = st.builds(
 )
 
 
+@pytest.mark.full
 @settings(max_examples=150, deadline=None)
 @given(st.lists(LINES, max_size=8))
 def test_any_page_is_written(lines):

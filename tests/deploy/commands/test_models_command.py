@@ -158,6 +158,7 @@ def test_defaults_are_shown_in_the_help():
         assert words in " ".join(text.split())
 
 
+@pytest.mark.full
 def test_plans_are_built_and_served_by_triton_itself(tmp_path, gpu_machine):
     result = run("build", "--engine", "tensorrt", "--output", tmp_path / "served")
     assert result.exit_code == 0, result.output
@@ -168,12 +169,14 @@ def test_plans_are_built_and_served_by_triton_itself(tmp_path, gpu_machine):
     assert (tmp_path / "served" / "ocdnet" / "1" / "model.plan").exists()
 
 
+@pytest.mark.full
 def test_plans_of_fp32(tmp_path, gpu_machine):
     result = run("build", "--engine", "tensorrt", "--precision", "fp32", "--output", tmp_path / "served")
     assert result.exit_code == 0, result.output
     assert not [command for command in gpu_machine.commands if {"fp16", "stronglyTyped"} & set(command)]
 
 
+@pytest.mark.full
 def test_batches_reach_the_plans(tmp_path, gpu_machine):
     sizes = ("--detector-batch", 2, "--max-candidates", 40, "--recognizer-batch", 64)
     result = run("build", "--engine", "tensorrt", *sizes, "--output", tmp_path / "served")
@@ -181,6 +184,7 @@ def test_batches_reach_the_plans(tmp_path, gpu_machine):
     assert [command["maxShapes"] for command in gpu_machine.commands] == ["input:2x2016x2016x3", "input:64x48x3584x3"]
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("gpu_machine")
 @pytest.mark.parametrize("engine", ["cpu", "tensorrt"])
 def test_cores_and_processes_reach_the_steps(tmp_path, monkeypatch, engine):

@@ -42,6 +42,7 @@ def assert_accepted(folder, patch, network, precision, size, capability):
     assert len(found.stand_ins) == stand_ins
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("network", OF_EACH_KIND, ids=named)
 def test_each_kind_of_graph_is_accepted(tmp_path, monkeypatch, network, precision):

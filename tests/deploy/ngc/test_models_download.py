@@ -55,6 +55,7 @@ def received(cache):
     return part_of(cache).stat().st_size if part_of(cache).is_file() else 0
 
 
+@pytest.mark.full
 def test_killed_half_way_and_gone_on_with(ngc, cache, environment):
     ngc.dribble = 5_000
     with started(environment) as process:
@@ -124,6 +125,7 @@ def test_key_is_seen_nowhere(ngc, cache, environment, tmp_path, from_file):
     assert not any(KEY.encode() in path.read_bytes() for path in kept)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("key", [KEY[:5] + "\n" + KEY[5:], KEY[:5] + " " + KEY[5:], KEY + "é"])
 def test_key_that_cannot_be_one_is_refused_unshown(environment, key, ngc):
     result = run(environment | {"NGC_API_KEY": key})
@@ -157,6 +159,7 @@ def test_what_is_there_needs_no_key(ngc, environment):
     assert len(ngc.seen) == requests
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("more", [(), ("--file", "ocrnet_resnet50.onnx")])
 def test_outage_of_ngc_with_a_warm_cache_is_not_noticed(ngc, environment, more):
     """Of a version without a list of characters too, which would be asked for first."""
@@ -181,6 +184,7 @@ def test_terminal_shows_a_bar_and_why_nothing_moves(ngc, environment):
     assert "100%" in shown
 
 
+@pytest.mark.full
 def test_corrupted_download_is_refused(ngc, cache, environment):
     assert run(environment).returncode == 0
     (cache / FILE).unlink()

@@ -74,6 +74,7 @@ def test_mmc(rate, servers):
     assert found.latencies.mean() == pytest.approx(1 + erlang_wait(rate, servers), rel=0.05)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("rate", "servers"), [(1.4, 2), (3.2, 4)])
 def test_mdc(rate, servers):
     found = poisson_run(one_station([1.0], instances=servers), rate)

@@ -140,6 +140,7 @@ def test_a_gpu_runs_the_networks_and_the_cores_the_rest():
     assert by_name["text_turn"].instances == 1
 
 
+@pytest.mark.full
 def test_a_gpus_plan():
     moved = on_gpu(server(2), SPEED, TensorRtProfile())
     found = plan_replicas(with_cores(moved, cores_for_gpu(moved)), 500.0, 0.3, 5.0, LOAD)
@@ -152,6 +153,7 @@ def test_a_gpus_plan():
     assert starved.replicas > found.replicas
 
 
+@pytest.mark.full
 def test_knees_are_compared_under_the_measured_limit_and_steps():
     measured = parse_measurement(result())
     pipeline = calibrated_pipeline(measured)
@@ -174,6 +176,7 @@ def test_a_knee_of_short_steps_is_higher():
     assert rates[0] > 1.1 * rates[1]
 
 
+@pytest.mark.full
 def test_equal_gaps_are_simulated_as_such():
     random, equal = (parse_measurement(result(arrivals=kind)) for kind in ("poisson", "constant"))
     pipeline = calibrated_pipeline(random)

@@ -110,6 +110,7 @@ def test_a_sound_network_is_served_by_openvino_and_measured(prepared):
     assert [line.split(":")[0] for line in said] == ["detector", "recognizer"]
 
 
+@pytest.mark.full
 def test_a_network_that_answers_otherwise_is_refused_with_the_figure(prepared):
     with pytest.raises(BuildError, match=r"detector cannot be served here.*map off by \d"):
         try_network(with_weight_off(prepared("detector", small_detector())), Attempt())

@@ -25,6 +25,7 @@ def test_second_graph_lies_beside_the_first_while_there_is_one(tmp_path):
     assert not placed.exists()
 
 
+@pytest.mark.full
 def test_recognizer_is_cut_on_the_command_line(tmp_path):
     result = build(tmp_path, "--charset", "digits+-/")
     assert result.exit_code == 0, result.output

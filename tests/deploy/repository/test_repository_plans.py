@@ -40,6 +40,7 @@ def tensors(values):
     return [(value.name, model_config_pb2.DataType.Name(value.data_type), list(value.dims)) for value in values]
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("twins")
 @pytest.mark.parametrize("version", DETECTORS, ids=lambda version: version.name)
 def test_detector_of_the_contracts(tmp_path, gpu_machine, version):
@@ -59,6 +60,7 @@ def test_detector_of_the_contracts(tmp_path, gpu_machine, version):
     assert command["maxShapes"] == f"input:{batch}x736x1280x3"
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("twins")
 @pytest.mark.parametrize("version", RECOGNIZERS, ids=lambda version: version.name)
 def test_recognizer_of_the_contracts(tmp_path, gpu_machine, version):
@@ -83,6 +85,7 @@ def served(tmp_path, gpu_machine):
     return tmp_path / "served"
 
 
+@pytest.mark.full
 def test_default_networks(served, gpu_machine):
     detector, recognizer = config(served, "ocdnet"), config(served, "ocrnet_plan")
     for model in (detector, recognizer):

@@ -72,6 +72,7 @@ def start_requests(url, count, model="ocdrnet"):
     return fates, all_done
 
 
+@pytest.mark.full
 @pytest.mark.triton
 @pytest.mark.parametrize("model", ["ocdrnet", "ocr"])
 def test_a_stop_answers_what_was_accepted_over_grpc(ensemble, wait_until, model):

@@ -103,6 +103,7 @@ VISIBLE = [
 ]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("variables", "found"), VISIBLE)
 def test_gpu_is_the_one_that_cuda_shows(gpu_machine, monkeypatch, variables, found):
     """The plan is of the GPU that its sidecar names: the stand-in for `trtexec` goes by CUDA's rules."""

@@ -62,6 +62,7 @@ def test_plan_is_built_once(gpu_machine):
     check_plan(first)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("version", [8601, 9300, 100300, 101100, 101200, 101601, 110100])
 @pytest.mark.parametrize("precision", ["fp16"])
 def test_every_generation_builds(gpu_machine, version, precision):

@@ -113,6 +113,7 @@ def test_what_is_wider_or_higher_than_a_jpeg_is_made_smaller(renderer, size):
         assert found.max() > (width - 40) * share
 
 
+@pytest.mark.full
 def test_a_huge_image_with_labels_is_made_smaller_and_keeps_its_boxes():
     box = ((4000.0, 3500.0), (7000.0, 3500.0), (7000.0, 3800.0), (4000.0, 3800.0))
     page = Page(8000, 7000, (Line("text", 1.0, box, 1.0),))
@@ -167,6 +168,7 @@ print(1024 * (status("VmHWM") - before))
 """
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("mode", "kind", "labels"),
     [("L", "PNG", "1"), ("L", "PNG", "0"), ("RGB", "PNG", "0"), ("RGBA", "WEBP", "0"), ("F", "TIFF", "0")],

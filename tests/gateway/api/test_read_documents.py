@@ -72,6 +72,7 @@ def test_the_first_page_comes_before_the_last_is_read(start_gateway, http, reade
     assert waited == [True, True], "the first page came after the others"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("name", "media_type", "sign"),
     [

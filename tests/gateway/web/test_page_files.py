@@ -49,6 +49,7 @@ def test_the_page_comes_with_a_policy_that_allows_nothing_inline_and_nothing_for
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", sorted(ASSETS))
 def test_every_file_is_served_guarded_with_its_type(gateway, http, name):
     answer = http.get(f"{gateway}/page/{name}")

@@ -128,7 +128,7 @@ class Manifest:
         return shard * count // shards, (shard + 1) * count // shards
 
     def size(self, shard: int) -> int:
-        """Pictures in a shard."""
+        """Images in a shard."""
         first, end = self.bounds(shard)
         return end - first
 

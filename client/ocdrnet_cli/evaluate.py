@@ -48,7 +48,7 @@ _SHARED = [option for option in reading.read.params if option.name in {"url", "p
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 @click.option("--report", "report_file", type=_OUTPUT, help="HTML file to write, with the worst images.")
-@click.option("--worst", type=click.IntRange(0), default=12, show_default=True, help="Pictures in the report.")
+@click.option("--worst", type=click.IntRange(0), default=12, show_default=True, help="Images in the report.")
 @click.option("--predictions", type=_OUTPUT, help="JSON lines file to write, as `read --format json` prints.")
 @click.option("--floors", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="JSON of least figures.")
 @click.pass_context

@@ -221,7 +221,7 @@ _GATEWAY = (
     ),
     Panel(
         "Gateway: images",
-        {"pictures": f"sum(rate(ocdrnet_gateway_pictures_total{{{q.NAMESPACE}}}[$__rate_interval]))"},
+        {"images": f"sum(rate(ocdrnet_gateway_pictures_total{{{q.NAMESPACE}}}[$__rate_interval]))"},
         "ops",
         width=12,
     ),

@@ -20,7 +20,7 @@
 {{- end }}
 
 {{- /* Processes of each Python step, as JSON, as `models build` counts them for these cores; the numbers are its own.
-       dbnet_postprocess waits for the detector where a picture may lie on its side, and with many in flight another
+       dbnet_postprocess waits for the detector where an image may lie on its side, and with many in flight another
        goes on meanwhile. */}}
 {{- define "ocdrnet.stepProcesses" -}}
 {{- $numbers := .root.Files.Get "files/step-processes.json" | fromJson }}

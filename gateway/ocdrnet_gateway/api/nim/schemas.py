@@ -21,7 +21,7 @@ class ImageUrl(BaseModel):
 
 
 class InferRequest(BaseModel):
-    """Pictures to read."""
+    """Images to read."""
 
     # The first wrong item ends the check: an error for each of a million would be an answer larger than the request.
     input: Annotated[list[ImageUrl], Field(min_length=1, max_length=MAX_IMAGES, fail_fast=True)]

@@ -170,7 +170,9 @@ def decode_lines(
     enough = ~crossed & (trusted ** np.where(short, SHORT / np.maximum(1, best.lengths), 1) >= min_text_score)
     outlines = candidates.outlines.copy()
     outlines[upside_down] = np.roll(outlines[upside_down], outlines.shape[1] // 2, axis=1)
-    enough |= ~crossed & (trusted >= min_text_score) & stand_among_equals(outline_quads(outlines), short, enough)
+    doubtful = short & ~enough & ~crossed & (trusted >= min_text_score)
+    if doubtful.any():
+        enough |= doubtful & stand_among_equals(outline_quads(outlines), short, enough)
     aspects = np.divide(*outline_sizes(outlines).T) if count else scores
     straight, corners = are_straight(outlines), corner_quads(outlines)
     margins = side_shares(outlines, card)
@@ -198,6 +200,9 @@ def _better_readings(
     count, turned = len(candidates.outlines), second.lines
     widths = candidates.widths[:count]
     rated = score_readings(first.ids[:count], first.probabilities[:count], widths, card, any_character)
+    if not len(turned):
+        crossed = crossed_out(candidates.outlines, rated.trusted, rated.lengths)
+        return np.zeros(count, np.bool_), rated, crossed
     again = score_readings(
         second.ids[: len(turned)], second.probabilities[: len(turned)], widths[turned], card, any_character
     )

@@ -1,7 +1,7 @@
 """Encoded image file -> upright BGR pixels, guarded before a pixel is decoded.
 
 `kinds` says what a file is and hands on the parts that a decoder needs. JPEG, the format that production sends,
-goes straight to libjpeg-turbo through simplejpeg, which takes 0.72 of OpenCV's time for the same pixels; OpenCV decides
+goes straight to libjpeg-turbo through simplejpeg, which takes 0.85 of OpenCV's time for the same pixels; OpenCV decides
 what becomes of a file that it does not take, damaged or rarely sampled. Every other format and every unusual JPEG goes
 through Pillow, which knows palettes, alpha, 16 bits, CMYK, TIFF compressions and animations; HEIC goes through libheif.
 

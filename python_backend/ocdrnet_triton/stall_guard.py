@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import signal
 import sys
 import threading
@@ -37,7 +36,7 @@ _LOOK_S = 0.2
 _PICKED_UP_S = 2.0  # in which a process that goes on has picked up what came while it stood still
 # Of a thread that wakes once before a stop, is stopped, and goes on; and one more, for a lock that it had to wait for.
 _WAKES_OF_A_STOP = 4
-_WAKES = re.compile(rb"^voluntary_ctxt_switches:\s*(\d+)", re.MULTILINE)
+_WAKES = b"\nvoluntary_ctxt_switches:"
 
 
 class _Look(NamedTuple):
@@ -128,8 +127,9 @@ class StallGuard:
         return _Look(now, wakes, woke, time.clock_gettime(self._main_clock), time.time())
 
     def _wakes(self) -> int:
-        found = _WAKES.search(os.pread(self._file, 4096, 0))
-        return int(found[1]) if found else 0
+        # Found from the end and without a regular expression, which takes three times as long as to read the file.
+        _, found, value = os.pread(self._file, 4096, 0).rpartition(_WAKES)
+        return int(value.partition(b"\n")[0]) if found else 0
 
 
 def _age_s(thread: int) -> float:

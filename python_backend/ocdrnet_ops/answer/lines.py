@@ -23,8 +23,9 @@ from ocdrnet_ops.geometry.text_outline import (
 from ocdrnet_ops.layout.justified import justified_rows, row_quad
 from ocdrnet_ops.layout.paragraphs import join_paragraph, paragraphs
 from ocdrnet_ops.layout.reading_order import reading_order
+from ocdrnet_ops.layout.text_direction import UprightLines, upright_lines
 from ocdrnet_ops.recognition.crossing import crossed_out, run_down
-from ocdrnet_ops.recognition.decoding import FIRST_CHARACTER, DecodedLine, decode_attention, decode_ctc
+from ocdrnet_ops.recognition.decoding import FIRST_CHARACTER, DecodedLine, decode_attention, decode_ctc_lines
 from ocdrnet_ops.recognition.line_flip import (
     CLEAR,
     DOUBTFUL,
@@ -39,6 +40,7 @@ from ocdrnet_ops.recognition.superscripts import RAISED, join_superscripts
 from ocdrnet_ops.recognition.words import (
     LineSegment,
     WordSpan,
+    quad_parts,
     renamed,
     split_segments,
     split_words,
@@ -168,30 +170,27 @@ def decode_lines(
     enough = ~crossed & (trusted ** np.where(short, SHORT / np.maximum(1, best.lengths), 1) >= min_text_score)
     outlines = candidates.outlines.copy()
     outlines[upside_down] = np.roll(outlines[upside_down], outlines.shape[1] // 2, axis=1)
-    enough |= ~crossed & (trusted >= min_text_score) & stand_among_equals(outline_quads(outlines), short, enough)
+    doubtful = short & ~enough & ~crossed & (trusted >= min_text_score)
+    if doubtful.any():
+        enough |= doubtful & stand_among_equals(outline_quads(outlines), short, enough)
     aspects = np.divide(*outline_sizes(outlines).T) if count else scores
     straight, corners = are_straight(outlines), corner_quads(outlines)
     margins = side_shares(outlines, card)
-    row_of = {line: row for row, line in enumerate(second.lines.tolist())}
     chosen = np.flatnonzero(enough).tolist()
-    read: list[DecodedLine] = []
-    for index in chosen:
-        reading, row = (second, row_of[index]) if upside_down[index] else (first, index)
-        read.append(replace(_decode(reading, row, steps[index], card), score=float(scores[index])))
+    read = _decode_chosen(chosen, first, second, upside_down, steps, scores, card)
     quads = outline_quads(outlines[chosen])
     joined: Sequence[DecodedLine | None] = read
-    known = frozenset(card.characters)
-    if any_character and not known.isdisjoint(RAISED.values()):
+    if any_character and not card.known.isdisjoint(RAISED.values()):
         joined = join_superscripts(read, steps[chosen], margins[chosen], quads)
-    found: list[_Found] = []
+    parts: list[tuple[LineSegment, npt.NDArray[np.float32], np.float32]] = []
     for index, line in zip(chosen, joined, strict=True):
         if line is not None and line.text.strip():
             words = split_words(line, steps[index], (float(margins[index, 0]), float(margins[index, 1])))
             segments = split_segments(line, words, aspects[index])
             outline = corners[index] if straight[index] else outlines[index]
-            found += [_placed(segment, outline, candidates.scores[index]) for segment in segments]
-    found = [_widened(line) for line in _with_cut_off(found)]
-    return _in_order(_settled(found, known) if any_character else found, outlines.shape[1], image_size)
+            parts += [(segment, outline, candidates.scores[index]) for segment in segments]
+    found = [_widened(line) for line in _with_cut_off(_placed(parts))]
+    return _in_order(_settled(found, card.known) if any_character else found, outlines.shape[1], image_size)
 
 
 def _better_readings(
@@ -201,6 +200,9 @@ def _better_readings(
     count, turned = len(candidates.outlines), second.lines
     widths = candidates.widths[:count]
     rated = score_readings(first.ids[:count], first.probabilities[:count], widths, card, any_character)
+    if not len(turned):
+        crossed = crossed_out(candidates.outlines, rated.trusted, rated.lengths)
+        return np.zeros(count, np.bool_), rated, crossed
     again = score_readings(
         second.ids[: len(turned)], second.probabilities[: len(turned)], widths[turned], card, any_character
     )
@@ -223,17 +225,58 @@ def _with_turned(
     return ReadingScores(scores, lengths, first.aspects)
 
 
-def _decode(reading: RecognizerOutput, row: int, steps: float, card: RecognizerCard) -> DecodedLine:
-    own = int(np.ceil(steps))  # what lies behind is padding, in which a network may read something
-    decode = decode_attention if card.decoder == "attention" else decode_ctc
-    return decode(reading.ids[row, :own], reading.probabilities[row, :own], card.characters)
+def _decode_chosen(
+    chosen: list[int],
+    first: RecognizerOutput,
+    second: FlippedReading,
+    upside_down: npt.NDArray[np.bool_],
+    steps: npt.NDArray[np.float64],
+    scores: npt.NDArray[np.float32],
+    card: RecognizerCard,
+) -> list[DecodedLine]:
+    """The better reading of each chosen line."""
+    rows = np.arange(len(upside_down))
+    rows[second.lines] = np.where(upside_down[second.lines], np.arange(len(second.lines)), second.lines)
+    found: dict[int, DecodedLine] = {}
+    for reading, is_turned in ((first, False), (second, True)):
+        own = [index for index in chosen if upside_down[index] == is_turned]
+        if own:
+            ids, probabilities = reading.ids[rows[own]], reading.probabilities[rows[own]]
+            lines = _decode(ids, probabilities, np.ceil(steps[own]).astype(np.int64), scores[own].tolist(), card)
+            found.update(zip(own, lines, strict=True))
+    return [found[index] for index in chosen]
 
 
-def _placed(segment: LineSegment, outline: npt.NDArray[np.float32], box_score: np.float32) -> _Found:
-    quads = word_quads(outline, list(segment.words))
-    if not segment.whole:
-        outline = outline_part(outline, segment.words[0].start, segment.words[-1].end)
-    return _Found(segment, outline, quads, box_score)
+def _decode(
+    ids: npt.NDArray[np.int32],
+    probabilities: npt.NDArray[np.float32],
+    ends: npt.NDArray[np.int64],
+    scores: list[float],
+    card: RecognizerCard,
+) -> list[DecodedLine]:
+    if card.decoder != "attention":
+        return decode_ctc_lines(ids, probabilities, ends, scores, card.characters)
+    return [
+        replace(decode_attention(own_ids[:end], own[:end], card.characters), score=score)
+        for own_ids, own, end, score in zip(ids, probabilities, ends.tolist(), scores, strict=True)
+    ]
+
+
+def _placed(parts: Sequence[tuple[LineSegment, npt.NDArray[np.float32], np.float32]]) -> list[_Found]:
+    """Segments with their words' quads; each comes with the outline and the score of its whole line."""
+    straight = [(outline, word) for segment, outline, _ in parts if len(outline) == 4 for word in segment.words]
+    places = np.array([(word.start, word.end) for _, word in straight], np.float32).reshape(-1, 2)
+    all_quads = quad_parts(np.array([outline for outline, _ in straight], np.float32).reshape(-1, 4, 2), places)
+    found, end = [], 0
+    for segment, outline, box_score in parts:
+        if len(outline) == 4:
+            quads = all_quads[end : end + len(segment.words)]
+            end += len(segment.words)
+        else:
+            quads = word_quads(outline, list(segment.words))
+        own = outline if segment.whole else outline_part(outline, segment.words[0].start, segment.words[-1].end)
+        found.append(_Found(segment, own, quads, box_score))
+    return found
 
 
 def _widened(line: _Found) -> _Found:
@@ -287,10 +330,16 @@ def _quads(found: list[_Found]) -> Quads:
 
 def _in_order(found: list[_Found], points: int, image_size: tuple[int, int]) -> Lines:
     polygons = _of_points(found, points)
-    order = reading_order(outline_quads(polygons)).tolist()
-    found = _rows_joined([found[index] for index in order], outline_quads(polygons[order]))
-    polygons = _of_points(found, points)
+    order = reading_order(outline_quads(polygons))
+    found, polygons = [found[index] for index in order.tolist()], polygons[order]
     boxes = outline_quads(polygons)
+    lines = upright_lines(boxes)
+    joined = _rows_joined(found, boxes, lines)
+    if len(joined) < len(found):
+        polygons = _of_points(joined, points)
+        boxes = outline_quads(polygons)
+        lines = upright_lines(boxes)
+    found = joined
     words = [word for line in found for word in line.segment.words]
     word_boxes = np.concatenate([*(line.word_quads for line in found), np.zeros((0, 4, 2), np.float32)])
     return Lines(
@@ -299,7 +348,7 @@ def _in_order(found: list[_Found], points: int, image_size: tuple[int, int]) -> 
         np.array([line.box_score for line in found], np.float32),
         [line.segment.text for line in found],
         np.array([line.segment.score for line in found], np.float32),
-        paragraphs(boxes),
+        paragraphs(boxes, lines),
         clip_quads(word_boxes, image_size),
         [word.text for word in words],
         np.array([word.score for word in words], np.float32),
@@ -313,11 +362,11 @@ def _of_points(found: list[_Found], points: int) -> Outlines:
     return np.array(same, np.float32).reshape(-1, points, 2)
 
 
-def _rows_joined(found: list[_Found], boxes: Quads) -> list[_Found]:
+def _rows_joined(found: list[_Found], boxes: Quads, lines: UprightLines) -> list[_Found]:
     """Lines in reading order; the torn pieces of a row of justified text as one."""
     if not found:
         return found
-    rows = justified_rows(boxes, np.array([len(line.segment.words) for line in found], np.int64))
+    rows = justified_rows(boxes, np.array([len(line.segment.words) for line in found], np.int64), lines)
     return [_joined(found, boxes, row) for row in np.split(np.arange(len(found)), np.flatnonzero(np.diff(rows)) + 1)]
 
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from ocdrnet_ops.cards import DetectorCard
 from ocdrnet_ops.errors import OptionError
-from ocdrnet_ops.geometry.polygons import Contour, bent_outline
+from ocdrnet_ops.geometry.polygons import Contour, bent_outline, fills_rectangle
 from ocdrnet_ops.geometry.quads import Quads, clip_quads, order_from_text_top_left, quad_sizes, rectangle_corners
 from ocdrnet_ops.geometry.text_outline import Outlines, order_from_text_start, outline_quads, quad_outlines
 from ocdrnet_ops.options import GEOMETRY, Options, choice
@@ -112,16 +112,21 @@ def _placed(points: npt.NDArray[np.float32], map_transform: npt.NDArray[np.float
 
 
 def _outlines(
-    quads: Quads, contours: list[Contour], map_transform: npt.NDArray[np.float32], settings: DbnetSettings
+    quads: Quads, contours: list[Contour | None], map_transform: npt.NDArray[np.float32], settings: DbnetSettings
 ) -> Outlines:
     """Outlines of regions: of bent text along it, of all others their boxes; quads where none is bent."""
-    found = [bent_outline(contour, settings.unclip_ratio, settings.min_size) for contour in contours]
-    bent = [i for i, outline in enumerate(found) if outline is not None]
+    found = {
+        i: outline
+        for i, contour in enumerate(contours)
+        if contour is not None
+        and (outline := bent_outline(contour, settings.unclip_ratio, settings.min_size)) is not None
+    }
+    bent = list(found)
     if not bent and settings.geometry == "quad":
         return quads
     outlines = quad_outlines(quads)
     if bent:
-        along = np.stack([outline for outline in found if outline is not None])
+        along = np.stack(list(found.values()))
         outlines[bent] = order_from_text_start(_placed(along, map_transform))
     return outlines
 
@@ -133,13 +138,14 @@ def _are_inside(quads: Quads, image_size: tuple[int, int]) -> npt.NDArray[np.boo
 
 def _shrunk_rectangles(
     probability: ProbabilityMap, settings: DbnetSettings
-) -> tuple[npt.NDArray[np.float32], list[Contour], npt.NDArray[np.float32], bool]:
+) -> tuple[npt.NDArray[np.float32], list[Contour | None], npt.NDArray[np.float32], bool]:
     """Min-area rectangles of the regions that pass: float32 [N, 5] (x, y, w, h, degrees).
 
-    Their contours, their scores, and whether there were too many.
+    The contours of those that may be bent, their scores, and whether there were too many.
     """
     threshold, smallest = int(settings.binarize_threshold * 255), settings.min_size  # p > t  <=>  u8 > floor(255 t)
-    rectangles, contours, scores = [], [], []
+    rectangles, scores = [], []
+    contours: list[Contour | None] = []
     for contour in _contours(probability, threshold, settings):
         x, y, width, height = cv2.boundingRect(contour)
         # A rectangle's side is at most its bounding box's, which costs less to find.
@@ -153,7 +159,7 @@ def _shrunk_rectangles(
         score = cv2.mean(probability[y : y + height, x : x + width], mask)[0] / 255
         if score >= settings.box_threshold:
             rectangles.append((*center, along, across, degrees))
-            contours.append(contour)
+            contours.append(None if fills_rectangle(contour, along, across) else contour)
             scores.append(score)
     truncated = len(rectangles) > settings.max_candidates
     if truncated:  # the largest survive: what is lost is the smallest print

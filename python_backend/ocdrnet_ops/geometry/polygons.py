@@ -54,10 +54,9 @@ def bent_outline(contour: Contour, unclip_ratio: float, min_size: float) -> npt.
     Returns:
         float32 [2 * POINTS, 2], an outline in the contour's pixels; which of its ends is the text's start is open.
     """
-    width, height = cv2.minAreaRect(contour)[1]
-    area = cv2.contourArea(contour)
-    if area >= FILLED * width * height:
+    if fills_rectangle(contour, *cv2.minAreaRect(contour)[1]):
         return None
+    area = cv2.contourArea(contour)
     corner = cv2.boundingRect(contour)[:2]
     mask = _mask(contour - np.array(corner))
     calm = cv2.approxPolyDP(contour, ROUGHNESS * 2 * area / cv2.arcLength(contour, True), True)[:, 0] - corner
@@ -73,6 +72,17 @@ def bent_outline(contour: Contour, unclip_ratio: float, min_size: float) -> npt.
         return None
     grown = _band(_extended(middle, growth), thickness / 2 + growth)
     return (_points(grown) + corner).astype(np.float32)
+
+
+def fills_rectangle(contour: Contour, width: float, height: float) -> bool:
+    """Whether a region fills its min-area rectangle, so that its line cannot be bent.
+
+    Args:
+        contour: int32 [n, 1, 2], of the region.
+        width: of the rectangle, in pixels.
+        height: likewise.
+    """
+    return cv2.contourArea(contour) >= FILLED * width * height
 
 
 def _mask(contour: Contour) -> Mask:

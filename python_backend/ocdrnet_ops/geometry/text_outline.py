@@ -83,6 +83,8 @@ def outline_sizes(outlines: Outlines) -> npt.NDArray[np.float32]:
 
     Of a quad the longer of two opposite sides each, of a bent outline the length of its middle and its mean height.
     """
+    if outlines.shape[1] == 4:
+        return quad_sizes(outlines)
     sizes = quad_sizes(corner_quads(outlines))
     bent = ~are_straight(outlines)
     if bent.any():

@@ -31,12 +31,13 @@ WIDER = 1.6  # of a row's usual gap: one that wide in every row parts columns
 RARE = 0.1  # gaps that stand under one another in all rows: if chance makes fewer, a table or columns do
 
 
-def justified_rows(boxes: Quads, words: Ints) -> npt.NDArray[np.int64]:
+def justified_rows(boxes: Quads, words: Ints, lines: UprightLines | None = None) -> npt.NDArray[np.int64]:
     """Which lines are pieces of one row of justified text.
 
     Args:
         boxes: float32 [N, 4, 2] in reading order, clockwise from the text's top-left.
         words: int64 [N], number of words in each.
+        lines: `upright_lines` of the boxes, where the caller has them.
 
     Returns:
         int64 [N], index of each line's row: from 0, the same as the line's before or one more. A line that is no
@@ -44,8 +45,7 @@ def justified_rows(boxes: Quads, words: Ints) -> npt.NDArray[np.int64]:
     """
     if not len(boxes):
         return np.zeros(0, np.int64)
-    lines = upright_lines(boxes)
-    return np.asarray(np.cumsum(~_joins(lines, words)) - 1)
+    return np.asarray(np.cumsum(~_joins(lines or upright_lines(boxes), words)) - 1)
 
 
 def rows_put_together(lines: UprightLines) -> tuple[UprightLines, list[Ints]]:

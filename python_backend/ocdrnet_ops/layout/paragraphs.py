@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ocdrnet_ops.geometry.quads import Quads
 from ocdrnet_ops.layout.running_text import SAME_ROW
-from ocdrnet_ops.layout.text_direction import Floats, Ints, Masks, UprightLines, upright_lines
+from ocdrnet_ops.layout.text_direction import Floats, Ints, Masks, UprightLines, median, upright_lines
 from ocdrnet_ops.scripts import is_unspaced
 
 FARTHEST = 2.2  # line heights: no paragraph is set wider
@@ -31,18 +31,19 @@ REACH = 4  # rows before and after that show where a column begins and ends: it 
 FEWEST_ROWS = 3  # of a run that show where its column begins and ends
 
 
-def paragraphs(boxes: Quads) -> npt.NDArray[np.int32]:
+def paragraphs(boxes: Quads, lines: UprightLines | None = None) -> npt.NDArray[np.int32]:
     """Group lines into paragraphs.
 
     Args:
         boxes: float32 [N, 4, 2] in reading order, clockwise from the text's top-left.
+        lines: `upright_lines` of the boxes, where the caller has them.
 
     Returns:
         int32 [N], index of each line's paragraph: from 0, the same as the line's before or one more.
     """
     if not len(boxes):
         return np.zeros(0, np.int32)
-    lines = upright_lines(boxes)
+    lines = lines or upright_lines(boxes)
     starts = np.flatnonzero(np.concatenate([[True], ~_beside(lines)]))
     row_starts = _row_starts(lines, starts)
     begins = np.zeros(len(boxes), np.int32)
@@ -84,7 +85,7 @@ def _row_starts(lines: UprightLines, starts: Ints) -> Masks:
     for first, last in pairwise(edges.tolist()):
         if last - first >= FEWEST_ROWS:
             run = slice(first, last)
-            begins[first + 1 : last] = _begin_within(left[run], right[run], float(np.median(height[run])))
+            begins[first + 1 : last] = _begin_within(left[run], right[run], median(height[run]))
     return begins
 
 

@@ -13,7 +13,9 @@ As TAO's OCRNet writes its classes (Baek et al., "What Is Wrong With Scene Text 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -56,21 +58,43 @@ def decode_ctc(
         probabilities: float32 [T], of those ids, 0..1.
         characters: the recognizer's character list.
     """
-    first = np.flatnonzero(np.diff(ids, prepend=BLANK - 1))  # where a run of equal ids begins
-    last = np.append(first[1:], len(ids))
-    kept = ids[first] != BLANK
-    first, last = first[kept], last[kept]
-    texts = tuple(characters[i - 1] for i in ids[first])
-    scores = probabilities[first]
-    return DecodedLine(
-        "".join(texts),
-        float(scores.mean()) if len(scores) else 0.0,
-        texts,
-        scores,
-        first.astype(np.float32),
-        last.astype(np.float32),
-        STEP_LAG,
-    )
+    line = decode_ctc_lines(ids[None], probabilities[None], np.array([len(ids)]), [0.0], characters)[0]
+    return replace(line, score=float(line.scores.mean())) if len(line.scores) else line
+
+
+def decode_ctc_lines(
+    ids: npt.NDArray[np.int32],
+    probabilities: npt.NDArray[np.float32],
+    ends: npt.NDArray[np.int64],
+    scores: Sequence[float],
+    characters: tuple[str, ...],
+) -> list[DecodedLine]:
+    """Decode the best paths of an image's crops in one go, whose scores are known.
+
+    Args:
+        ids: int32 [N, T], as of `decode_ctc`.
+        probabilities: float32 [N, T], likewise.
+        ends: int64 [N], time steps of each crop; what lies behind is padding, in which a network may read something.
+        scores: of the N lines, 0..1.
+        characters: the recognizer's character list.
+    """
+    ends = np.minimum(ends, ids.shape[1])
+    begins = np.arange(ids.shape[1]) < ends[:, None]
+    begins[:, 1:] &= ids[:, 1:] != ids[:, :-1]  # where a run of equal ids begins
+    rows, first = np.nonzero(begins)
+    last = ends[rows]
+    within = rows[1:] == rows[:-1]
+    last[:-1][within] = first[1:][within]
+    read = ids[rows, first]
+    kept = read != BLANK
+    rows, first, last = rows[kept], first[kept], last[kept]
+    texts = [characters[i - 1] for i in read[kept].tolist()]
+    own, starts, stops = probabilities[rows, first], first.astype(np.float32), last.astype(np.float32)
+    edges = np.searchsorted(rows, np.arange(len(ids) + 1)).tolist()
+    return [
+        DecodedLine("".join(texts[a:b]), score, tuple(texts[a:b]), own[a:b], starts[a:b], stops[a:b], STEP_LAG)
+        for (a, b), score in zip(pairwise(edges), scores, strict=True)
+    ]
 
 
 GO, END = 0, 1

@@ -13,12 +13,15 @@ has Latin's shapes, such as Hebrew, it reads as letters, badly either way up: no
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ocdrnet_ops.cards import RecognizerCard
+from ocdrnet_ops.cards import PADDINGS, RecognizerCard
+from ocdrnet_ops.geometry.crop import fill_beside
 from ocdrnet_ops.recognition.decoding import BLANK, END, GO
 
 DOUBTFUL = 0.85  # a first reading that scores lower is doubtful
@@ -53,12 +56,12 @@ class ReadingScores:
     lengths: npt.NDArray[np.int64]
     aspects: npt.NDArray[np.float64]
 
-    @property
+    @functools.cached_property
     def sparse(self) -> npt.NDArray[np.bool_]:
         """Which lines have too few characters for their width."""
         return self.aspects > SPARSE * np.maximum(1, self.lengths)
 
-    @property
+    @functools.cached_property
     def trusted(self) -> npt.NDArray[np.float32]:
         """The scores, 0 for sparse lines: float32 [N]."""
         return np.where(self.sparse, np.float32(0), self.scores)
@@ -89,9 +92,10 @@ def score_readings(
         before_end = np.cumsum(ids == END, axis=1) == 0
         kept = before_end & (ids != GO) & inside
     else:
-        first = np.diff(ids, axis=1, prepend=BLANK - 1) != 0
-        kept = first & (ids != BLANK) & inside
-    kept &= ~np.isin(ids, card.space_ids)  # a reading of spaces alone is no reading
+        kept = (ids != BLANK) & inside
+        kept[:, 1:] &= ids[:, 1:] != ids[:, :-1]
+    for space in card.space_ids:  # a reading of spaces alone is no reading
+        kept &= ids != space
     lengths = kept.sum(axis=1)
     totals = np.where(kept, probabilities, 0).sum(axis=1)
     says_nothing = (card.width and not card.keep_aspect) or not any_character
@@ -170,6 +174,6 @@ def turn_crops(crops: npt.NDArray[np.uint8], widths: npt.NDArray[np.int32]) -> n
     """
     turned = np.empty_like(crops)
     for out, crop, width in zip(turned, crops, widths.tolist(), strict=True):
-        out[:, :width] = crop[::-1, :width][:, ::-1]
-        out[:, width:] = out[:, width - 1 : width]
+        cv2.flip(crop[:, :width], -1, dst=out[:, :width])
+        fill_beside(out, width, PADDINGS["edge"])
     return turned

@@ -61,6 +61,9 @@ def split_words(line: DecodedLine, steps: float, margins: tuple[float, float] = 
     groups = _word_groups(line.characters)
     if not groups:
         return []
+    if len(groups) == 1:
+        ((a, b),) = groups
+        return [WordSpan("".join(line.characters[a:b]).strip(), float(line.scores[a:b].mean()), 0.0, 1.0)]
     centers = (line.starts + line.ends) / 2 - line.lag
     before, own = margins[0] * steps, (1 - sum(margins)) * steps
     edges = _word_edges(centers - before, groups, own)
@@ -72,6 +75,9 @@ def split_words(line: DecodedLine, steps: float, margins: tuple[float, float] = 
 
 def _word_groups(characters: tuple[str, ...]) -> list[tuple[int, int]]:
     """Index ranges of the words' characters."""
+    text = "".join(characters)
+    if text.isalnum() and max(text) < _FIRST_UNSPACED:
+        return [(0, len(characters))]
     groups, start = [], None
     for i, character in enumerate((*characters, " ")):
         blank = not character.strip()
@@ -123,8 +129,23 @@ def word_quads(outline: npt.NDArray[np.float32], spans: list[WordSpan]) -> Quads
         spans: of the line.
     """
     at = np.array([(span.start, span.end) for span in spans], np.float32).reshape(-1, 2)
+    if len(outline) == 4:
+        return quad_parts(np.broadcast_to(outline, (len(spans), 4, 2)), at)
     top, bottom = (side.reshape(-1, 2, 2) for side in points_at(outline, at.ravel()))
     return np.stack([top[:, 0], top[:, 1], bottom[:, 1], bottom[:, 0]], axis=1)
+
+
+def quad_parts(quads: Quads, places: npt.NDArray[np.float32]) -> Quads:
+    """Parts of straight lines: float32 [M, 4, 2], clockwise from the text's top-left.
+
+    Args:
+        quads: float32 [M, 4, 2], the line of each part.
+        places: float32 [M, 2], where it begins and ends, as fractions of the line's width.
+    """
+    at = places[:, :, None]
+    top = quads[:, None, 0] + at * (quads[:, None, 1] - quads[:, None, 0])
+    bottom = quads[:, None, 3] + at * (quads[:, None, 2] - quads[:, None, 3])
+    return np.concatenate([top, bottom[:, ::-1]], axis=1)
 
 
 CELL_GAP = 1.0  # line heights between two words of different segments; on receipts 0.8 splits as many lines as it mends

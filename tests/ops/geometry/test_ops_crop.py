@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ocdrnet_ops.cards import RecognizerCard
-from ocdrnet_ops.geometry.crop import crop_lines, crop_widths, longest_crop, side_shares
-from ocdrnet_ops.geometry.text_outline import POINTS, quad_outlines
+from ocdrnet_ops.geometry.crop import crop_lines, crop_widths, fill_beside, longest_crop, side_shares
+from ocdrnet_ops.geometry.text_outline import POINTS, grow_across, grow_along, outline_sizes, quad_outlines
 
 CARD = RecognizerCard("r", "s", "l", "0", height=48, decoder="ctc", characters=("a",))
 FIXED = RecognizerCard("r", "s", "l", "0", height=32, decoder="ctc", characters=("a",), width=100)
@@ -360,3 +360,49 @@ def test_a_box_of_the_line_below_takes_no_margin(recognizer_card):
     assert (shares > 0).all()
     boxes[1] -= np.float32([0, 15])
     assert side_shares(boxes, recognizer_card(crop_margin=0.2))[0, 1] == 0
+
+
+@pytest.mark.parametrize("value", [-1, 0, 127])
+@pytest.mark.parametrize("width", [1, 5, 9, 10])
+def test_beside_a_crop_stands_its_last_column_or_one_gray_level(width, value):
+    crop = np.random.default_rng(width).integers(0, 255, (4, 10, 3), np.uint8)
+    expected = crop.copy()
+    expected[:, width:] = crop[:, width - 1 : width] if value < 0 else value
+    fill_beside(crop, width, value)
+    np.testing.assert_array_equal(crop, expected)
+
+
+def plain_crops(image, boxes, card):
+    """Crops of quads one by one, as a reader of `crop_lines` would write them."""
+    margins = side_shares(boxes, card)
+    sizes = outline_sizes(boxes)
+    before = margins * sizes[:, :1] / (1 - margins.sum(axis=1, keepdims=True))
+    grown = grow_along(grow_across(boxes, card.crop_margin), before)
+    widths = crop_widths(grown, card)
+    crops = []
+    for box, size, own in zip(grown, outline_sizes(grown), widths.tolist(), strict=True):
+        width, height = np.maximum(1, np.rint(size)).astype(int).tolist()
+        corners = upright(0, 0, width, height) - np.float32(0.5)
+        if np.abs(box[0] - box[1] + box[2] - box[3]).max() < 0.5:
+            matrix = np.vstack([cv2.getAffineTransform((box - 0.5)[:3], corners[:3]), [0, 0, 1]])
+        else:
+            matrix = cv2.getPerspectiveTransform(box - np.float32(0.5), corners)
+        line = cv2.warpPerspective(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+        method = cv2.INTER_AREA if height >= 2 * card.height else cv2.INTER_LINEAR
+        crops.append(cv2.resize(line, (own, card.height), interpolation=method))
+    return crops
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.1])
+def test_many_crops_at_once_are_those_of_their_boxes_one_by_one(margin):
+    rng = np.random.default_rng(0)
+    image = cv2.GaussianBlur(rng.integers(0, 255, (400, 600, 3), np.uint8), (0, 0), 2)
+    card = dataclasses.replace(CARD, crop_margin=margin)
+    boxes = np.stack([upright(x, y, 30 * (x + 50) / 100, 12 + y / 4) for x in (20, 210, 400) for y in (10, 150, 280)])
+    boxes[::2] += rng.uniform(-4, 4, (5, 4, 2))  # no parallelograms any more
+    found = crop_lines(image, boxes.astype(np.float32), card)
+    plain = plain_crops(image, boxes.astype(np.float32), card)
+    for crop, width, expected in zip(found.pixels, found.widths[:, 0].tolist(), plain, strict=True):
+        assert expected.shape[1] == width
+        assert np.abs(crop[:, :width].astype(int) - expected).max() <= 4  # two warps, which round otherwise
+        assert (crop[:, width:] == crop[:, width - 1 : width]).all()

@@ -5,6 +5,7 @@ import tracemalloc
 import cv2
 import numpy as np
 import pytest
+import simplejpeg
 from encoded_pictures import QUADRANTS, RGB, STORED, encode, exif, long_tiff, png, png_chunk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -355,6 +356,7 @@ def test_cut_jpeg_is_refused_though_its_thumbnail_is_whole(noisy_jpeg, tenth, mo
     data = noisy_jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(payload) + 2) + payload + noisy_jpeg[2:]
     assert pixels(data).shape == (120, 160, 3)
     # As older OpenCV releases answer, whose libjpeg fills up what is missing.
+    monkeypatch.setitem(sys.modules, "simplejpeg", None)
     monkeypatch.setattr(cv2, "imdecode", lambda *_: np.full((120, 160, 3), 128, np.uint8))
     with pytest.raises(ImageError, match=r"damaged|not a readable image"):
         pixels(data[: len(data) * tenth // 10])
@@ -401,6 +403,7 @@ def test_cut_file_is_refused(kind, part):
 
 
 def test_jpeg_that_opencv_cannot_decode_is_refused(monkeypatch):
+    monkeypatch.setitem(sys.modules, "simplejpeg", None)
     monkeypatch.setattr(cv2, "imdecode", lambda *_: None)
     with pytest.raises(ImageError, match="no pixels could be decoded"):
         pixels(encode(RGB, "JPEG"))
@@ -480,9 +483,23 @@ def test_mutated_files_give_an_image_or_an_image_error(name, changes):
 
 @pytest.mark.parametrize("kind", ["noisy", "gray"])
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"optimize": True}], ids=str)
-def test_without_opencv_a_jpeg_has_the_same_pixels(kind, options, monkeypatch):
-    """The client has no OpenCV."""
+def test_every_decoder_of_jpeg_makes_the_same_pixels(kind, options, monkeypatch):
+    """The client has neither simplejpeg nor OpenCV."""
     data = encode(IMAGES[kind], "JPEG", exif=exif(6), **options)
-    expected = pixels(data)
+    with monkeypatch.context() as patch:
+        patch.setattr(cv2, "imdecode", lambda *_: pytest.fail("simplejpeg is asked first"))
+        expected = pixels(data)
+    monkeypatch.setitem(sys.modules, "simplejpeg", None)
+    assert np.array_equal(pixels(data), expected)
     monkeypatch.setitem(sys.modules, "cv2", None)
     assert np.array_equal(pixels(data), expected)
+
+
+def test_a_jpeg_that_simplejpeg_has_a_warning_for_is_left_to_opencv(noisy_jpeg):
+    """Bits that mean nothing make gray blocks, and no error: what is before and behind them can be read."""
+    scan = noisy_jpeg.index(b"\xff\xda") + 600
+    broken = noisy_jpeg[:scan] + bytes(40) + noisy_jpeg[scan + 40 :]
+    with pytest.raises(ValueError, match=r"(?i)corrupt|premature|extraneous"):
+        simplejpeg.decode_jpeg(broken)
+    whole = cv2.imdecode(np.frombuffer(broken, np.uint8), cv2.IMREAD_COLOR)
+    assert np.array_equal(pixels(broken), whole)

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from ocdrnet_ops.layout.reading_order import reading_order
 from ocdrnet_ops.layout.rows import row_order
-from ocdrnet_ops.layout.text_direction import upright_lines
+from ocdrnet_ops.layout.signs import outer_tenths
+from ocdrnet_ops.layout.text_direction import median, upright_lines
 
 
 def box(x, y, width, height):
@@ -129,3 +130,10 @@ def test_order_is_a_permutation(boxes):
 def test_order_of_columns_is_a_permutation(cells):
     found = order(*(box(230 * column + shift, 24 * row, width, 20) for column, row, width, shift in cells))
     assert sorted(found) == list(range(len(cells)))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 9, 10, 11, 50, 101])
+def test_medians_and_tenths_are_those_of_numpy(count):
+    values = np.random.default_rng(count).normal(size=count)
+    assert median(values) == np.median(values)
+    assert list(outer_tenths(values)) == np.quantile(values, [0.1, 0.9]).tolist()

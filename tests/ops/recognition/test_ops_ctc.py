@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocdrnet_ops.recognition.decoding import decode_ctc
+from ocdrnet_ops.recognition.decoding import decode_ctc, decode_ctc_lines
 
 CHARACTERS = ("a", "b", "c", " ")
 
@@ -68,3 +68,17 @@ def test_any_path_is_decoded_as_the_definition_says(ids):
     assert (line.starts < line.ends).all()
     for character, start, end in zip(line.characters, line.starts, line.ends, strict=True):
         assert {CHARACTERS[ids[i] - 1] for i in range(int(start), int(end))} == {character}
+
+
+@given(st.lists(st.lists(st.integers(0, 4), min_size=6, max_size=6), min_size=1, max_size=8), st.data())
+def test_many_lines_are_decoded_as_each_alone_up_to_its_end(paths, data):
+    ids = np.array(paths, np.int32)
+    probabilities = np.random.default_rng(0).random(ids.shape).astype(np.float32)
+    ends = np.array([data.draw(st.integers(0, 8)) for _ in paths])  # a crop may be cut off by a fixed width
+    lines = decode_ctc_lines(ids, probabilities, ends, [0.25] * len(ids), CHARACTERS)
+    for line, own, scores, end in zip(lines, ids, probabilities, ends, strict=True):
+        alone = decode_ctc(own[:end], scores[:end], CHARACTERS)
+        assert (line.text, line.characters, line.score, line.lag) == (alone.text, alone.characters, 0.25, alone.lag)
+        assert line.text == naive(own[:end].tolist())
+        for name in ("scores", "starts", "ends"):
+            np.testing.assert_array_equal(getattr(line, name), getattr(alone, name), strict=True)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from ocdrnet_ops.cards import RecognizerCard
 from ocdrnet_ops.recognition.line_flip import (
     ReadingScores,
     is_readable,
@@ -176,3 +177,25 @@ def test_crops_turn_within_their_own_width():
     np.testing.assert_array_equal(found[0], crops[0, ::-1, ::-1])
     np.testing.assert_array_equal(found[1, :, :3], crops[1, ::-1, 2::-1])
     np.testing.assert_array_equal(found[1, :, 3], found[1, :, 2])
+
+
+def test_many_crops_turn_as_their_arrays_do():
+    rng = np.random.default_rng(0)
+    crops, widths = rng.integers(0, 255, (9, 48, 96, 3), np.uint8), np.arange(8, 97, 11, dtype=np.int32)
+    for crop, found, width in zip(crops, turn_crops(crops, widths), widths.tolist(), strict=True):
+        np.testing.assert_array_equal(found[:, :width], crop[::-1, width - 1 :: -1])
+        assert (found[:, width:] == found[:, width - 1 : width]).all()
+
+
+def test_runs_of_one_character_and_spaces_count_once_and_not_at_all():
+    """As the decoder collapses them; `np.isin` and `np.diff` are the plain form of what is done here."""
+    card = RecognizerCard("r", "s", "l", "0", height=48, decoder="ctc", characters=("a", " ", "b", "\u3000"))
+    rng = np.random.default_rng(1)
+    ids, probabilities = rng.integers(0, 5, (20, 40)).astype(np.int32), rng.random((20, 40)).astype(np.float32)
+    widths = rng.integers(8, 320, 20).astype(np.int32)
+    found = score_readings(ids, probabilities, widths, card)
+    kept = (np.diff(ids, axis=1, prepend=-1) != 0) & (ids != 0) & ~np.isin(ids, [2, 4])
+    kept &= np.arange(40) < np.ceil(widths / 8)[:, None]
+    assert found.lengths.tolist() == kept.sum(axis=1).tolist()
+    means = np.where(kept, probabilities, 0).sum(axis=1) / np.maximum(1, kept.sum(axis=1))
+    np.testing.assert_allclose(found.scores, means, rtol=1e-6)

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import Polygon
 
-from ocdrnet_ops.geometry.text_outline import quad_outlines
+from ocdrnet_ops.geometry.text_outline import points_at, quad_outlines
 from ocdrnet_ops.recognition.decoding import STEP_LAG, DecodedLine, decode_ctc
-from ocdrnet_ops.recognition.words import WordSpan, split_words, word_quads
+from ocdrnet_ops.recognition.words import WordSpan, quad_parts, split_words, word_quads
 
 CHARACTERS = ("a", "b", " ", "\u3000")
 LINE = np.array([(10, 20), (210, 20), (210, 60), (10, 60)], np.float32)
@@ -200,3 +200,17 @@ def test_quads_of_words_follow_an_arc():
     np.testing.assert_array_equal(second[2], third[3])
     corner = 200 + np.array([(-120, -120), (-80, -80)]) / np.sqrt(2)
     np.testing.assert_allclose(second[[0, 3]], corner, atol=2)
+
+
+def test_words_of_many_lines_at_once_are_those_of_each_line():
+    rng = np.random.default_rng(0)
+    lines = rng.uniform(0, 900, (12, 4, 2)).astype(np.float32)
+    places = np.sort(rng.random((12, 2)), axis=1).astype(np.float32)
+    for line, own, found in zip(lines, places, quad_parts(lines, places), strict=True):
+        top, bottom = points_at(line, own)
+        np.testing.assert_array_equal(found, [*top, *bottom[::-1]])
+
+
+def test_a_line_of_one_word_reaches_from_end_to_end():
+    line = decoded(" ab-c ")
+    assert split_words(line, 6.0, (0.1, 0.2)) == [WordSpan("ab-c", 1.0, 0.0, 1.0)]

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from ocdrnet_ops.detection.closer_look import Detector
 from ocdrnet_ops.detection.dbnet import dbnet_settings
-from ocdrnet_ops.detection.detect import Detector, detect_text
+from ocdrnet_ops.detection.detect import detect_text
 from ocdrnet_ops.image.resize import DetectorInput
 
 
@@ -36,7 +37,7 @@ def read(detector_card):
             return seen_by(tiles)
 
         settings = dbnet_settings(card, {})
-        return detect_text(seen, seen_by(tile), size, settings, upside_down, Detector(card, ask)), asked
+        return detect_text(seen, seen_by(tile), size, settings, upside_down, Detector(card, ask, 64)), asked
 
     return read
 

@@ -18,9 +18,9 @@ import numpy.typing as npt
 
 from ocdrnet_ops.cards import DetectorCard
 from ocdrnet_ops.detection.dbnet import DbnetSettings, Detections, ProbabilityMap, detect_boxes
-from ocdrnet_ops.detection.tile_merging import merge_maps
+from ocdrnet_ops.detection.tile_merging import merge_tiles
 from ocdrnet_ops.detection.tiles import LEAST_CONTRAST, TileGrid, cut_tiles, tile_grid
-from ocdrnet_ops.geometry.text_outline import outline_quads
+from ocdrnet_ops.geometry.text_outline import of_points, outline_quads
 from ocdrnet_ops.image.resize import DetectorInput
 
 Mask = npt.NDArray[np.bool_]
@@ -29,6 +29,7 @@ Maps = npt.NDArray[np.uint8]
 BLOCK = 8  # pixels of a side over which ink is averaged: a scanner's noise goes, a stroke of small text stays
 NEAR = 5  # blocks of a side within which ink differs from its paper; shade changes over longer ways
 LARGE_ENOUGH = 9.0  # short side of a box in pixels of the whole's map, from which on the whole is believed
+TOO_LARGE = 150.0  # short side of ink in pixels of the whole, from which on its letters may be too large for that
 MARGIN = 0.15  # of a box's short side, around it: accents, underlines and blur are its own
 RULE = 128  # pixels of a straight line from which on it is no stroke of small text
 THICK = 18  # pixels: a line as thick is a letter's stroke
@@ -112,22 +113,19 @@ def _rules(gray: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return np.asarray(cv2.dilate(rules * np.uint8(255), np.ones((5, 5), np.uint8)), np.uint8)
 
 
-def tiles_to_look_at(
-    image: npt.NDArray[np.uint8], grid: TileGrid, found: Detections, least: float, sure: float
-) -> Mask:
-    """Which tiles hold what the whole does not explain: bool [rows, columns].
+def open_ink(image: npt.NDArray[np.uint8], found: Detections, least: float, sure: float) -> npt.NDArray[np.uint8]:
+    """Blocks of an image that its whole does not explain as 1, others as 0: uint8 [H / BLOCK, W / BLOCK].
 
     Args:
-        image: uint8 [H, W, 3], of the grid's size.
-        grid: of the tiles.
+        image: uint8 [H, W, 3].
         found: in the whole; outlines in pixels of `image`.
         least: short side from which on a box explains what it holds, in pixels of `image`.
         sure: score from which on it does.
     """
-    wanted = _tiles_of(_unexplained(ink_blocks(image), found, least, sure), grid)
-    if wanted.any():
-        wanted &= _tiles_of(_unexplained(ink_beside_rules(image), found, least, sure), grid)
-    return wanted
+    blocks = _unexplained(ink_blocks(image), found, least, sure)
+    if blocks.any():  # judging rules takes longer
+        blocks &= _unexplained(ink_beside_rules(image), found, least, sure)
+    return blocks
 
 
 def _unexplained(ink: Mask, found: Detections, least: float, sure: float) -> npt.NDArray[np.uint8]:
@@ -145,8 +143,8 @@ def _unexplained(ink: Mask, found: Detections, least: float, sure: float) -> npt
     return blocks
 
 
-def _tiles_of(blocks: npt.NDArray[np.uint8], grid: TileGrid) -> Mask:
-    """Which tiles hold any of the blocks: bool [rows, columns]."""
+def tiles_of(blocks: npt.NDArray[np.uint8], grid: TileGrid) -> Mask:
+    """Which tiles hold any of the blocks of `open_ink` in what they alone answer for: bool [rows, columns]."""
     rows = _own(grid.tops, grid.tile_height, blocks.shape[0])
     columns = _own(grid.lefts, grid.tile_width, blocks.shape[1])
     return np.array([[bool(blocks[top:bottom, left:right].any()) for left, right in columns] for top, bottom in rows])
@@ -176,28 +174,97 @@ def closer_look(
         settings: thresholds.
         detector: asked for the tiles.
     """
-    size = np.array(image_size, np.float32)
     detail_size = np.array(seen.detail.shape[1::-1], np.float32)
-    to_original, to_whole = size / detail_size, size / detail_size / seen.map_transforms[0, 2:]
+    to_original = np.array(image_size, np.float32) / detail_size
+    to_whole = to_original / seen.map_transforms[0, 2:]
     grid = tile_grid(seen.detail.shape[0], seen.detail.shape[1], detector.card, 1.0, detector.max_tiles)
     own = replace(found, boxes=found.boxes / to_original)
-    least = LARGE_ENOUGH / float(to_whole.min())
-    wanted = tiles_to_look_at(seen.detail, grid, own, least, detector.card.box_threshold)
+    shown = float(to_whole.min())
+    blocks = open_ink(seen.detail, own, LARGE_ENOUGH / shown, detector.card.box_threshold)
+    wanted = tiles_of(blocks, grid)
     if not wanted.any():
         return found
+    large = _largest(blocks) >= TOO_LARGE / shown
     cut = cut_tiles(seen.detail, grid, wanted)
-    answered = detector.maps_of(cut.tiles)
-    maps = np.empty((grid.count + 1, *answered.shape[1:]), np.uint8)
-    maps[:-1][wanted.ravel()] = answered[:-1]
-    maps[-1] = answered[-1]
-    corners = [(left, top) for top in grid.tops for left in grid.lefts]
-    known = _of_boxes(whole, own.boxes * to_whole)
-    for index in np.flatnonzero(~wanted):
-        maps[index] = _part(known, np.array(corners[index]), to_whole, answered.shape[1:])
-    map_transforms = np.array([(*(corner * to_original), *to_original) for corner in np.array(corners)], np.float32)
-    overview = cut.map_transforms[-1:] * np.tile(to_original, 2)
-    merged, map_transform = merge_maps(maps, np.concatenate([map_transforms, overview]), image_size, settings)
-    return detect_boxes(merged, map_transform, image_size, settings)
+    answered = detector.maps_of(cut.tiles if large else cut.tiles[:-1])
+    rows, columns = (slice(0, grid.rows), slice(0, grid.columns)) if large else _around(wanted, own.boxes, grid)
+    known, shape = _of_boxes(whole, own.boxes * to_whole), answered.shape[1:]
+    left, top = grid.lefts[columns.start], grid.tops[rows.start]
+    right = min(grid.width, grid.lefts[columns.stop - 1] + grid.tile_width)
+    bottom = min(grid.height, grid.tops[rows.stop - 1] + grid.tile_height)
+    answers, maps, corners = iter(answered), [], []
+    for row, column in np.ndindex(wanted.shape):
+        answer = next(answers) if wanted[row, column] else None
+        if rows.start <= row < rows.stop and columns.start <= column < columns.stop:
+            corner = grid.lefts[column], grid.tops[row]
+            maps.append(_seen_from(known, corner, to_whole, shape) if answer is None else answer)
+            corners.append((corner[0] - left, corner[1] - top))
+    map_transforms = np.array([(*(np.array(corner) * to_original), *to_original) for corner in corners], np.float32)
+    if large:
+        overview, overview_scale = answered[-1], cut.map_transforms[-1, 2:] * to_original
+        inner = np.ceil(np.array(image_size) / overview_scale).astype(int)
+        overview = overview[: inner[1], : inner[0]]  # text is found in the padding, too
+    else:
+        place, scale = np.array([right - left, bottom - top]) * to_whole, np.ones(2, np.float32)
+        overview_shape = max(1, round(float(place[1]))), max(1, round(float(place[0])))
+        overview = _seen_from(whole, tuple((np.array([left, top]) * to_whole).tolist()), scale, overview_shape)
+        overview_scale = seen.map_transforms[0, 2:]
+    part_size = (right - left) * float(to_original[0]), (bottom - top) * float(to_original[1])
+    merged = merge_tiles(np.stack(maps), map_transforms, part_size, overview, overview_scale, settings)
+    map_transform = np.array([left * to_original[0], top * to_original[1], *to_original], np.float32)
+    inside = detect_boxes(merged, map_transform, image_size, settings)
+    return _joined(found, _touches(own.boxes, (left, top, right, bottom)), inside, settings)
+
+
+def _largest(blocks: npt.NDArray[np.uint8]) -> int:
+    """Short side of the largest connected ink, in pixels."""
+    stats = cv2.connectedComponentsWithStats(blocks)[2][1:]
+    return int(stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].min(axis=1).max(initial=0)) * BLOCK
+
+
+def _around(wanted: Mask, outlines: npt.NDArray[np.float32], grid: TileGrid) -> tuple[slice, slice]:
+    """Rows and columns of tiles that hold all that are wanted, and wholly every outline that they touch."""
+    rows, columns = (np.flatnonzero(wanted.any(axis=axis)) for axis in (1, 0))
+    top, bottom, left, right = int(rows[0]), int(rows[-1]), int(columns[0]), int(columns[-1])
+    size = np.array([grid.width, grid.height], np.float32)
+    low, high = np.clip(outlines.min(axis=1), 0, size), np.clip(outlines.max(axis=1), 0, size)
+    lefts, tops = np.array(grid.lefts), np.array(grid.tops)
+    while True:
+        area = (
+            grid.lefts[left],
+            grid.tops[top],
+            grid.lefts[right] + grid.tile_width,
+            grid.tops[bottom] + grid.tile_height,
+        )
+        touched = _touches(outlines, area)
+        if not touched.any():
+            break
+        (x0, y0), (x1, y1) = low[touched].min(axis=0), high[touched].max(axis=0)
+        grown = (
+            min(top, int(np.flatnonzero(tops <= y0)[-1])),
+            max(bottom, int(np.flatnonzero(tops + grid.tile_height >= y1)[0])),
+            min(left, int(np.flatnonzero(lefts <= x0)[-1])),
+            max(right, int(np.flatnonzero(lefts + grid.tile_width >= x1)[0])),
+        )
+        if grown == (top, bottom, left, right):
+            break
+        top, bottom, left, right = grown
+    return slice(top, bottom + 1), slice(left, right + 1)
+
+
+def _touches(outlines: npt.NDArray[np.float32], area: tuple[int, int, int, int]) -> Mask:
+    """Which outlines reach into an area of left, top, right, bottom."""
+    low, high = outlines.min(axis=1), outlines.max(axis=1)
+    return np.asarray(((low < area[2:]) & (high > area[:2])).all(axis=1))
+
+
+def _joined(found: Detections, replaced: Mask, inside: Detections, settings: DbnetSettings) -> Detections:
+    """Boxes of the whole but those that are replaced, and those of the part that was looked at."""
+    points = max(found.boxes.shape[1], inside.boxes.shape[1])
+    boxes = np.concatenate([of_points(found.boxes[~replaced], points), of_points(inside.boxes, points)])
+    scores = np.concatenate([found.scores[~replaced], inside.scores])
+    most = settings.max_candidates
+    return Detections(boxes[:most], scores[:most], found.truncated or inside.truncated or len(boxes) > most)
 
 
 def _of_boxes(whole: ProbabilityMap, outlines: npt.NDArray[np.float32]) -> ProbabilityMap:
@@ -208,19 +275,18 @@ def _of_boxes(whole: ProbabilityMap, outlines: npt.NDArray[np.float32]) -> Proba
     return np.asarray(cv2.bitwise_and(whole, mask), np.uint8)
 
 
-def _part(
-    whole: ProbabilityMap, corner: npt.NDArray[np.int_], to_whole: npt.NDArray[np.float32], shape: tuple[int, ...]
+def _seen_from(
+    whole: ProbabilityMap, corner: tuple[float, float], scale: npt.NDArray[np.float32], shape: tuple[int, ...]
 ) -> ProbabilityMap:
-    """What the whole's map shows of a tile: uint8 `shape`.
+    """A part of a map, at another scale: uint8 `shape`.
 
     Args:
         whole: uint8 [h, w].
-        corner: x and y of the tile's top-left.
-        to_whole: x and y, pixels of `whole` for each of the tile's.
-        shape: height and width of the tile.
+        corner: x and y of the part's top-left; times `scale`, in the map.
+        scale: x and y, pixels of the map for each of the part.
+        shape: height and width of the part.
     """
-    shift = (corner + 0.5) * to_whole - 0.5  # between pixel centers
-    matrix = np.array([[to_whole[0], 0, shift[0]], [0, to_whole[1], shift[1]]])
-    return np.asarray(
-        cv2.warpAffine(whole, matrix, shape[::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP), np.uint8
-    )
+    shift = (np.array(corner) + 0.5) * scale - 0.5  # between pixel centers
+    matrix = np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]]])
+    way = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(whole, matrix, shape[::-1], flags=way), np.uint8)

@@ -12,8 +12,9 @@ from benchmarks.usual_postprocess import usual_boxes
 from ocdrnet_evaluation.datasets import LAYOUTS, Case, Region, load_dataset
 from ocdrnet_evaluation.figures import ImageResult, summarize
 from ocdrnet_evaluation.scoring import score_regions
+from ocdrnet_ops.detection.closer_look import Detector
 from ocdrnet_ops.detection.dbnet import DbnetSettings, Detections
-from ocdrnet_ops.detection.detect import Detector, detect_text
+from ocdrnet_ops.detection.detect import detect_text
 from ocdrnet_ops.detection.tile_merging import merge_maps
 from ocdrnet_ops.geometry.quads import order_from_text_top_left
 from ocdrnet_ops.image.resize import DetectorInput

@@ -13,8 +13,9 @@ import numpy.typing as npt
 from ocdrnet_deploy.repository.profile import cpu_profile
 from ocdrnet_ops.answer.lines import Candidates, FlippedReading, Lines, RecognizerOutput, decode_lines
 from ocdrnet_ops.cards import DetectorCard, RecognizerCard, read_detector_card, read_recognizer_card
+from ocdrnet_ops.detection.closer_look import Detector
 from ocdrnet_ops.detection.dbnet import DbnetSettings, Detections, dbnet_settings
-from ocdrnet_ops.detection.detect import Detector, detect_text
+from ocdrnet_ops.detection.detect import detect_text
 from ocdrnet_ops.detection.tiles import detector_tiles
 from ocdrnet_ops.geometry.crop import WIDTH_STEP, Crops, crop_lines
 from ocdrnet_ops.image.decode import ImageLimits, decode_image
@@ -143,7 +144,7 @@ def read_pixels(
     settings = dbnet_settings(detector_card, chosen)
     seen = detector_tiles(pixels, detector_card, side, choice(chosen, TILING), max_tiles)
     upside_down = choice(chosen, UPSIDE_DOWN)
-    detector = Detector(detector_card, lambda tiles: _maps(pair.detector, tiles))
+    detector = Detector(detector_card, lambda tiles: _maps(pair.detector, tiles), max_tiles)
     maps, size = detector.maps_of(seen.tiles), (pixels.shape[1], pixels.shape[0])
     found = find(seen, maps, size, settings, upside_down, detector)
     crops = crop_lines(pixels, found.boxes, card)

@@ -20,6 +20,7 @@ def tensor_bytes(trace: Trace) -> dict[str, int]:
         "ORIGINAL": trace.pixels.nbytes,
         "DETECTOR_INPUT": trace.seen.tiles.nbytes,
         "TILES": trace.seen.map_transforms.nbytes,
+        "DETAIL": trace.seen.detail.nbytes,
         "IMAGE_SIZE": 8,
         "PRED": trace.maps.nbytes,
         "CANDIDATES": trace.found.boxes.nbytes,

@@ -12,8 +12,9 @@ from typing import Any
 from benchmarks.in_process import COLUMNS, LIMITS, MAX_TILES, Pair, Trace
 from ocdrnet_ops.answer.lines import decode_lines
 from ocdrnet_ops.answer.merge import merge_lines
+from ocdrnet_ops.detection.closer_look import Detector
 from ocdrnet_ops.detection.dbnet import detect_boxes
-from ocdrnet_ops.detection.detect import Detector, detect_text, looks_rotated
+from ocdrnet_ops.detection.detect import detect_text, looks_rotated
 from ocdrnet_ops.detection.tile_merging import merge_maps
 from ocdrnet_ops.detection.tiles import detector_tiles
 from ocdrnet_ops.geometry.crop import crop_lines, crop_widths
@@ -66,7 +67,7 @@ def _seeing(trace: Trace, pair: Pair) -> list[StepFunction]:
     merge = partial(merge_maps, trace.maps, trace.seen.map_transforms, size, settings)
     merged, map_transform = merge()
     quads = outline_quads(trace.found.boxes)
-    detect = partial(detect_text, trace.seen, trace.maps, size, settings, "off", Detector(card, _never))
+    detect = partial(detect_text, trace.seen, trace.maps, size, settings, "off", Detector(card, _never, 1))
     step = "dbnet_postprocess"
     return [
         StepFunction("image_preprocess", "decode_image", partial(decode_image, trace.encoded, LIMITS)),

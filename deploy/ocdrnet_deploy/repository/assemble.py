@@ -33,7 +33,14 @@ from ocdrnet_deploy.repository.configs import (
     read_config,
 )
 from ocdrnet_deploy.repository.profile import PythonProfile, TensorRtProfile
-from ocdrnet_deploy.repository.replace import CONFIG, ENSEMBLES, RECOGNIZER_PLAN, Content, replace_repository
+from ocdrnet_deploy.repository.replace import (
+    CONFIG,
+    ENSEMBLES,
+    RECOGNIZER_PLAN,
+    TILING_STEPS,
+    Content,
+    replace_repository,
+)
 from ocdrnet_deploy.repository.trial_file import TRIAL_FILE
 from ocdrnet_deploy.tensorrt.cache import find_or_build_plan
 from ocdrnet_deploy.tensorrt.network_plan import NetworkPlan
@@ -267,7 +274,7 @@ def assemble_repository(
         name_scripts(config, recognizer.card)
 
     models = {
-        "image_preprocess": _Model(lambda config: limit_tiles(config, max_tiles)),
+        **dict.fromkeys(TILING_STEPS, _Model(lambda config: limit_tiles(config, max_tiles))),
         "ocdnet": _Model(lambda config: place_detector(config, detector, profile)),
         "ocrnet": _Model(lambda config: place_recognizer(config, recognizer, profile)),
         **dict.fromkeys(ENSEMBLES, _Model(edit_ensemble)),
@@ -314,7 +321,7 @@ def assemble_plans(
         name_scripts(config, recognizer[0])
 
     models = {
-        "image_preprocess": _Model(lambda config: limit_tiles(config, max_tiles)),
+        **dict.fromkeys(TILING_STEPS, _Model(lambda config: limit_tiles(config, max_tiles))),
         "ocdnet": _Model(lambda config: place_plan(config, detector[1], profile), has_code=False),
         plan_model: _Model(lambda config: place_plan(config, recognizer[1], profile), has_code=False),
         **dict.fromkeys(ENSEMBLES, _Model(edit_ensemble)),

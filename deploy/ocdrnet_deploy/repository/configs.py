@@ -66,9 +66,9 @@ def place_processes(config: ModelConfig, count: int) -> None:
         config.instance_group.add(kind=model_config_pb2.ModelInstanceGroup.KIND_CPU, count=count)
 
 
-def limit_tiles(preprocess: ModelConfig, max_tiles: int) -> None:
-    """Tell the step that cuts tiles how many of them the detector takes at once: Triton splits no request."""
-    _set(preprocess, max_tiles=max_tiles)
+def limit_tiles(step: ModelConfig, max_tiles: int) -> None:
+    """Tell a step that cuts tiles how many of them the detector takes at once: Triton splits no request."""
+    _set(step, max_tiles=max_tiles)
 
 
 def drop_crop_widths(ensemble: ModelConfig) -> None:

@@ -20,6 +20,7 @@ from ocdrnet_deploy.files import folder_lock, write_file
 Content = bytes | str | Path
 ENSEMBLE = "ocdrnet"
 ENSEMBLES = (ENSEMBLE, "ocr")  # the second takes pixels, and asks the same steps
+TILING_STEPS = ("image_preprocess", "dbnet_postprocess")
 RECOGNIZER_PLAN = "ocrnet_plan"  # what `ocrnet` asks where it groups crops for a plan; not in every repository
 CONFIG = "config.pbtxt"
 _MAKING = ".new-"  # Triton takes folders of a model for versions only where they are numbers

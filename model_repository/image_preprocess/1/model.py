@@ -36,6 +36,7 @@ class TritonPythonModel:
             "FRAMES": np.array([image.frames], np.int32),
             "DETECTOR_INPUT": detector.tiles,
             "TILES": detector.map_transforms,
+            "DETAIL": detector.detail,
         }
 
     def _image(self, request):

@@ -11,25 +11,25 @@ Whether text stands on its head is not decided here: `recognition.line_flip` doe
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ocdrnet_ops.cards import DetectorCard
+from ocdrnet_ops.detection.closer_look import Detector, Maps, closer_look
 from ocdrnet_ops.detection.dbnet import DbnetSettings, Detections, detect_boxes
 from ocdrnet_ops.detection.tile_merging import merge_maps
 from ocdrnet_ops.geometry.quads import VERTICAL_RATIO
 from ocdrnet_ops.geometry.text_outline import cover_shares, of_points, outline_quads
-from ocdrnet_ops.image.resize import DetectorInput
+from ocdrnet_ops.image.resize import STEP, DetectorInput, scale_image
 
 TALL_SHARE = 0.25  # of the elongation of all boxes: above it the detector looks again; chosen on 80 images turned
 EVIDENCE = 2.5  # elongation by which the turned frame must lead: about one short word; noise makes square boxes
 SURE = 3  # long lines, and times the other frame's elongation, with which the turned frame is taken for the right one
 LONG = 3.0  # elongation of a long line
 NARROW = 5.0  # elongation up to which a tall box may be a narrow character, such as "I" or "1"
+LEAST_HALF = 320  # pixels of the short side of half of an image, from which on that is asked first
 SAME = 0.5  # share of the smaller of two boxes from which on they show the same text
 
 
@@ -183,20 +183,14 @@ def turn_back(outlines: npt.NDArray[np.float32], width: int) -> npt.NDArray[np.f
     return np.stack([width - outlines[..., 1], outlines[..., 0]], axis=-1)
 
 
-Maps = npt.NDArray[np.uint8]
-
-
 @dataclass(frozen=True)
-class Detector:
-    """A detector that can be asked again.
+class _Look:
+    """What the detector saw, upright or turned, and what was found in it."""
 
-    Attributes:
-        card: its card.
-        maps_of: uint8 [tiles, h, w, 3] -> probability maps uint8 [tiles, h, w].
-    """
-
-    card: DetectorCard
-    maps_of: Callable[[npt.NDArray[np.uint8]], Maps]
+    seen: DetectorInput
+    maps: Maps
+    image_size: tuple[int, int]
+    found: Detections
 
 
 def detect_text(
@@ -207,7 +201,7 @@ def detect_text(
     upside_down: str,
     detector: Detector,
 ) -> Detections:
-    """Outlines of text in original pixels; the detector is asked again where the image may lie on its side.
+    """Outlines of text in original pixels; the detector is asked again where the image may hold more, or lie on a side.
 
     Args:
         seen: what the detector has seen of the image.
@@ -216,23 +210,73 @@ def detect_text(
         settings: thresholds.
         upside_down: `off`: the image is taken as it came; `on`: it is always looked at turned, too; `auto`: where
             text is found in tall boxes, or none.
-        detector: asked with the image turned by 90 degrees.
+        detector: asked with the image turned by 90 degrees, and for tiles of a large one.
     """
-    upright = _detect(seen.map_transforms, maps, image_size, settings)
     fixed = detector.card.resize != "multiple-of-32"
-    if upside_down == "off" or (fixed and len(maps) > 1):  # tiles of a fixed size do not fit together when turned
-        return upright
-    if upside_down == "auto" and not looks_rotated(outline_quads(upright.boxes)):
-        return upright
-    width, height = image_size
-    tiles, map_transforms = turn_tiles(seen.tiles, seen.map_transforms, width, fixed)
-    turned = _detect(map_transforms, detector.maps_of(tiles), (height, width), settings)
-    frame = right_frame(outline_quads(upright.boxes), outline_quads(turned.boxes))
-    return join_frames(upright, turned, width, frame, settings.max_candidates)
+    # Tiles of a fixed size do not fit together when turned.
+    can_turn = upside_down != "off" and not (fixed and len(maps) > 1)
+
+    def wants_turn(look: _Look) -> bool:
+        return can_turn and (upside_down == "on" or looks_rotated(outline_quads(look.found.boxes)))
+
+    def has_turned_text(look: _Look) -> bool:
+        return upside_down == "on" or fixed or _has_turned_text(look, settings, detector)
+
+    upright, turned, frame = _look(seen, maps, image_size, settings), None, "upright"
+    if wants_turn(upright) and (len(upright.found.boxes) or seen.detail.size or has_turned_text(upright)):
+        turned = _turned_look(upright, settings, detector)
+        frame = _frame(upright, turned)
+    if seen.detail.size:
+        if frame != "turned":
+            upright = _closer(upright, settings, detector)
+        if frame != "upright" or (wants_turn(upright) and (len(upright.found.boxes) or has_turned_text(upright))):
+            turned = _closer(turned or _turned_look(upright, settings, detector), settings, detector)
+            frame = _frame(upright, turned)
+    if turned is None:
+        return upright.found
+    return join_frames(upright.found, turned.found, image_size[0], frame, settings.max_candidates)
 
 
-def _detect(
-    map_transforms: npt.NDArray[np.float32], maps: Maps, image_size: tuple[int, int], settings: DbnetSettings
-) -> Detections:
-    merged, map_transform = merge_maps(maps, map_transforms, image_size, settings)
-    return detect_boxes(merged, map_transform, image_size, settings)
+def _look(seen: DetectorInput, maps: Maps, image_size: tuple[int, int], settings: DbnetSettings) -> _Look:
+    merged, map_transform = merge_maps(maps, seen.map_transforms, image_size, settings)
+    return _Look(seen, maps, image_size, detect_boxes(merged, map_transform, image_size, settings))
+
+
+def _closer(look: _Look, settings: DbnetSettings, detector: Detector) -> _Look:
+    return replace(look, found=closer_look(look.seen, look.maps[0], look.found, look.image_size, settings, detector))
+
+
+def _frame(upright: _Look, turned: _Look) -> str:
+    return right_frame(outline_quads(upright.found.boxes), outline_quads(turned.found.boxes))
+
+
+def _turned_look(upright: _Look, settings: DbnetSettings, detector: Detector) -> _Look:
+    width, height = upright.image_size
+    fixed = detector.card.resize != "multiple-of-32"
+    tiles, map_transforms = turn_tiles(upright.seen.tiles, upright.seen.map_transforms, width, fixed)
+    turned = DetectorInput(tiles, map_transforms, np.ascontiguousarray(np.rot90(upright.seen.detail)))
+    return _look(turned, detector.maps_of(tiles), (height, width), settings)
+
+
+def _has_turned_text(upright: _Look, settings: DbnetSettings, detector: Detector) -> bool:
+    """Whether an image without a box may show text turned: asked at half of its scale, a quarter of the cost.
+
+    Text is what a map holds, however small or unsure. Of 60 street photos turned by 90 degrees three show nothing
+    upright that is sure enough for a box; each is told by what its upright map holds, and two by half of it as well.
+    """
+    seen, loose = upright.seen, replace(settings, box_threshold=0.0, min_size=1)
+    if min(seen.tiles.shape[1:3]) < 2 * LEAST_HALF:
+        return True
+    if len(_look(seen, upright.maps, upright.image_size, loose).found.boxes):
+        return True
+    height, width = (length // (2 * STEP) * STEP for length in seen.tiles.shape[1:3])
+    tiles = np.stack([scale_image(tile, height, width) for tile in seen.tiles])
+    grown = np.array([1, 1, seen.tiles.shape[2] / width, seen.tiles.shape[1] / height], np.float32)
+    detail = seen.detail
+    if detail.size:
+        detail = scale_image(detail, detail.shape[0] // 2, detail.shape[1] // 2)
+    half = replace(upright, seen=DetectorInput(tiles, seen.map_transforms * grown, detail))
+    turned = _turned_look(half, loose, detector)
+    if detail.size and not len(turned.found.boxes):
+        turned = _closer(turned, loose, detector)
+    return len(turned.found.boxes) > 0

@@ -38,18 +38,39 @@ def merge_maps(
     """
     if len(maps) == 1:
         return maps[0], map_transforms[0]
+    overview = _inside(maps[-1], map_transforms[-1, 2:], image_size)
+    merged = merge_tiles(maps[:-1], map_transforms[:-1], image_size, overview, map_transforms[-1, 2:], settings)
+    return merged, np.array([0, 0, *map_transforms[0, 2:]], np.float32)
+
+
+def merge_tiles(
+    maps: npt.NDArray[np.uint8],
+    map_transforms: npt.NDArray[np.float32],
+    image_size: tuple[float, float],
+    overview: ProbabilityMap,
+    overview_scale: npt.NDArray[np.float32],
+    settings: DbnetSettings,
+) -> ProbabilityMap:
+    """One map of an image, or a part of one, at the scale of its tiles.
+
+    Args:
+        maps: uint8 [tiles, h, w], row by row.
+        map_transforms: float32 [tiles, 4], as of `DetectorInput`, from the top-left of the image or part.
+        image_size: width and height of the image or part, in original pixels.
+        overview: uint8 [h, w], a map of the same place at a smaller scale.
+        overview_scale: float32 [2], original pixels for each of `overview`'s, along x and y.
+        settings: thresholds, by which regions of the overview are found.
+    """
     scales = map_transforms[0, 2:].astype(float)
-    tops, lefts = (np.unique(np.rint(map_transforms[:-1, axis] / scales[axis]).astype(int)).tolist() for axis in (1, 0))
+    tops, lefts = (np.unique(np.rint(map_transforms[:, axis] / scales[axis]).astype(int)).tolist() for axis in (1, 0))
     width, height = (max(1, round(length / scale)) for length, scale in zip(image_size, scales, strict=True))
     rows = [
         _faded([tile.T for tile in maps[start : start + len(lefts)]], lefts, width).T
-        for start in range(0, len(maps) - 1, len(lefts))
+        for start in range(0, len(maps), len(lefts))
     ]
     merged = _faded(rows, tops, height)
-    _add_large_text(
-        merged, _inside(maps[-1], map_transforms[-1, 2:], image_size), map_transforms[-1, 2:] / scales, settings
-    )
-    return merged, np.array([0, 0, *scales], np.float32)
+    _add_large_text(merged, overview, overview_scale / scales, settings)
+    return merged
 
 
 def _inside(overview: ProbabilityMap, scale: npt.NDArray[np.float32], image_size: tuple[int, int]) -> ProbabilityMap:

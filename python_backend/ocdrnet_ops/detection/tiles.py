@@ -6,15 +6,16 @@ A DBNet judges every place by the whole image as well. One line on a large empty
 lines 16 to 48 pixels high on flat pages of 2 to 8.7 million pixels PP-OCRv6-small found 34, and all of them when it was
 shown the part around them alone.
 
-A large image -> overlapping tiles, the detector's batch.
+A large image -> the whole of it, and itself beside that, for `detection.closer_look` to take tiles from.
 
-The batch ends with the overview, the whole image in one more tile: letters larger than a tile are seen there alone.
+With `tiling=on` -> all of its overlapping tiles, the detector's batch. The batch ends with the overview, the whole
+image in one more tile: letters larger than a tile are seen there alone.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -135,8 +136,9 @@ def detector_tiles(
         image: uint8 [H, W, 3], BGR.
         card: of the detector.
         side: short side to which the whole image is scaled before it is cut; its own without it.
-        tiling: `off`; `on`, wherever the image so scaled is larger than a tile; or `auto`, where the whole as one input
-            would be less than half as large as that. Inputs that are hardly larger than an overlap are never tiles.
+        tiling: `off`; `on`: tiles, wherever the image so scaled is larger than one; or `auto`: where the whole as one
+            input is less than half as large as that, the whole and its `detail`, of which tiles can be cut. Inputs that
+            are hardly larger than an overlap are never tiles.
         max_tiles: images that the detector takes at once, the overview included; the scale is lowered to keep to it.
 
     Raises:
@@ -153,7 +155,11 @@ def detector_tiles(
     if part is not None and _chosen_grid(*_size(image[part]), card, side, tiling, max_tiles) is None:
         return _part_input(image, part, card)
     grid = _chosen_grid(*_size(image), card, side, tiling, max_tiles)
-    return detector_input(image, card, side) if grid is None else _cut(image, grid)
+    if grid is None:
+        return detector_input(image, card, side)
+    if tiling == "auto":
+        return replace(detector_input(image, card, side), detail=scale_image(image, grid.height, grid.width))
+    return cut_tiles(image, grid)
 
 
 def _size(image: npt.NDArray[np.uint8]) -> tuple[int, int]:
@@ -227,16 +233,25 @@ def _spread(length: int, tile: int, count: int) -> list[int]:
     return [index * (length - tile) // (count - 1) for index in range(count)] if count > 1 else [0]
 
 
-def _cut(image: npt.NDArray[np.uint8], grid: TileGrid) -> DetectorInput:
+def cut_tiles(
+    image: npt.NDArray[np.uint8], grid: TileGrid, wanted: npt.NDArray[np.bool_] | None = None
+) -> DetectorInput:
     """Tiles row by row; what of a tile lies outside the image, right or below, is black, and so are empty tiles.
 
     A detector that has nothing but paper before it finds faint text all over it (PP-OCRv6-small: 38 % of a white tile's
     pixels are over the threshold); nothing but black is nothing to it.
+
+    Args:
+        image: uint8 [H, W, 3].
+        grid: of the image.
+        wanted: bool [rows, columns], the tiles to cut; all without it. The overview is always the last.
     """
     scaled = scale_image(image, grid.height, grid.width)
     x_scale, y_scale = image.shape[1] / grid.width, image.shape[0] / grid.height
-    tiles = np.zeros((grid.count + 1, grid.tile_height, grid.tile_width, 3), np.uint8)
     corners = [(left, top) for top in grid.tops for left in grid.lefts]
+    if wanted is not None:
+        corners = [corner for corner, is_wanted in zip(corners, wanted.ravel().tolist(), strict=True) if is_wanted]
+    tiles = np.zeros((len(corners) + 1, grid.tile_height, grid.tile_width, 3), np.uint8)
     for tile, (left, top) in zip(tiles, corners, strict=False):
         part = scaled[top : top + grid.tile_height, left : left + grid.tile_width]
         if _has_contrast(part):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -26,10 +26,13 @@ class DetectorInput:
     Attributes:
         tiles: uint8 [tiles, h, w, 3], BGR.
         map_transforms: float32 [tiles, 4]: x0, y0, x-scale, y-scale; original x = x0 + map x * x-scale, likewise y.
+        detail: uint8 [H, W, 3], the whole image at a larger scale than its one tile's, where that may be too small to
+            show all of its text; else [0, 0, 3].
     """
 
     tiles: npt.NDArray[np.uint8]
     map_transforms: npt.NDArray[np.float32]
+    detail: npt.NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, 0, 3), np.uint8))
 
 
 def detector_size(height: int, width: int, card: DetectorCard, side: int | None = None) -> tuple[int, int]:

@@ -24,6 +24,7 @@ from ocdrnet_deploy.repository.profile import (
 from ocdrnet_ops.cards import DetectorCard, RecognizerCard, read_detector_card, read_recognizer_card
 
 ENSEMBLES = {"ocdrnet", "ocr"}
+TILING_STEPS = {"image_preprocess", "dbnet_postprocess"}
 MODELS = ENSEMBLES | {
     "image_preprocess",
     "ocdnet",
@@ -147,7 +148,7 @@ def test_crop_height_is_the_cards(built):
 
 
 def test_other_configs_are_the_templates(built):
-    for name in MODELS - {*ENSEMBLES, "ocdnet", "ocrnet", "image_preprocess", "text_crop"}:
+    for name in MODELS - {*ENSEMBLES, *TILING_STEPS, "ocdnet", "ocrnet", "text_crop"}:
         assert config(built, name) == read_config(model_repository() / name / "config.pbtxt")
 
 
@@ -166,13 +167,14 @@ def test_the_ensemble_names_the_scripts_that_are_read(tmp_path):
 def test_tiles_are_as_many_as_the_detector_takes_at_once(tmp_path, detector_batch, limit):
     assemble_repository(tmp_path, DETECTOR, RECOGNIZER, dataclasses.replace(PROFILE, detector_batch=detector_batch))
     assert config(tmp_path, "ocdnet").max_batch_size == limit
-    assert values(config(tmp_path, "image_preprocess"))["max_tiles"] == str(limit)
+    assert [values(config(tmp_path, name))["max_tiles"] for name in TILING_STEPS] == [str(limit)] * 2
 
 
 def test_templates_agree_on_the_tiles():
     templates = {name: read_config(model_repository() / name / "config.pbtxt") for name in MODELS}
     limit = str(templates["ocdnet"].max_batch_size)
-    assert values(templates["image_preprocess"])["max_tiles"] == limit == str(PythonProfile().max_tiles)
+    limits = {values(templates[name])["max_tiles"] for name in TILING_STEPS}
+    assert limits == {limit} == {str(PythonProfile().max_tiles)}
 
 
 def test_only_the_networks_batch(built):

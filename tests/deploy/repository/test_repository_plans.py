@@ -49,8 +49,8 @@ def test_detector_of_the_contracts(tmp_path, gpu_machine, version):
     served = config(tmp_path / "served", "ocdnet")
     batch = 1 if version.name == "ocdnet-v2.0" else 8
     assert served.max_batch_size == batch
-    tiles = config(tmp_path / "served", "image_preprocess").parameters["max_tiles"]
-    assert tiles.string_value == str(batch)
+    for step in ("image_preprocess", "dbnet_postprocess"):
+        assert config(tmp_path / "served", step).parameters["max_tiles"].string_value == str(batch)
     assert tensors(served.input) == [("input", "TYPE_UINT8", [736, 1280, 3])]
     assert tensors(served.output) == [("pred", "TYPE_UINT8", [1, 736, 1280])]
     assert list(served.dynamic_batching.preferred_batch_size) == ([] if batch == 1 else [8])

@@ -119,5 +119,7 @@ def test_a_part_that_would_be_tiled_leaves_the_whole_to_the_tiles():
     image[100:1200, 100:2600] = np.random.default_rng(0).integers(0, 200, (1100, 2500, 1), np.uint8)
     assert content_area(image, card) is not None
     seen = detector_tiles(image, card, None, "auto", 64)
+    assert seen.detail.shape == image.shape
+    seen = detector_tiles(image, card, None, "on", 64)
     assert len(seen.tiles) > 1
     assert seen.map_transforms[0, :2].tolist() == [0, 0]

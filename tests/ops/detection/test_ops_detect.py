@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from ocdrnet_ops.detection.closer_look import Detector
 from ocdrnet_ops.detection.dbnet import dbnet_settings
-from ocdrnet_ops.detection.detect import Detector, detect_text
+from ocdrnet_ops.detection.detect import detect_text
 from ocdrnet_ops.image.resize import DetectorInput
 
 
@@ -36,7 +37,7 @@ def read(detector_card):
             return seen_by(tiles)
 
         settings = dbnet_settings(card, {})
-        return detect_text(seen, seen_by(tile), size, settings, upside_down, Detector(card, ask)), asked
+        return detect_text(seen, seen_by(tile), size, settings, upside_down, Detector(card, ask, 64)), asked
 
     return read
 
@@ -74,3 +75,36 @@ def test_on_always_looks_and_keeps_the_better_frame(read):
 def test_an_image_without_text_is_seen_turned_once(read):
     found, asked = read(None)
     assert (len(found.boxes), len(asked)) == (0, 1)
+
+
+LARGE = (960, 704)  # width and height of an image whose half is asked first
+HALF, FULL = (1, 480, 352, 3), (1, 960, 704, 3)  # turned
+
+
+def faint_bars(tiles):
+    """Maps of a detector that is unsure of what is not bright."""
+    maps = tiles[..., 0].copy()
+    maps[maps == 255] = 100
+    return maps
+
+
+def test_half_of_an_image_without_text_is_seen_turned(read):
+    found, asked = read(None, size=LARGE)
+    assert (len(found.boxes), asked) == (0, [HALF])
+
+
+def test_text_that_half_of_an_image_shows_turned_is_looked_at_in_full(read):
+    found, asked = read((400, 60, 20, 120), size=LARGE)
+    assert asked == [HALF, FULL]
+    assert bounds(found.boxes[0]) == pytest.approx([387, 47, 433, 193], abs=4)
+
+
+def test_what_is_no_box_upright_is_enough_to_look_turned_in_full(read):
+    """In maps of 100 of 255 there is no box, but more than nothing."""
+    _, asked = read((400, 60, 20, 120), size=LARGE, seen_by=faint_bars)
+    assert asked == [FULL]
+
+
+def test_on_looks_turned_in_full(read):
+    _, asked = read(None, size=LARGE, upside_down="on")
+    assert asked == [FULL]

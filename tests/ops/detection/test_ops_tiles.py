@@ -122,7 +122,7 @@ def test_scale_is_the_largest_that_the_limit_allows(height, width, card, max_til
 
 @pytest.mark.full
 def test_hundred_megapixels_stay_within_the_limit():
-    found = tiled(np.zeros((10_000, 10_000, 3), np.uint8), tiling="auto")
+    found = tiled(np.zeros((10_000, 10_000, 3), np.uint8))
     assert len(found.tiles) <= 64
     assert found.tiles.shape[1] <= TILE_SIDE
 
@@ -130,11 +130,20 @@ def test_hundred_megapixels_stay_within_the_limit():
 @pytest.mark.parametrize(("height", "width"), [(1, 9000), (9000, 1), (2, 5000), (33, 7000)])
 def test_images_a_few_pixels_wide(height, width):
     image = noise(height, width)
-    found = tiled(image, tiling="auto")
+    found = tiled(image)
     assert len(found.tiles) > 1
     probability, map_transform = merged(image, found)
     assert (probability == image[..., 0]).all()
     assert map_transform.tolist() == [0, 0, 1, 1]
+
+
+def may_be_tiled(found, tiling):
+    """`on` cuts tiles at once; `auto` shows the whole, and hands on what tiles can be cut from."""
+    if tiling == "on":
+        assert not found.detail.size
+        return len(found.tiles) > 1
+    assert len(found.tiles) == 1
+    return found.detail.size > 0
 
 
 @pytest.mark.parametrize(
@@ -155,7 +164,7 @@ def test_images_a_few_pixels_wide(height, width):
 )
 def test_when_a_free_detector_gets_tiles(height, width, side, tiling, is_tiled):
     found = tiled(np.zeros((height, width, 3), np.uint8), side=side, tiling=tiling)
-    assert (len(found.tiles) > 1) == is_tiled
+    assert may_be_tiled(found, tiling) == is_tiled
 
 
 @pytest.mark.parametrize(
@@ -173,7 +182,7 @@ def test_when_a_free_detector_gets_tiles(height, width, side, tiling, is_tiled):
 def test_when_a_detector_of_one_size_gets_tiles(height, width, tiling, is_tiled, resize):
     image = np.zeros((height, width, 3), np.uint8)
     found = tiled(image, dataclasses.replace(STRETCH, resize=resize), tiling=tiling)
-    assert (len(found.tiles) > 1) == is_tiled
+    assert may_be_tiled(found, tiling) == is_tiled
     assert found.tiles.shape[1:] == (736, 1280, 3)
 
 
@@ -185,7 +194,8 @@ def test_side_is_that_of_the_whole_image():
 @pytest.mark.parametrize("max_tiles", [1, 2])
 def test_detector_that_takes_one_image_at_once_gets_no_tiles(max_tiles):
     image = noise(1500, 4200)
-    assert len(tiled(image, tiling="auto", max_tiles=max_tiles).tiles) == 1
+    seen = tiled(image, tiling="auto", max_tiles=max_tiles)
+    assert (len(seen.tiles), seen.detail.size) == (1, 0)
     with pytest.raises(OptionError, match=rf"tiling is on.*takes {max_tiles} images? at once.*--detector-batch"):
         tiled(image, max_tiles=max_tiles)
 
@@ -294,7 +304,7 @@ def test_map_of_one_tile_is_passed_on():
 def test_text_that_the_overview_sees_beside_the_image_is_nothing(detector_card, height, width, side):
     """The overview of a long image is mostly padding, and a detector may find text there."""
     card = detector_card()
-    seen = detector_tiles(np.full((height, width, 3), 255, np.uint8), card, side, "auto", 32)
+    seen = detector_tiles(np.full((height, width, 3), 255, np.uint8), card, side, "on", 32)
     maps = np.zeros(seen.tiles.shape[:3], np.uint8)
     maps[-1] = 255  # all of it
     merged, _ = merge_maps(maps, seen.map_transforms, (width, height), dbnet_settings(card, {}))

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from benchmarks.in_process import COLUMNS, LIMITS, MAX_TILES, Pair, Trace
 from ocdrnet_ops.answer.lines import decode_lines
 from ocdrnet_ops.answer.merge import merge_lines
@@ -23,7 +25,7 @@ from ocdrnet_ops.image.decode import decode_image
 from ocdrnet_ops.layout.paragraphs import paragraphs
 from ocdrnet_ops.layout.reading_order import reading_order
 from ocdrnet_ops.recognition.crossing import run_down
-from ocdrnet_ops.recognition.decoding import DecodedLine, decode_ctc
+from ocdrnet_ops.recognition.decoding import DecodedLine, decode_ctc_lines
 from ocdrnet_ops.recognition.line_flip import lines_to_turn, score_readings, turn_crops
 from ocdrnet_ops.recognition.width_groups import group_by_width
 from ocdrnet_ops.recognition.words import split_words, word_quads
@@ -111,7 +113,7 @@ def _reading(trace: Trace, pair: Pair) -> list[StepFunction]:
     widths = (trace.crops.widths[: len(decoded), 0] / card.stride).tolist()
     return [
         StepFunction(step, "decode_lines", decode),
-        StepFunction(step, "decode_lines > decode_ctc", partial(_decode_all, trace, pair)),
+        StepFunction(step, "decode_lines > decode_ctc_lines", partial(_decode_all, trace, pair)),
         StepFunction(step, "decode_lines > split_words", partial(_split_all, decoded, widths)),
         StepFunction(step, "decode_lines > word_quads", partial(_quads_all, trace, decoded, widths)),
         StepFunction(step, "decode_lines > reading_order", partial(reading_order, trace.lines.boxes)),
@@ -121,9 +123,10 @@ def _reading(trace: Trace, pair: Pair) -> list[StepFunction]:
 
 
 def _decode_all(trace: Trace, pair: Pair) -> list[DecodedLine]:
-    rows = zip(trace.first.ids, trace.first.probabilities, strict=True)
-    lines = [decode_ctc(ids, probabilities, pair.recognizer_card.characters) for ids, probabilities in rows]
-    return lines[: len(trace.found.boxes)]
+    scores, card = trace.rated.scores.tolist(), pair.recognizer_card
+    ids, probabilities = trace.first.ids[: len(scores)], trace.first.probabilities[: len(scores)]
+    ends = np.ceil(trace.crops.widths[: len(scores), 0] / card.stride).astype(np.int64)
+    return decode_ctc_lines(ids, probabilities, ends, scores, card.characters)
 
 
 def _split_all(decoded: list[DecodedLine], steps: list[float]) -> None:

@@ -156,26 +156,54 @@ def _tables(lines: UprightLines, labels: Ints, pairs: _Pairs) -> tuple[Masks, Ma
     table, merged = np.zeros_like(pairs.level), np.zeros_like(pairs.level)
     first, second = np.nonzero(np.triu(pairs.facing))
     signs = np.sort(np.stack([labels[first], labels[second]]), axis=0)
-    for one, other in np.unique(signs, axis=1).T.tolist():
-        if one == other or (_is_centered(lines[labels == one]) and _is_centered(lines[labels == other])):
+    groups = {label: _group(lines, labels, label) for label in dict.fromkeys(signs.ravel().tolist())}
+    for one, other in dict.fromkeys(zip(*signs.tolist(), strict=True)):
+        if one == other or (groups[one].is_centered and groups[other].is_centered):
             continue
-        both = np.ix_(labels == one, labels == other)
+        both = np.ix_(groups[one].members, groups[other].members)
         facing, level = pairs.facing[both], pairs.level[both]
         rows = min(facing.any(axis=0).sum(), facing.any(axis=1).sum())
         level_rows = min(level.any(axis=0).sum(), level.any(axis=1).sum())
-        cells = _are_cells(lines[labels == one], lines[labels == other])
+        cells = _are_cells(groups[one], groups[other])
         if cells or level_rows >= LEVEL_SHARE * rows or rows >= TABLE_ROWS + 2:
             table[both] = True
             merged[both] = level_rows >= TABLE_ROWS
     return table | table.T, merged | merged.T
 
 
-def _are_cells(one: UprightLines, other: UprightLines) -> bool:
+@dataclass(frozen=True)
+class _Group:
+    """Lines of one sign, and what is asked of them for each sign that faces it.
+
+    Attributes:
+        members: their indices.
+        is_centered: see `_is_centered`.
+        height: their median height.
+        slant: their median slant.
+        y: mean of their centers.
+    """
+
+    members: Ints
+    is_centered: bool
+    height: float
+    slant: float
+    y: float
+
+
+def _group(lines: UprightLines, labels: Ints, label: int) -> _Group:
+    members = np.flatnonzero(labels == label)
+    if len(members) == 1:
+        height, slant, y = (float(values[members[0]]) for values in (lines.height, lines.slant, lines.y))
+        return _Group(members, False, height, slant, y)
+    sign = lines[members]
+    return _Group(members, _is_centered(sign), median(sign.height), median(sign.slant), float(sign.y.mean()))
+
+
+def _are_cells(one: _Group, other: _Group) -> bool:
     """Whether groups of lines of one size and slant, of different numbers, are centered beside one another."""
-    heights = median(one.height), median(other.height)
-    lean = abs(median(one.slant) - median(other.slant))
-    alike = max(heights) < ONE_SIZE * min(heights) and lean < np.deg2rad(ONE_SLANT)
-    return alike and abs(float(one.y.mean() - other.y.mean())) < LEVEL * min(heights)
+    lower, higher = sorted((one.height, other.height))
+    alike = higher < ONE_SIZE * lower and abs(one.slant - other.slant) < np.deg2rad(ONE_SLANT)
+    return alike and abs(one.y - other.y) < LEVEL * lower
 
 
 def _is_centered(sign: UprightLines) -> bool:

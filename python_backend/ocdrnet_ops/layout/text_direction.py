@@ -67,7 +67,10 @@ class UprightLines:
         return self.y + self.height / 2
 
     def __getitem__(self, index: Ints | Masks | slice) -> UprightLines:
-        return UprightLines(*(getattr(self, field.name)[index] for field in fields(self)))
+        return UprightLines(*[getattr(self, name)[index] for name in _ARRAYS])
+
+
+_ARRAYS = tuple(field.name for field in fields(UprightLines))  # asked for once: lines are picked out very often
 
 
 def upright_lines(boxes: Quads) -> UprightLines:

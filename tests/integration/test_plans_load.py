@@ -10,9 +10,10 @@ import tritonclient.http
 from plan_server import GROUPED_CHANGES, PLAN_CHANGES, models_of, rehearsal
 from twin_contracts import DETECTORS, RECOGNIZERS
 from twin_detector import detector_twin
+from twin_files import networks_at_hand
 from twin_recognizer import recognizer_twin
 
-from ocdrnet_deploy.catalog.catalog import DEFAULT, catalog, presets
+from ocdrnet_deploy.catalog.catalog import DEFAULT, presets
 from ocdrnet_deploy.repository.build import PRECISIONS, BuildOptions, build_repository
 from ocdrnet_deploy.repository.profile import PROFILES
 from ocdrnet_deploy.repository.replace import ENSEMBLES
@@ -23,7 +24,8 @@ IN_FLIGHT = [f"{ensemble}: max_inflight_requests is left out" for ensemble in EN
 
 # Every network of the catalog with another, and every preset.
 NAMES = {
-    kind: [entry.name for entry in catalog() if entry.description.kind == kind] for kind in ("detector", "recognizer")
+    kind: [entry.name for entry in networks_at_hand() if entry.description.kind == kind]
+    for kind in ("detector", "recognizer")
 }
 PAIRS = dict.fromkeys(
     [

@@ -1,17 +1,14 @@
 """Recognizers of other scripts: synthetic networks of the contract that PP-OCRv5's have, by the catalog's rows.
 
-Their input is [N, 3, 48, W] in BGR from -1 to 1, a time step is 8 columns, the blank is the first class, the characters
-stand in the graph's metadata, and the space is the last class. These ones read the gray of a column as a class.
+See `script_networks` for the contract.
 """
 
 import dataclasses
 import hashlib
 
-import numpy as np
-import onnx
 import onnxruntime as ort
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from script_networks import alphabet, network, steps
 
 from ocdrnet_deploy.catalog.catalog import UrlFile, catalog, find_network
 from ocdrnet_deploy.errors import BuildError
@@ -22,7 +19,7 @@ from ocdrnet_deploy.repository.build import BuildOptions, build_repository
 from ocdrnet_ops.recognition.decoding import decode_ctc
 from ocdrnet_ops.recognition.right_to_left import to_logical
 from ocdrnet_ops.recognition.words import split_segments, split_words
-from ocdrnet_ops.scripts import SCRIPTS, scripts_of
+from ocdrnet_ops.scripts import scripts_of
 
 ROWS = [e for e in catalog() if e.description.kind == "recognizer" and isinstance(e.source, UrlFile)]
 # A text as it is read, and as it stands in the image; of a long list without a space, which is no class below 256.
@@ -36,47 +33,6 @@ TEXTS = {
     "Thai": ("ขอบคณ", "ขอบคณ"),
     "Korean": ("가각갂", "가각갂"),
 }
-
-
-def alphabet(scripts):
-    """Characters of scripts, the last one's first: letters by the blocks that make a script known, and digits."""
-    blocks = {script.name: script for script in SCRIPTS}
-    found = []
-    for name in reversed(scripts):
-        block = blocks[name]
-        letters = [chr(code) for code in range(block.first, block.last + 1) if chr(code).isalpha()]
-        found += letters[: block.least + 10]
-    return list(dict.fromkeys([*"0123456789", *found]))
-
-
-def network(characters):
-    """Class k has the logit 9 (2 p k - k k) for a step of the gray p: the class p is the most probable, by far."""
-    classes = len(characters) + 2
-    order = np.arange(classes, dtype=np.float32)
-    weights = {
-        "squeezed": np.array([2], np.int64),
-        "matrix": np.repeat(9 * 2 * order[None] * 127.5 / 3, 3, axis=0).astype(np.float32),
-        "offset": (9 * (2 * order * 127.5 - order * order)).astype(np.float32),
-    }
-    nodes = [
-        helper.make_node("AveragePool", ["x"], ["pooled"], kernel_shape=[48, 8], strides=[48, 8]),
-        helper.make_node("Squeeze", ["pooled", "squeezed"], ["planes"]),
-        helper.make_node("Transpose", ["planes"], ["steps"], perm=[0, 2, 1]),
-        helper.make_node("MatMul", ["steps", "matrix"], ["products"]),
-        helper.make_node("Add", ["products", "offset"], ["logits"]),
-        helper.make_node("Softmax", ["logits"], ["scores"], axis=2),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "synthetic",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 48, "W"])],
-        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["N", "T", classes])],
-        [numpy_helper.from_array(value, name) for name, value in weights.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=8)
-    onnx.checker.check_model(model)
-    model.metadata_props.add(key="character", value="\n".join(characters))
-    return model
 
 
 @pytest.fixture
@@ -99,12 +55,9 @@ def downloaded(tmp_path, monkeypatch):
 
 def read(prepared, text):
     """What the adapted network answers for a crop whose steps are the characters of a text, a blank after each."""
-    ids = [number for character in text for number in (prepared.card.characters.index(character) + 1, 0)]
-    crop = np.repeat(np.array(ids, np.uint8), 8)[None, None, :, None]
+    crop = steps(text, prepared.card.characters)
     session = ort.InferenceSession(prepared.model.SerializeToString(), providers=["CPUExecutionProvider"])
-    found, scores = session.run(
-        ["output_id", "output_prob"], {"input": np.broadcast_to(crop, (1, 48, 8 * len(ids), 3))}
-    )
+    found, scores = session.run(["output_id", "output_prob"], {"input": crop[None]})
     return decode_ctc(found[0], scores[0], prepared.card.characters)
 
 

@@ -92,6 +92,7 @@ class Candidates:
 # of them would not be. So a shorter line counts as this many characters in a row: a lone one must reach 0.95 for 0.6.
 SHORT = 10
 SURELY_TEXT = 0.8  # score of a box from which on a region that cannot be read is told of
+FEWEST_UNREADABLE = 2  # such regions that are told of where others are read: a lone one may be a fence or an ornament
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,10 @@ def decode_lines(
     if card.decoder == "ctc":  # an attention decoder answers in the order of reading
         found = [_read_right_to_left(line) for line in found]
     lost = unknown_script(best, knows_script) & ~crossed & ~enough & (candidates.scores >= SURELY_TEXT)
-    return replace(_in_order(found, outlines.shape[1], image_size), unreadable=int(lost.sum()))
+    unreadable = int(lost.sum())
+    if found and unreadable < FEWEST_UNREADABLE:
+        unreadable = 0
+    return replace(_in_order(found, outlines.shape[1], image_size), unreadable=unreadable)
 
 
 def _better_readings(

@@ -423,6 +423,8 @@ def test_regions_of_an_unknown_script_are_counted(recognizer_card, sure_boxes):
     rows = [LONG_ROW, [1], [0], [0]]
     lines = unreadable(recognizer_card(), rows, sure_boxes, [0.9, 0.9, 0.85, 0.7])
     assert (lines.texts, lines.unreadable) == (["abcab"], 2)
+    assert unreadable(recognizer_card(), rows, sure_boxes, [0.9, 0.9, 0.7, 0.7]).unreadable == 0, "a lone one"
+    assert unreadable(recognizer_card(), [[1]], sure_boxes[:1], [0.9]).unreadable == 1, "unless nothing is read"
     assert unreadable(recognizer_card(), rows, sure_boxes, [0.9] * 4, any_character=False).unreadable == 0
     assert unreadable(recognizer_card(), [LONG_ROW] * 4, sure_boxes, [0.9] * 4).unreadable == 0
 

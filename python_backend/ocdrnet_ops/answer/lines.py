@@ -91,8 +91,9 @@ class Candidates:
 # A wall or a cloud that a detector takes for text is often read as a character or a few, with scores up to 0.95; a row
 # of them would not be. So a shorter line counts as this many characters in a row: a lone one must reach 0.95 for 0.6.
 SHORT = 10
-SURELY_TEXT = 0.8  # score of a box from which on a region that cannot be read is told of
-FEWEST_UNREADABLE = 2  # such regions that are told of where others are read: a lone one may be a fence or an ornament
+# Score of a box from which on a region that cannot be read is told of. Lines of drawn pages in eight scripts have 0.93 to
+# 0.98; what was no text in 35 photos and receipts, and had few characters for its width, had 0.86 at most.
+SURELY_TEXT = 0.9
 
 
 @dataclass(frozen=True)
@@ -202,10 +203,7 @@ def decode_lines(
     if card.decoder == "ctc":  # an attention decoder answers in the order of reading
         found = [_read_right_to_left(line) for line in found]
     lost = unknown_script(best, knows_script) & ~crossed & ~enough & (candidates.scores >= SURELY_TEXT)
-    unreadable = int(lost.sum())
-    if found and unreadable < FEWEST_UNREADABLE:
-        unreadable = 0
-    return replace(_in_order(found, outlines.shape[1], image_size), unreadable=unreadable)
+    return replace(_in_order(found, outlines.shape[1], image_size), unreadable=int(lost.sum()))
 
 
 def _better_readings(

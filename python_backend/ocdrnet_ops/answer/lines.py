@@ -91,8 +91,8 @@ class Candidates:
 # A wall or a cloud that a detector takes for text is often read as a character or a few, with scores up to 0.95; a row
 # of them would not be. So a shorter line counts as this many characters in a row: a lone one must reach 0.95 for 0.6.
 SHORT = 10
-# Score of a box from which on a region that cannot be read is told of. Lines of drawn pages in eight scripts have 0.93 to
-# 0.98; what was no text in 35 photos and receipts, and had few characters for its width, had 0.86 at most.
+# Score of a box from which on a region that cannot be read is told of. Lines of drawn pages in eight scripts have from
+# 0.93 to 0.98; what was no text in 35 photos and receipts, and had few characters for its width, had 0.86 at most.
 SURELY_TEXT = 0.9
 
 

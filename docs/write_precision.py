@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ocdrnet_deploy.catalog.catalog import DEFAULT, catalog
+from ocdrnet_deploy.catalog.catalog import DEFAULT
 from ocdrnet_deploy.catalog.description import Kind
 from ocdrnet_deploy.graphs.deform_conv import rewrite_deform_conv
 from ocdrnet_deploy.networks.prepare import (
@@ -290,13 +290,13 @@ def main(arguments: list[str]) -> None:
         files.append((cast(Kind, kind), title, path))
     sys.path[:0] = [str(ROOT / "tests/twins")]
     import pytest  # noqa: PLC0415 - its monkeypatch places the stand-ins
-    from twin_files import place_twins  # noqa: PLC0415 - of the tests
+    from twin_files import networks_at_hand, place_twins  # noqa: PLC0415 - of the tests
 
     comparison = Comparison()
     text = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         place_twins(Path(folder), patch)
-        entries = [(entry.description.kind, f"`{entry.name}`", entry.name) for entry in catalog()]
+        entries = [(entry.description.kind, f"`{entry.name}`", entry.name) for entry in networks_at_hand()]
         of_catalog = table(comparison, entries)
         of_files = table(comparison, files) if files else kept_files(text)
     PAGE.write_text(page(of_catalog, of_files), encoding="utf-8")

@@ -16,7 +16,7 @@ import pyarrow.parquet
 # Rows of one row group: large enough to compress, small enough to hold.
 _ROWS = 20_000
 _CORNERS = [f"{axis}{corner}" for corner in range(4) for axis in "xy"]
-_PAGE = ("image", "width", "height", "truncated", "frames")
+_PAGE = ("image", "width", "height", "truncated", "frames", "unreadable")
 # Of a document's page only; null for an image.
 _PLACE = ("page", "page_count", "dpi", "angle", "text_source")
 
@@ -27,6 +27,7 @@ SCHEMA = pyarrow.schema(
         pyarrow.field("height", pyarrow.int32(), nullable=False),
         pyarrow.field("truncated", pyarrow.bool_(), nullable=False),
         pyarrow.field("frames", pyarrow.int32(), nullable=False),
+        ("unreadable", pyarrow.int32()),
         ("page", pyarrow.int32()),
         ("page_count", pyarrow.int32()),
         ("dpi", pyarrow.float64()),
@@ -92,7 +93,9 @@ def _page(rows: list[dict[str, Any]]) -> dict[str, Any]:
     lines = [_line(row) for row in rows if row["line"] is not None]
     place = {name: first[name] for name in _PLACE} if first["page"] else {}
     size = {name: first[name] for name in ("image", "width", "height")}
-    return place | size | {"lines": lines, "truncated": first["truncated"], "frames": first["frames"]}
+    # Files that were written before there was the column, and pages without such regions, have none.
+    unreadable = {"unreadable": first["unreadable"]} if first.get("unreadable") else {}
+    return place | size | {"lines": lines, "truncated": first["truncated"], "frames": first["frames"]} | unreadable
 
 
 def _line(row: dict[str, Any]) -> dict[str, Any]:

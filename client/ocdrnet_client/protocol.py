@@ -34,7 +34,7 @@ _WORD_ROWS: dict[str, tuple[int, ...]] = {
     "WORD_SCORES": (),
     "WORD_LINES": (),
 }
-_PAGE_SIZES = {"IMAGE_SIZE": 2, "FRAMES": 1, "TRUNCATED": 1}
+_PAGE_SIZES = {"IMAGE_SIZE": 2, "FRAMES": 1, "TRUNCATED": 1, "UNREADABLE": 1}
 _POLYGONS = "POLYGONS"  # a row for each line, of as many points as the request's geometry has
 OUTPUTS = (*_LINE_ROWS, _POLYGONS, *_WORD_ROWS, *_PAGE_SIZES)
 
@@ -103,6 +103,7 @@ def parse_page(tensors: Tensors, image: str | None = None) -> Page:
         truncated=bool(sizes["TRUNCATED"][0]),
         frames=int(sizes["FRAMES"][0]),
         image=image,
+        unreadable=int(sizes["UNREADABLE"][0]),
     )
 
 

@@ -153,6 +153,7 @@ class Page:
         truncated: more text was found than the server's `max_candidates`; some is missing here.
         frames: frames or pages in the file, of which the first was read.
         image: the file's name, None where the image came as bytes or an array.
+        unreadable: regions, missing here, that look like text of a script that the server's recognizer does not know.
     """
 
     width: int
@@ -161,6 +162,7 @@ class Page:
     truncated: bool = False
     frames: int = 1
     image: str | None = None
+    unreadable: int = 0
 
     @property
     def text(self) -> str:
@@ -180,6 +182,12 @@ class Page:
             notes.append("more text was found than the limit allows, some is missing; raise max_candidates")
         if self.frames > 1:
             notes.append(f"only the first of {self.frames} frames or pages was read; split the file to read all")
+        if self.unreadable:
+            regions = "1 region looks" if self.unreadable == 1 else f"{self.unreadable} regions look"
+            notes.append(
+                f"{regions} like text in a script that the server's recognizer does not know, and none of it is here; "
+                "ocdrnet models list names recognizers, models build --recognizer adds one"
+            )
         return tuple(notes)
 
     def to_dict(self) -> dict[str, Any]:
@@ -191,6 +199,7 @@ class Page:
             "lines": [line.to_dict() for line in self.lines],
             "truncated": self.truncated,
             "frames": self.frames,
+            **({"unreadable": self.unreadable} if self.unreadable else {}),
         }
 
     @classmethod
@@ -203,7 +212,8 @@ class Page:
         with _Reading("page"):
             lines = tuple(Line.from_dict(line) for line in data["lines"])
             size = int(data["width"]), int(data["height"])
-            return cls(*size, lines, bool(data["truncated"]), int(data["frames"]), data["image"])
+            unreadable = int(data.get("unreadable") or 0)
+            return cls(*size, lines, bool(data["truncated"]), int(data["frames"]), data["image"], unreadable)
 
 
 def box_from(corners: Iterable[Iterable[float]]) -> Box:

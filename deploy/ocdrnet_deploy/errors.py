@@ -10,7 +10,7 @@ DeployError
 │   ├── NoTensorRtError                 no TensorRT on this machine
 │   ├── TensorRtError                   TensorRT is too old, does not run, or built no plan
 │   └── PlanError                       a plan that cannot run here: another GPU, version or file
-├── DownloadError                   NVIDIA's networks from NGC (exit code 1)
+├── DownloadError                   networks from NGC and other hosts (exit code 1)
 │   ├── EulaError                       the licence was not accepted (exit code 2)
 │   ├── NgcKeyError                     no key, or none that can be one (exit code 2)
 │   ├── FileChoiceError                 several files, and the catalog does not say which (exit code 2)
@@ -112,11 +112,11 @@ class NgcAccessError(DownloadError):
 
 
 class NgcNotFoundError(DownloadError):
-    """NGC has no such version or file; the text lists what there is."""
+    """NGC has no such version or file, or another host no such file; the text lists what there is."""
 
 
 class NgcUnavailableError(DownloadError):
-    """NGC, or the storage behind it, failed too often in a row."""
+    """NGC, the storage behind it, or another host failed too often in a row."""
 
 
 class ChecksumError(DownloadError):

@@ -106,6 +106,7 @@ class RecognizerCard:
         characters: text of the ids that follow, from 1 or from 2 on.
         min_text_score: lines that score lower are not answered, 0..1.
         crop_margin: of a line's height, what a crop shows around its outline, 0..1.
+        shares: how many of the characters each of several recognizers has, in their order; empty where there is one.
     """
 
     name: str
@@ -125,6 +126,7 @@ class RecognizerCard:
     max_batch: int = 0
     min_text_score: float = 0.5
     crop_margin: float = 0.0
+    shares: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.decoder not in ("ctc", "attention"):
@@ -143,6 +145,12 @@ class RecognizerCard:
             raise CardError(f"recognizer {self.name}: padding is {self.padding!r}; known are {', '.join(PADDINGS)}")
         if not isinstance(self.keep_aspect, bool):
             raise CardError(f"recognizer {self.name}: keep_aspect is {self.keep_aspect!r}; it must be true or false")
+        if self.shares and (self.decoder != "ctc" or self.width):
+            raise CardError(f"recognizer {self.name}: several recognizers must be CTC ones of a free width")
+        if self.shares and (min(self.shares) < 1 or sum(self.shares) != len(self.characters)):
+            raise CardError(
+                f"recognizer {self.name}: the shares {self.shares} are not of {len(self.characters)} characters"
+            )
         for field in ("width", "time_steps", "max_batch"):
             _check_range(self, field, 0)
         _check_range(self, "max_width", 1)
@@ -182,7 +190,7 @@ def read_recognizer_card(path: Path) -> RecognizerCard:
     """
     fields = _fields(path, RecognizerCard)
     try:
-        return RecognizerCard(**{**fields, "characters": tuple(fields.get("characters", ()))})
+        return RecognizerCard(**fields | {name: tuple(fields.get(name, ())) for name in ("characters", "shares")})
     except TypeError as error:
         raise CardError(f"{path}: {error}") from None
 

@@ -29,6 +29,7 @@ def tensors_of(page):
         "IMAGE_SIZE": np.array([page.width, page.height], np.int32),
         "FRAMES": np.array([page.frames], np.int32),
         "TRUNCATED": np.array([page.truncated], bool),
+        "UNREADABLE": np.array([page.unreadable], np.int32),
     }
 
 

@@ -38,6 +38,7 @@ def test_an_answer_without_an_output_names_it(name):
         ("IMAGE_SIZE", np.zeros(3, np.int32), "IMAGE_SIZE"),
         ("FRAMES", np.zeros(0, np.int32), "FRAMES"),
         ("TRUNCATED", np.zeros(2, bool), "TRUNCATED"),
+        ("UNREADABLE", np.zeros(2, np.int32), "UNREADABLE"),
         ("TEXTS", np.zeros(3, np.float32), "TEXTS has type float32"),
         ("BOXES", np.full((3, 4, 2), b"x", object), "BOXES has type object"),
     ],

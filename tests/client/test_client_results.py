@@ -50,6 +50,12 @@ def test_dictionaries_and_json_lead_back(page):
     assert Page.from_dict(json.loads(json.dumps(page.to_dict()))) == page
 
 
+def test_unreadable_regions_stand_in_a_page_that_has_some():
+    page = dataclasses.replace(NAMED, unreadable=2)
+    assert page.to_dict() == {**NAMED.to_dict(), "unreadable": 2}
+    assert Page.from_dict(page.to_dict()) == page
+
+
 def test_numbers_are_rounded():
     third = 1 / 3
     word = Word("a", third, ((third, 2 * third), (1.06, 1.04), (5, 5), (0, 1e6 + third)))
@@ -80,6 +86,10 @@ def test_warnings_tell_what_is_missing():
     assert "raise max_candidates" in truncated
     (frames,) = dataclasses.replace(EMPTY, frames=2).warnings
     assert "the first of 2 frames" in frames
+    (one,), (several,) = (dataclasses.replace(EMPTY, unreadable=count).warnings for count in (1, 3))
+    assert one.startswith("1 region looks like text in a script that the server's recognizer does not know")
+    assert several == one.replace("1 region looks", "3 regions look")
+    assert "--recognizer" in one
     assert TWO_LINES.warnings == (truncated, frames.replace("of 2", "of 3"))
 
 

@@ -11,6 +11,7 @@ import onnx
 from nvidia_graphs import deformable_ocdnet, ocdnet, ocrnet
 from onnx import TensorProto
 from twin_contracts import RECOGNIZERS
+from twin_files import networks_at_hand
 
 from ocdrnet_deploy.catalog.catalog import catalog
 from ocdrnet_deploy.networks.description_file import description_json
@@ -20,7 +21,7 @@ from ocdrnet_deploy.tensorrt.shapes import ShapeRange
 PRECISIONS = ("fp16", "fp32")
 CAPABILITIES = ("8.0", "8.6", "8.9", "12.0")
 SIZES = ("published", "small")
-NETWORKS = [(entry.description.kind, entry.name) for entry in catalog()]
+NETWORKS = [(entry.description.kind, entry.name) for entry in networks_at_hand()]
 
 
 def wanted(kind, name, precision, size, folder):

@@ -4,12 +4,11 @@ import dataclasses
 import re
 
 import pytest
-from twin_files import place_twins
+from twin_files import networks_at_hand, place_twins
 
 from docs import write_engines
 from docs.write_engines import Cell, Key, read_page
 from docs.write_precision import PAGE, VARIANTS, Comparison, kept_files, page
-from ocdrnet_deploy.catalog.catalog import catalog
 
 TEXT = PAGE.read_text(encoding="utf-8")
 OF_CATALOG = TEXT.partition("## The catalog")[2].partition("\n## ")[0]
@@ -19,7 +18,7 @@ ROWS = [[cell.strip() for cell in line.split("|")[1:-1]] for line in OF_CATALOG.
 def test_every_network_is_there_in_every_engine_and_precision():
     wanted = [
         [f"{entry.description.kind} `{entry.name}`", variant.title, variant.precision]
-        for entry in catalog()
+        for entry in networks_at_hand()
         for variant in VARIANTS
     ]
     assert [row[:3] for row in ROWS] == wanted
@@ -65,7 +64,7 @@ def test_the_page_of_engines_is_its_own_record():
 def test_every_network_was_built_at_its_published_size():
     wanted = {
         Key("published", entry.description.kind, entry.name, precision, capability)
-        for entry in catalog()
+        for entry in networks_at_hand()
         for precision in ("fp16", "fp32")
         for capability in CAPABILITIES
     }

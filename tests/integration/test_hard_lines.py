@@ -80,8 +80,10 @@ def test_a_chinese_line_upside_down_is_read(client, lines):
 @pytest.mark.parametrize("degrees", [0, 180])
 def test_nothing_is_answered_of_a_page_in_an_unknown_script(client, name, degrees):
     lines = [(text, 60, 40 + 80 * i, 38, 0) for i, text in enumerate(UNKNOWN[name])]
-    drawn = page(*lines, face=Face.TABLE)
-    assert texts(client, np.rot90(drawn, degrees // 90)) == []
+    read = client.read(np.ascontiguousarray(np.rot90(page(*lines, face=Face.TABLE), degrees // 90)))
+    assert read.text == ""
+    assert read.unreadable > 0
+    assert "a script that the server's recognizer does not know" in read.warnings[0]
 
 
 def test_one_narrow_character_turns_no_page(client):

@@ -12,9 +12,10 @@ from test_plans_read import PAIRS as READ_AS_PLANS
 from test_twins import PAIRS as READ_ON_CPU
 from twin_contracts import DETECTORS, RECOGNIZERS
 from twin_detector import detector_twin
+from twin_files import networks_at_hand
 from twin_recognizer import recognizer_twin
 
-from ocdrnet_deploy.catalog.catalog import DEFAULT, catalog, presets
+from ocdrnet_deploy.catalog.catalog import DEFAULT, presets
 from ocdrnet_deploy.repository.build import PRECISIONS, BuildOptions, build_repository
 from ocdrnet_deploy.repository.profile import PROFILES
 from ocdrnet_deploy.repository.replace import ENSEMBLES
@@ -25,7 +26,8 @@ IN_FLIGHT = [f"{ensemble}: max_inflight_requests is left out" for ensemble in EN
 
 # Every network of the catalog with another, and every preset.
 NAMES = {
-    kind: [entry.name for entry in catalog() if entry.description.kind == kind] for kind in ("detector", "recognizer")
+    kind: [entry.name for entry in networks_at_hand() if entry.description.kind == kind]
+    for kind in ("detector", "recognizer")
 }
 PAIRS = dict.fromkeys(
     [

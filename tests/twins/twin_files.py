@@ -5,11 +5,17 @@ from twin_contracts import DETECTORS, RECOGNIZERS
 from twin_detector import detector_twin
 from twin_recognizer import recognizer_twin
 
+from ocdrnet_deploy.catalog.catalog import DEFAULT, catalog
 from ocdrnet_deploy.networks import weights
 
 MAKERS = {version.name: (detector_twin, version) for version in DETECTORS} | {
     version.name: (recognizer_twin, version) for version in RECOGNIZERS
 }
+
+
+def networks_at_hand():
+    """Networks of the catalog whose file, or a twin of it, is on every machine that runs the tests."""
+    return [entry for entry in catalog() if entry.name in (*MAKERS, DEFAULT)]
 
 
 def place_twins(folder, patch):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any
+from typing import Any, TypeAlias
 
 from ocdrnet_deploy.catalog.description import NORMALIZATIONS, Kind, NetworkDescription
 from ocdrnet_deploy.errors import UnknownNetworkError, UnknownPresetError
@@ -52,6 +52,32 @@ class NgcFile:
 
 
 @dataclass(frozen=True)
+class UrlFile:
+    """A weights file under an address that anyone may download from; its SHA-256 stands in the catalog.
+
+    Attributes:
+        url: of the file, with `https://`.
+        model: who publishes it and as what; with the version its folder in the cache.
+        version: that the publisher gives.
+    """
+
+    url: str
+    model: str
+    version: str
+
+    @property
+    def file(self) -> str:
+        """The file's name."""
+        return self.url.rsplit("/", 1)[-1]
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.version}, {self.file}"
+
+
+DownloadedFile: TypeAlias = NgcFile | UrlFile
+
+
+@dataclass(frozen=True)
 class CatalogEntry:
     """One network.
 
@@ -73,7 +99,7 @@ class CatalogEntry:
     backbone: str
     training_data: str
     published_quality: str
-    source: PackageFile | NgcFile
+    source: PackageFile | DownloadedFile
     sha256: str
     license: str
     description: NetworkDescription
@@ -111,18 +137,23 @@ def find_network(kind: Kind, name: str) -> CatalogEntry:
     return known[name]
 
 
-def find_by_name(name: str) -> CatalogEntry:
-    """The network of that name, whichever its kind; the detector where both kinds have it.
+def find_all_by_name(name: str) -> list[CatalogEntry]:
+    """The networks of that name, whichever their kind; the detector first where both kinds have it.
 
     Raises:
         UnknownNetworkError: there is none.
     """
-    known: dict[str, CatalogEntry] = {}
-    for entry in catalog():
-        known.setdefault(entry.name, entry)
-    if name not in known:
-        raise UnknownNetworkError(f"there is no network named {name!r}; known are {', '.join(known)}")
-    return known[name]
+    entries = catalog()
+    found = [entry for entry in entries if entry.name == name]
+    if not found:
+        known = ", ".join(dict.fromkeys(entry.name for entry in entries))
+        raise UnknownNetworkError(f"there is no network named {name!r}; known are {known}")
+    return found
+
+
+def find_by_name(name: str) -> CatalogEntry:
+    """The first of `find_all_by_name`."""
+    return find_all_by_name(name)[0]
 
 
 def _entry(name: str, kind: Kind, fields: dict[str, Any]) -> CatalogEntry:
@@ -132,7 +163,9 @@ def _entry(name: str, kind: Kind, fields: dict[str, Any]) -> CatalogEntry:
     return CatalogEntry(name=name, source=_source(fields.pop("source")), description=description, **fields)
 
 
-def _source(fields: dict[str, str]) -> PackageFile | NgcFile:
+def _source(fields: dict[str, str]) -> PackageFile | DownloadedFile:
+    if "url" in fields:
+        return UrlFile(**fields)
     if "ngc" in fields:
         return NgcFile(fields["ngc"], fields["version"], fields["file"])
     return PackageFile(**fields)

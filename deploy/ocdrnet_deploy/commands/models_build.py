@@ -24,10 +24,16 @@ _WHERE = {"cpu": "the CPU", "cuda": "a GPU without TensorRT", "tensorrt": "Tenso
 @click.option(
     "--detector", default=DEFAULT, show_default=True, help="Text detector: a name in `models list`, or an ONNX file."
 )
-@click.option("--recognizer", default=DEFAULT, show_default=True, help="Text recognizer, likewise.")
+@click.option(
+    "--recognizer",
+    multiple=True,
+    default=[DEFAULT],
+    show_default=True,
+    help="Text recognizer, likewise; named again, another one that reads what the first one doubts.",
+)
 @click.option("--preset", help="Both at once, by a name in `models list`, instead of the two above.")
 @click.option("--detector-card", type=_FILE, help="Description of a detector's file, as `models inspect` proposes it.")
-@click.option("--recognizer-card", type=_FILE, help="Description of a recognizer's file, likewise.")
+@click.option("--recognizer-card", type=_FILE, help="Description of the (first) recognizer's file, likewise.")
 @click.option(
     "--engine", type=click.Choice(list(PRECISIONS)), default="cpu", show_default=True, help="What runs the networks."
 )
@@ -105,7 +111,7 @@ def build(
     /,
     *,
     detector: str,
-    recognizer: str,
+    recognizer: tuple[str, ...],
     preset: str | None,
     engine: str,
     precision: str | None,
@@ -125,7 +131,7 @@ def build(
         if preset:
             _refuse_both(context)
             pair = find_preset(preset)
-            detector, recognizer = pair.detector, pair.recognizer
+            detector, recognizer = pair.detector, (pair.recognizer,)
         kind, numbers = cast(Engine, engine), cast("Precision | None", precision)
         counts = parse_processes(processes)
         chosen = BuildOptions(engine=kind, precision=numbers, step_processes=counts, **options)
@@ -136,7 +142,7 @@ def build(
     serve = (
         f"ocdrnet serve --repository {output}" if engine != "tensorrt" else f"tritonserver --model-repository={output}"
     )
-    click.echo(f"{output}: {detector} + {recognizer} for {_WHERE[engine]}. Serve it: {serve}")
+    click.echo(f"{output}: {detector} + {' + '.join(recognizer)} for {_WHERE[engine]}. Serve it: {serve}")
 
 
 def _refuse_both(context: click.Context) -> None:

@@ -1,4 +1,4 @@
-"""`ocdrnet models download`: NVIDIA's networks, from NGC or from a disk, into the cache, with progress."""
+"""`ocdrnet models download`: networks from NGC, from other hosts, or from a disk, into the cache, with progress."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import Any
 
 import click
 
-from ocdrnet_deploy.catalog.catalog import CatalogEntry, NgcFile, find_by_name
+from ocdrnet_deploy.catalog.catalog import CatalogEntry, DownloadedFile, NgcFile, PackageFile, find_all_by_name
 from ocdrnet_deploy.errors import DeployError
-from ocdrnet_deploy.networks.local_copy import fetch_local
+from ocdrnet_deploy.networks.local_copy import fetch_local, kind_of
 from ocdrnet_deploy.networks.weights import find_weights
 from ocdrnet_deploy.ngc.api import PUBLIC_URL, URL_VARIABLE, NgcApi, read_key
 from ocdrnet_deploy.ngc.cache import VARIABLE as EULA_VARIABLE
 from ocdrnet_deploy.ngc.cache import acceptance, cached_weights, require_acceptance
-from ocdrnet_deploy.ngc.fetch import DownloadWatcher, cache_errors, fetch
+from ocdrnet_deploy.ngc.fetch import DownloadWatcher, Host, cache_errors, fetch
+from ocdrnet_deploy.ngc.plain_host import PlainHost
 
 
 class ProgressBar(DownloadWatcher):
@@ -78,22 +79,30 @@ class ProgressBar(DownloadWatcher):
 def download(*, name: str, accept_eula: bool, key_file: Path | None, origin: Path | None, file: str) -> None:
     """Download the network NAME of `models list` into the cache, unless it is there.
 
-    A download that broke is gone on with. Exit codes: 0 it is there, 1 it could not be downloaded, 2 wrong usage, no
-    key, or NVIDIA's licence is not accepted.
+    A name of a detector and a recognizer means both. A download that broke is gone on with. Exit codes: 0 it is there,
+    1 it could not be downloaded, 2 wrong usage, no key, or NVIDIA's licence is not accepted.
     """
     accepted_by = acceptance(flag=accept_eula, environment=os.environ)
     try:
-        entry = find_by_name(name)
-        if isinstance(entry.source, NgcFile):
-            _bring(entry, entry.source, accepted_by, key_file, origin, file)
-        click.echo(f"{name}: {find_weights(entry)}")
+        for entry in _meant(find_all_by_name(name), origin):
+            if not isinstance(entry.source, PackageFile):
+                _bring(entry, entry.source, accepted_by, key_file, origin, file)
+            click.echo(f"{name}: {find_weights(entry)}")
     except DeployError as error:
         click.echo(f"Error: {error}", err=True)
         raise SystemExit(error.exit_code) from None
 
 
+def _meant(entries: list[CatalogEntry], origin: Path | None) -> list[CatalogEntry]:
+    """Which networks of a name to bring: one file on a disk is one of them."""
+    if len(entries) == 1 or origin is None or not origin.is_file():
+        return entries
+    kind = kind_of(origin)
+    return [entry for entry in entries if entry.description.kind == kind] or entries[:1]
+
+
 def _bring(
-    entry: CatalogEntry, source: NgcFile, accepted_by: str, key_file: Path | None, origin: Path | None, file: str
+    entry: CatalogEntry, source: DownloadedFile, accepted_by: str, key_file: Path | None, origin: Path | None, file: str
 ) -> None:
     if origin is not None:
         fetch_local(entry, source, origin, accepted_by=accepted_by, file=file)
@@ -103,6 +112,9 @@ def _bring(
         require_acceptance(entry, source, accepted_by)
     if not file and cached_weights(source):
         return
-    key = read_key(key_file, os.environ)
-    api = NgcApi(key, os.environ.get(URL_VARIABLE) or PUBLIC_URL)
+    api: Host
+    if isinstance(source, NgcFile):
+        api = NgcApi(read_key(key_file, os.environ), os.environ.get(URL_VARIABLE) or PUBLIC_URL)
+    else:
+        api = PlainHost(source)
     fetch(entry, source, api, accepted_by=accepted_by, file=file, watcher=ProgressBar())

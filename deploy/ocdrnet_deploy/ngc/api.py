@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote, urljoin, urlsplit
 
 import urllib3
@@ -80,7 +80,7 @@ def _content(file: Path) -> str:
         raise NgcKeyError(f"the NGC key cannot be read from {file}: {error.strerror}") from None
 
 
-_TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
+TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 
 
 def check_answer(response: urllib3.BaseHTTPResponse, key: NgcKey, *, at_ngc: bool) -> None:
@@ -101,8 +101,8 @@ def check_answer(response: urllib3.BaseHTTPResponse, key: NgcKey, *, at_ngc: boo
     if status < 400 or status == 416:
         return
     response.close()
-    if status in _TRANSIENT:
-        raise TransientError(f"the server answered {status}", _retry_after_s(response.headers.get("Retry-After")))
+    if status in TRANSIENT:
+        raise TransientError(f"the server answered {status}", retry_after_s(response.headers.get("Retry-After")))
     if not at_ngc:
         # A pre-signed location expires; the next attempt is given a new one.
         raise TransientError(f"the storage that NGC redirects to answered {status}")
@@ -122,7 +122,7 @@ def _access(status: int, key: NgcKey) -> str:
     )
 
 
-def _retry_after_s(value: str | None) -> float | None:
+def retry_after_s(value: str | None) -> float | None:
     """Seconds that a `Retry-After` header asks for, as a number or a date (RFC 9110, section 10.2.3)."""
     if value is None:
         return None
@@ -138,8 +138,8 @@ def _retry_after_s(value: str | None) -> float | None:
 PUBLIC_URL = "https://api.ngc.nvidia.com"
 URL_VARIABLE = "OCDRNET_NGC_URL"
 
-_REDIRECTS = (301, 302, 303, 307, 308)
-_MOST_REDIRECTS = 5
+REDIRECTS = (301, 302, 303, 307, 308)
+MOST_REDIRECTS = 5
 _PAGE = 1000  # files or versions a page; the API's own client asks for as many
 _MOST_PAGES = 20
 _MOST_JSON = 16 << 20  # bytes
@@ -159,6 +159,8 @@ class NgcApi:
 
     key: NgcKey
     url: str = field(default=PUBLIC_URL)
+    host: ClassVar[str] = "NGC"
+    advice: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
         scheme, host = _scheme_and_host(self.url)
@@ -204,6 +206,10 @@ class NgcApi:
         """
         return self._listing(f"{_model(source)}/versions", "modelVersions", "versionId")
 
+    def missing(self, source: NgcFile, name: str) -> NgcNotFoundError:
+        """What there is instead of a file; as `describe_missing`."""
+        return describe_missing(self, source, name)
+
     def _listing(self, path: str, items: str, name: str) -> list[str]:
         """All pages of a list: pages count from 0, and each says how many there are."""
         names: list[str] = []
@@ -224,14 +230,14 @@ class NgcApi:
     def _follow(self, url: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
         response = get(url, headers | {"Authorization": self.key.authorization()})
         check_answer(response, self.key, at_ngc=True)
-        for _ in range(_MOST_REDIRECTS):
-            if response.status not in _REDIRECTS:
+        for _ in range(MOST_REDIRECTS):
+            if response.status not in REDIRECTS:
                 return response
             response.close()
-            url = _target(url, response.headers.get("Location", ""))
+            url = redirect_target(url, response.headers.get("Location", ""))
             response = get(url, headers)
             check_answer(response, self.key, at_ngc=False)
-        raise DownloadError(f"NGC redirects more than {_MOST_REDIRECTS} times")
+        raise DownloadError(f"NGC redirects more than {MOST_REDIRECTS} times")
 
 
 def describe_missing(api: NgcApi, source: NgcFile, name: str) -> NgcNotFoundError:
@@ -257,7 +263,12 @@ def _model(source: NgcFile) -> str:
     return f"v2/org/{organization}/team/{team}/models/{model}"
 
 
-def _target(url: str, location: str) -> str:
+def redirect_target(url: str, location: str, host: str = "NGC") -> str:
+    """Where a redirect leads, from TLS to TLS.
+
+    Raises:
+        DownloadError: nowhere, or to a place without TLS.
+    """
     try:
         target = urljoin(url, location)
     except ValueError:  # no URL at all
@@ -267,7 +278,7 @@ def _target(url: str, location: str) -> str:
         ("http", "http"),
         ("http", "https"),
     ):
-        raise DownloadError("NGC redirects to nowhere, or to a place without TLS")
+        raise DownloadError(f"{host} redirects to nowhere, or to a place without TLS")
     return target
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 
-from ocdrnet_deploy.catalog.catalog import CatalogEntry, NgcFile
+from ocdrnet_deploy.catalog.catalog import CatalogEntry, DownloadedFile, NgcFile
 from ocdrnet_deploy.errors import DownloadError, EulaError
 from ocdrnet_deploy.files import recorded_sha256, write_file
 from ocdrnet_deploy.machine.cache import cache_folder
@@ -18,12 +18,12 @@ CHARACTER_LIST = "character_list"
 _CHOSEN = "weights-file"
 
 
-def version_folder(source: NgcFile) -> Path:
+def version_folder(source: DownloadedFile) -> Path:
     """Folder of a model version in the cache; it need not exist."""
     return cache_folder() / "networks" / source.model / source.version
 
 
-def cached_file(source: NgcFile, name: str) -> Path:
+def cached_file(source: DownloadedFile, name: str) -> Path:
     """Place of a version's file in the cache; it need not exist.
 
     Raises:
@@ -40,7 +40,7 @@ def is_complete(path: Path) -> bool:
     return path.is_file() and bool(recorded_sha256(path))
 
 
-def weights_name(source: NgcFile) -> str:
+def weights_name(source: DownloadedFile) -> str:
     """File name of the weights: the one chosen at the download, else the catalog's, which may be empty."""
     try:
         return _choice(source).read_text(encoding="utf-8").strip() or source.file
@@ -48,7 +48,7 @@ def weights_name(source: NgcFile) -> str:
         return source.file
 
 
-def choose_weights(source: NgcFile, name: str) -> None:
+def choose_weights(source: DownloadedFile, name: str) -> None:
     """Remember which file of a version holds the weights, where that is another than the catalog says.
 
     Raises:
@@ -58,19 +58,19 @@ def choose_weights(source: NgcFile, name: str) -> None:
         write_file(_choice(source), f"{name}\n")
 
 
-def _choice(source: NgcFile) -> Path:
+def _choice(source: DownloadedFile) -> Path:
     """Where the choice is remembered: two networks of the catalog may be files of one version."""
     return version_folder(source) / (f"{_CHOSEN}.{source.file}" if source.file else _CHOSEN)
 
 
-def cached_weights(source: NgcFile) -> Path | None:
+def cached_weights(source: DownloadedFile) -> Path | None:
     """The weights in the cache, unchecked; None where they were not downloaded to the end."""
     name = weights_name(source)
     path = cached_file(source, name) if name else None
     return path if path and is_complete(path) else None
 
 
-def cached_character_list(source: NgcFile) -> Path | None:
+def cached_character_list(source: DownloadedFile) -> Path | None:
     """The version's own list of characters; None where the version has none or was not downloaded."""
     path = version_folder(source) / CHARACTER_LIST
     return path if is_complete(path) else None
@@ -95,18 +95,20 @@ def acceptance(*, flag: bool, environment: Mapping[str, str]) -> str:
     return VARIABLE if value in ("1", "true", "yes", "y") else ""
 
 
-def require_acceptance(entry: CatalogEntry, source: NgcFile, accepted_by: str) -> None:
-    """Record that the user accepts the licence of a version, unless a record is there already.
+def require_acceptance(entry: CatalogEntry, source: DownloadedFile, accepted_by: str) -> None:
+    """Record that the user accepts NVIDIA's licence of a version, unless a record is there already.
 
     Args:
         entry: the network to be downloaded.
-        source: its version on NGC.
+        source: its place; a file that is not NVIDIA's has a licence that asks for nothing.
         accepted_by: from `acceptance`.
 
     Raises:
         EulaError: it is not accepted, now or before.
         OSError: the cache cannot be written.
     """
+    if not isinstance(source, NgcFile):
+        return
     record = version_folder(source) / RECORD
     if record.is_file():
         return

@@ -62,6 +62,8 @@ def retry(
     *,
     on_wait: Callable[[str, float], None],
     received: Callable[[], int] = lambda: 0,
+    host: str = "NGC",
+    advice: str = "",
 ) -> T:
     """Call until it succeeds or fails for good.
 
@@ -70,6 +72,8 @@ def retry(
         attempt: raises `TransientError` where it may be called again.
         on_wait: told the reason and the seconds before each wait.
         received: bytes so far; an attempt that brought some starts the count of failures anew.
+        host: that is asked, for the message.
+        advice: what else the user may do, likewise.
 
     Raises:
         NgcUnavailableError: too many failures in a row.
@@ -83,8 +87,8 @@ def retry(
             most = max(most, received())
             if failures >= policy.attempts:
                 raise NgcUnavailableError(
-                    f"NGC cannot be reached: {failure}, {failures} times in a row. Try again later; what was "
-                    "received is kept"
+                    f"{host} cannot be reached: {failure}, {failures} times in a row. Try again later; what was "
+                    f"received is kept{advice}"
                 ) from None
             wait_s = policy.wait_s(failures, failure.retry_after_s)
             on_wait(str(failure), wait_s)

@@ -1,15 +1,17 @@
-"""A network's files, from NGC into the cache, with progress."""
+"""A network's files, from NGC or another host into the cache, with progress."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
-from ocdrnet_deploy.catalog.catalog import CatalogEntry, NgcFile
+import urllib3
+
+from ocdrnet_deploy.catalog.catalog import CatalogEntry, DownloadedFile, NgcFile
 from ocdrnet_deploy.errors import FileChoiceError, NetworkCacheError, NgcNotFoundError
 from ocdrnet_deploy.files import file_lock
-from ocdrnet_deploy.ngc.api import NgcApi, describe_missing
 from ocdrnet_deploy.ngc.cache import (
     CHARACTER_LIST,
     cached_file,
@@ -21,6 +23,29 @@ from ocdrnet_deploy.ngc.cache import (
 )
 from ocdrnet_deploy.ngc.connection import RetryPolicy, retry
 from ocdrnet_deploy.ngc.receive import PartialFile, place_checked, receive
+
+T = TypeVar("T")
+
+
+class Host(Protocol):
+    """Where files come from: `NgcApi` or `PlainHost`; each knows its own kind of place."""
+
+    @property
+    def host(self) -> str:
+        """Its name, for messages."""
+
+    @property
+    def advice(self) -> str:
+        """What else the user may do where it cannot be reached; empty, or a sentence after a full stop."""
+
+    def open_file(self, source: Any, name: str, headers: dict[str, str], /) -> urllib3.BaseHTTPResponse:  # noqa: ANN401
+        """Ask for a file; as of `NgcApi.open_file`."""
+
+    def list_files(self, source: Any, /) -> list[str]:  # noqa: ANN401
+        """Names of what lies there."""
+
+    def missing(self, source: Any, name: str, /) -> NgcNotFoundError:  # noqa: ANN401
+        """What there is instead of a file that is not there."""
 
 
 class DownloadWatcher:
@@ -44,8 +69,8 @@ class DownloadWatcher:
 
 def fetch(
     entry: CatalogEntry,
-    source: NgcFile,
-    api: NgcApi,
+    source: DownloadedFile,
+    api: Host,
     *,
     accepted_by: str,
     file: str = "",
@@ -59,8 +84,8 @@ def fetch(
 
     Args:
         entry: the network.
-        source: its version on NGC, `entry.source`.
-        api: access to NGC.
+        source: its place, `entry.source`.
+        api: access to it.
         accepted_by: how the user accepted the licence, from `ngc.cache.acceptance`; empty where they did not.
         file: which file of the version to take, where the catalog does not say and there are several.
         policy: how often and how long to try again.
@@ -80,7 +105,7 @@ def fetch(
             choose_weights(source, known)
             return present
         name = known or fetcher.only_network()
-        if entry.description.kind == "recognizer":
+        if entry.description.kind == "recognizer" and isinstance(source, NgcFile):
             # Before the weights: once they are there, nobody asks for it again.
             fetcher.fetch_if_any(CHARACTER_LIST)
         path = fetcher.fetch(name, entry.sha256, network=True)
@@ -89,7 +114,7 @@ def fetch(
 
 
 @contextmanager
-def cache_errors(source: NgcFile) -> Iterator[None]:
+def cache_errors(source: DownloadedFile) -> Iterator[None]:
     """Turn what the file system refuses into advice.
 
     Raises:
@@ -104,7 +129,7 @@ def cache_errors(source: NgcFile) -> Iterator[None]:
 class _Fetcher:
     """One version's files, by name."""
 
-    def __init__(self, source: NgcFile, api: NgcApi, policy: RetryPolicy, watcher: DownloadWatcher) -> None:
+    def __init__(self, source: DownloadedFile, api: Host, policy: RetryPolicy, watcher: DownloadWatcher) -> None:
         self._source = source
         self._api = api
         self._policy = policy
@@ -116,7 +141,7 @@ class _Fetcher:
         Raises:
             FileChoiceError: it has several, or none.
         """
-        names = retry(self._policy, lambda: self._api.list_files(self._source), on_wait=self._watcher.waiting)
+        names = self._retry(lambda: self._api.list_files(self._source))
         networks = [name for name in names if name.endswith(".onnx")]
         if len(networks) == 1:
             return networks[0]
@@ -129,12 +154,7 @@ class _Fetcher:
         try:
             return self._fetch(name, sha256, network=network)
         except NgcNotFoundError:
-            missing = retry(
-                self._policy,
-                lambda: describe_missing(self._api, self._source, name),
-                on_wait=self._watcher.waiting,
-            )
-            raise missing from None
+            raise self._retry(lambda: self._api.missing(self._source, name)) from None
 
     def fetch_if_any(self, name: str) -> None:
         """A file that the version may lack; asking for it is cheaper and surer than to look for it in the list."""
@@ -156,13 +176,15 @@ class _Fetcher:
     def _receive(self, name: str, partial: PartialFile) -> None:
         self._watcher.started(name)
         try:
-            retry(
-                self._policy,
+            self._retry(
                 lambda: receive(
                     lambda headers: self._api.open_file(self._source, name, headers), partial, self._watcher.received
                 ),
-                on_wait=self._watcher.waiting,
-                received=lambda: partial.size,
+                lambda: partial.size,
             )
         finally:
             self._watcher.ended(name)
+
+    def _retry(self, attempt: Callable[[], T], received: Callable[[], int] = lambda: 0) -> T:
+        host, advice = self._api.host, self._api.advice
+        return retry(self._policy, attempt, on_wait=self._watcher.waiting, received=received, host=host, advice=advice)

@@ -102,8 +102,8 @@ def place_checked(partial: PartialFile, final: Path, sha256: str = "", *, networ
     if expected and found != expected:
         partial.discard()
         raise ChecksumError(
-            f"{final.name} was received with SHA-256 {found}, expected is {expected}. It was not kept. If the file "
-            f"was published anew, and you trust it, remove {record_of(final)}"
+            f"{final.name} was received with SHA-256 {found}, expected is {expected}. It was not kept"
+            + ("" if sha256 else f". If the file was published anew, and you trust it, remove {record_of(final)}")
         )
     if network and not _is_onnx(partial.path):
         partial.discard()

@@ -46,7 +46,8 @@ from ocdrnet_deploy.tensorrt.cache import find_or_build_plan
 from ocdrnet_deploy.tensorrt.network_plan import NetworkPlan
 from ocdrnet_deploy.tensorrt.plan import sidecar
 from ocdrnet_deploy.tensorrt.shapes import ShapeRange
-from ocdrnet_ops.cards import DetectorCard, RecognizerCard, card_json
+from ocdrnet_ops.cards import CardError, DetectorCard, RecognizerCard, card_json
+from ocdrnet_ops.recognition.several import join_cards
 
 Step: TypeAlias = "model_config_pb2.ModelEnsembling.Step"
 
@@ -251,6 +252,7 @@ def assemble_repository(
     profile: PythonProfile,
     max_in_flight: int = 0,
     trials: tuple[str, str] | None = None,
+    others: Sequence[PreparedRecognizer] = (),
 ) -> None:
     """Write a repository that Triton can load, with both networks in its Python backend.
 
@@ -261,32 +263,45 @@ def assemble_repository(
         profile: threads, processes and batches.
         max_in_flight: as of `limit_in_flight`.
         trials: of the detector and the recognizer, as of `trial_file`.
+        others: recognizers that read what the first one doubts.
 
     Raises:
-        BuildError: the recognizer's batch is below the detector's candidate cap, Triton would not load the ensemble, or
-            the folder cannot be written; what was there is there still.
+        BuildError: the recognizers cannot read the same crops, the recognizer's batch is below the detector's candidate
+            cap, Triton would not load the ensemble, or the folder cannot be written; what was there is there still.
     """
     check_batch(detector.card, profile.recognizer_batch)
+    read_by = _joined([recognizer, *others])
     max_tiles = max(profile.max_tiles, profile.detector_batch)
 
     def edit_ensemble(config: ModelConfig) -> None:
         limit_in_flight(config, max_in_flight)
-        name_scripts(config, recognizer.card)
+        name_scripts(config, read_by)
 
     models = {
         **dict.fromkeys(TILING_STEPS, _Model(lambda config: limit_tiles(config, max_tiles))),
         "ocdnet": _Model(lambda config: place_detector(config, detector, profile)),
-        "ocrnet": _Model(lambda config: place_recognizer(config, recognizer, profile)),
+        "ocrnet": _Model(lambda config: place_recognizer(config, recognizer, profile, others)),
         **dict.fromkeys(ENSEMBLES, _Model(edit_ensemble)),
     }
     files = _templates(models, profile.step_processes)
     files["ocdnet"] |= _card(detector.card) | {"1/model.onnx": detector.model.SerializeToString()}
-    files["ocrnet"] |= _card(recognizer.card) | {"1/model.onnx": recognizer.model.SerializeToString()}
-    if recognizer.charset_model:
-        files["ocrnet"]["1/charset.onnx"] = recognizer.charset_model.SerializeToString()
+    files["ocrnet"] |= _card(read_by)
+    for number, network in enumerate((recognizer, *others), 1):
+        mark = "" if number == 1 else f"_{number}"
+        files["ocrnet"][f"1/model{mark}.onnx"] = network.model.SerializeToString()
+        if network.charset_model:
+            files["ocrnet"][f"1/charset{mark}.onnx"] = network.charset_model.SerializeToString()
     if trials:
         files["ocdnet"][f"1/{TRIAL_FILE}"], files["ocrnet"][f"1/{TRIAL_FILE}"] = trials
     replace_repository(output, files)
+
+
+def _joined(recognizers: Sequence[PreparedRecognizer]) -> RecognizerCard:
+    """The card of several recognizers; refused where they cannot share one."""
+    try:
+        return join_cards([network.card for network in recognizers])
+    except CardError as error:
+        raise BuildError(str(error)) from None
 
 
 def assemble_plans(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
@@ -99,7 +99,7 @@ class BuildOptions:
         precision: of `PRECISIONS` for the engine.
         profile: what the networks are placed for, of `PROFILES`.
         detector_card: description of a detector that is a file.
-        recognizer_card: likewise of a recognizer.
+        recognizer_card: likewise of a recognizer, the first of several.
         max_candidates: boxes per image at most, instead of the detector's card's.
         recognizer_batch: crops per batch at most; as many as candidates when left out.
         detector_batch: images per run of the detector at most.
@@ -130,16 +130,16 @@ class BuildOptions:
 def build_repository(
     output: Path,
     detector: str,
-    recognizer: str,
+    recognizer: str | Sequence[str],
     options: BuildOptions | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Adapt two networks and assemble a repository that Triton can load.
+    """Adapt a detector and a recognizer, or several, and assemble a repository that Triton can load.
 
     Args:
         output: folder of the served repository; what an earlier build made there is replaced as one, or stays.
         detector: a detector's name in the catalog, or the path of its ONNX file.
-        recognizer: a recognizer's, likewise.
+        recognizer: a recognizer's, likewise; of several each further one reads what the first one doubts.
         options: the defaults when left out.
         say: is told what was measured of each network.
 
@@ -154,9 +154,12 @@ def build_repository(
         raise BuildError(f"--engine cuda has no profile {chosen.profile}; it has {PROFILES[0]}")
     if chosen.engine == "cuda" and (reason := cuda_refusal()):
         raise NoGpuError(reason)
+    names = [recognizer] if isinstance(recognizer, str) else list(recognizer)
+    _check_several(names, chosen, precision)
     found = prepare_detector(detector, card_file=chosen.detector_card, engine=chosen.engine)
-    read_by = prepare_recognizer(
-        recognizer, card_file=chosen.recognizer_card, engine=chosen.engine, charset=chosen.charset
+    read_by, *others = (
+        prepare_recognizer(name, card_file=card, engine=chosen.engine, charset=chosen.charset)
+        for name, card in zip(names, [chosen.recognizer_card, *[None] * (len(names) - 1)], strict=True)
     )
     if chosen.max_candidates:
         found = replace(found, card=replace(found.card, max_candidates=chosen.max_candidates))
@@ -169,15 +172,33 @@ def build_repository(
         found, read_by = quantize_pair(found, read_by, chosen.calibration)
     if precision == "fp16":
         found = replace(found, model=half_precision(found.model))
-        with_charset = half_precision(read_by.charset_model) if read_by.charset_model else None
-        read_by = replace(read_by, model=half_precision(read_by.model), charset_model=with_charset)
+        read_by, others = _halved(read_by), [_halved(other) for other in others]
     cores = chosen.cores
     profile = cpu_profile(chosen.profile, batch, cores) if chosen.engine == "cpu" else cuda_profile(batch, cores)
     attempt = Attempt(profile.provider, profile.detector_threads, precision == "int8", say)
     found, detected = try_network(found, attempt)
     read_by, recognized = try_network(read_by, attempt)
+    others = [try_network(other, attempt)[0] for other in others]
     trials = trial_text(detected), trial_text(recognized)
-    assemble_repository(output, found, read_by, _overridden(profile, chosen), in_flight, trials)
+    assemble_repository(output, found, read_by, _overridden(profile, chosen), in_flight, trials, others)
+
+
+def _check_several(names: Sequence[str], options: BuildOptions, precision: Precision) -> None:
+    """Refuse before anything is loaded what several recognizers do not go with."""
+    if len(names) == 1:
+        return
+    if options.engine == "tensorrt" or precision == "int8":
+        what = "--engine tensorrt" if options.engine == "tensorrt" else "--precision int8"
+        raise BuildError(f"{what} takes one recognizer, not {' and '.join(names)}; several need --engine cpu or cuda")
+    if len(set(names)) < len(names):
+        raise BuildError(f"the recognizers are {' and '.join(names)}; each can be named once")
+    if options.charset != ALL:
+        raise BuildError(f"--charset {options.charset} cuts one recognizer, not {' and '.join(names)}")
+
+
+def _halved(recognizer: PreparedRecognizer) -> PreparedRecognizer:
+    with_charset = half_precision(recognizer.charset_model) if recognizer.charset_model else None
+    return replace(recognizer, model=half_precision(recognizer.model), charset_model=with_charset)
 
 
 def _precision(options: BuildOptions) -> Precision:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -41,14 +42,24 @@ def place_detector(config: ModelConfig, detector: PreparedDetector, profile: Pyt
     _set_runtime(config, detector, profile.provider)
 
 
-def place_recognizer(config: ModelConfig, recognizer: PreparedRecognizer, profile: PythonProfile) -> None:
-    """Fill in the crop height, runtime, streams and batch of a recognizer in the Python backend."""
+def place_recognizer(
+    config: ModelConfig,
+    recognizer: PreparedRecognizer,
+    profile: PythonProfile,
+    others: Sequence[PreparedRecognizer] = (),
+) -> None:
+    """Fill in the crop height, runtime, streams and batch of a recognizer in the Python backend.
+
+    Others that read what it doubts have its threads, and no graphs for single shapes: they are asked less often.
+    """
     config.max_batch_size = profile.recognizer_batch
     config.input[0].dims[:2] = [recognizer.card.height, recognizer.card.width or -1]
     graphs = min(profile.recognizer_graphs, GRAPHS_MEMORY // int(GRAPH_PER_WEIGHTS * recognizer.model.ByteSize() + 1))
     _set(config, threads=profile.recognizer_threads, streams=profile.recognizer_streams, graphs=graphs)
     _set(config, max_columns=profile.recognizer_columns)
     _set_runtime(config, recognizer, profile.provider)
+    for number, other in enumerate(others, 2):
+        _set_runtime(config, other, profile.provider, f"_{number}")
 
 
 def place_grouping(config: ModelConfig, card: RecognizerCard, plan: str, profile: TensorRtProfile) -> None:
@@ -107,13 +118,24 @@ def _set(config: ModelConfig, **values: object) -> None:
         config.parameters[name].string_value = str(value)
 
 
-def _set_runtime(config: ModelConfig, network: PreparedDetector | PreparedRecognizer, provider: str) -> None:
-    """OpenVINO, in the precision of its choice, is what the models take when nothing is said."""
+def _set_runtime(
+    config: ModelConfig, network: PreparedDetector | PreparedRecognizer, provider: str, mark: str = ""
+) -> None:
+    """OpenVINO, in the precision of its choice, is what the models take when nothing is said.
+
+    Args:
+        config: of the network's model.
+        network: that it runs.
+        provider: of ONNX Runtime.
+        mark: behind the names of the parameters, where the model runs several networks.
+    """
+    chosen: dict[str, object] = {}
     if network.precision:
-        _set(config, precision=network.precision)
+        chosen["precision"] = network.precision
     if network.warm_ups != PreparedDetector.warm_ups:
-        _set(config, warm_ups=network.warm_ups)
+        chosen["warm_ups"] = network.warm_ups
     if network.runtime == "onnxruntime":
-        _set(config, runtime=network.runtime)
+        chosen["runtime"] = network.runtime
         if provider:
-            _set(config, providers=provider)
+            chosen["providers"] = provider
+    _set(config, **{f"{name}{mark}": value for name, value in chosen.items()})

@@ -47,9 +47,7 @@ def keys() -> None:
 @click.argument("name")
 @_FILE
 @click.option("--days", type=click.IntRange(min=1), help="Days until it expires.  [default: never]")
-@click.option(
-    "--rate", type=click.FloatRange(min=0, min_open=True), help="Images a minute.  [default: the gateway's]"
-)
+@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Images a minute.  [default: the gateway's]")
 @click.option("--concurrency", type=click.IntRange(min=1), help="Requests at once.  [default: the gateway's]")
 def create(name: str, path: Path, days: int | None, rate: float | None, concurrency: int | None) -> None:
     """Make a key for NAME and print it, once: only its hash is kept.

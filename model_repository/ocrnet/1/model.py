@@ -1,12 +1,17 @@
-"""Text recognition: crops -> character ids, crops of many requests grouped by charset and width."""
+"""Text recognition: crops -> character ids, crops of many requests grouped by charset and width.
+
+Where there are several networks, each line is read by the first, and by the others where that leaves a doubt.
+"""
 
 from functools import partial
 
 from ocdrnet_ops.image.network_inputs import check_crops
 from ocdrnet_ops.options import CHARSET
 from ocdrnet_ops.recognition.charset import ALL, Charsets
+from ocdrnet_ops.recognition.several import part_cards
 from ocdrnet_triton.engines.factory import open_network
 from ocdrnet_triton.engines.recognizer import CharsetRecognizer
+from ocdrnet_triton.engines.several import SeveralRecognizers, part_settings
 from ocdrnet_triton.engines.warm_up import warm_recognizer, warm_ups
 from ocdrnet_triton.requests import answer_batch, options, tensor
 from ocdrnet_triton.settings import parameters, prepare_process, recognizer_card, version_folder
@@ -18,13 +23,9 @@ class TritonPythonModel:
     def initialize(self, args):
         prepare_process()
         card, folder, settings = recognizer_card(args), version_folder(args), parameters(args)
-        restricted = folder / "charset.onnx"
-        once = {**settings, "graphs": "0"}  # a second network's graphs would take the memory of the first's again
-        open_restricted = partial(open_network, restricted, OUTPUTS, once) if restricted.exists() else None
-        network, columns = open_network(folder / "model.onnx", OUTPUTS, settings), int(settings["max_columns"])
-        if "plan" not in settings:  # Triton warms a plan itself
-            warm_recognizer(network, card, columns, warm_ups(settings))
-        self._read = CharsetRecognizer(network, open_restricted, card, columns)
+        columns, cards = int(settings["max_columns"]), part_cards(card)
+        readers = [_open(folder, number, own, settings, columns) for number, own in enumerate(cards, 1)]
+        self._read = readers[0] if len(readers) == 1 else SeveralRecognizers(readers, card)
         self._card, self._charsets = card, Charsets(card)
 
     def execute(self, requests):
@@ -37,3 +38,15 @@ class TritonPythonModel:
 
     def _answer(self, taken):
         return self._read(*zip(*taken, strict=True))
+
+
+def _open(folder, number, card, settings, columns):
+    """The network of that number, from 1, with the one that takes a charset."""
+    own, mark = part_settings(settings, number), "" if number == 1 else f"_{number}"
+    restricted = folder / f"charset{mark}.onnx"
+    once = {**own, "graphs": "0"}  # a second network's graphs would take the memory of the first's again
+    open_restricted = partial(open_network, restricted, OUTPUTS, once) if restricted.exists() else None
+    network = open_network(folder / f"model{mark}.onnx", OUTPUTS, own)
+    if "plan" not in own:  # Triton warms a plan itself
+        warm_recognizer(network, card, columns, warm_ups(own))
+    return CharsetRecognizer(network, open_restricted, card, columns)

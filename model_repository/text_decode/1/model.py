@@ -1,5 +1,7 @@
 """Character ids of both readings -> texts of lines and words in reading order; the answer of the ensemble."""
 
+import numpy as np
+
 from ocdrnet_ops.answer.lines import Candidates, FlippedReading, RecognizerOutput, decode_lines
 from ocdrnet_ops.answer.merge import merge_lines
 from ocdrnet_ops.options import CHARSET, GEOMETRY, MERGE, MIN_TEXT_SCORE, choice, number
@@ -44,4 +46,5 @@ class TritonPythonModel:
             "WORD_TEXTS": text_tensor(answer.word_texts),
             "WORD_SCORES": answer.word_scores,
             "WORD_LINES": answer.word_lines,
+            "UNREADABLE": np.array([answer.unreadable], np.int32),
         }

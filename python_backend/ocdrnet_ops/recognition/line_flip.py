@@ -66,7 +66,7 @@ class ReadingScores:
         """The scores, 0 for sparse lines: float32 [N]."""
         return np.where(self.sparse, np.float32(0), self.scores)
 
-    def __getitem__(self, lines: npt.NDArray[np.bool_]) -> ReadingScores:
+    def __getitem__(self, lines: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> ReadingScores:
         return ReadingScores(self.scores[lines], self.lengths[lines], self.aspects[lines])
 
 
@@ -163,6 +163,16 @@ def is_readable(best: ReadingScores) -> bool:
     long = best.aspects >= LONG
     clear = long & (best.trusted >= CLEAR)
     return bool(long.sum() < LEAST_LONG or best.aspects[clear].sum() >= READABLE * best.aspects[long].sum())
+
+
+def unknown_script(best: ReadingScores, knows_script: bool) -> npt.NDArray[np.bool_]:
+    """Which lines read as one of a script that the recognizer does not know: bool [N].
+
+    Args:
+        best: the better reading of each line.
+        knows_script: of the image, as of `is_readable`; where it is false, its long lines are such, too.
+    """
+    return np.asarray(best.sparse | ((best.aspects >= LONG) & (best.trusted < CLEAR) & (not knows_script)))
 
 
 def turn_crops(crops: npt.NDArray[np.uint8], widths: npt.NDArray[np.int32]) -> npt.NDArray[np.uint8]:

@@ -194,10 +194,20 @@ class Bucket(Handler):
         self.send_file(self.storage.files[url.path.removeprefix("/bucket/")])
 
 
+class Plain(Handler):
+    """A host without keys: `/<key of a file>` is the file, or a redirect to it; failures are `api_failures`."""
+
+    name = "api"
+    find_file = Api.find_file
+
+    def serve(self):
+        self.find_file(urlsplit(self.path).path.removeprefix("/"))
+
+
 @contextmanager
-def serving(storage):
-    """Run both servers; gives the API's URL."""
-    servers = [ThreadingHTTPServer(("127.0.0.1", 0), handler) for handler in (Api, Bucket)]
+def serving(storage, first=Api):
+    """Run both servers; gives the first one's URL."""
+    servers = [ThreadingHTTPServer(("127.0.0.1", 0), handler) for handler in (first, Bucket)]
     for server in servers:
         server.storage = storage
         server.daemon_threads = True

@@ -108,6 +108,33 @@ def test_weights_and_cards_lie_beside_their_models(built):
     assert read_recognizer_card(built / "ocrnet" / "1" / "card.json") == RECOGNIZER.card
 
 
+def test_several_recognizers_share_a_card_and_have_their_own_files(tmp_path):
+    other = PreparedRecognizer(
+        onnx.ModelProto(producer_name="other"),
+        dataclasses.replace(RECOGNIZER.card, name="o", characters=("б", "в", "г")),
+        runtime="onnxruntime",
+        precision="f32",
+        charset_model=onnx.ModelProto(producer_name="with a charset"),
+    )
+    assemble_repository(tmp_path / "served", DETECTOR, RECOGNIZER, PROFILE, others=[other])
+    folder = tmp_path / "served" / "ocrnet" / "1"
+    assert (folder / "model.onnx").read_bytes() == RECOGNIZER.model.SerializeToString()
+    assert (folder / "model_2.onnx").read_bytes() == other.model.SerializeToString()
+    assert (folder / "charset_2.onnx").read_bytes() == other.charset_model.SerializeToString()
+    assert not (folder / "charset.onnx").exists()
+    card = read_recognizer_card(folder / "card.json")
+    assert (card.name, card.characters, card.shares) == ("r + o", ("a", "漢", "б", "в", "г"), (2, 3))
+    found = values(config(tmp_path / "served", "ocrnet"))
+    assert (found["runtime_2"], found["precision_2"], "runtime" in found) == ("onnxruntime", "f32", False)
+
+
+def test_recognizers_of_other_crops_are_refused(tmp_path):
+    other = dataclasses.replace(RECOGNIZER, card=dataclasses.replace(RECOGNIZER.card, name="o", height=48))
+    with pytest.raises(BuildError, match="r and o cannot read the same crops: their height is 32 and 48"):
+        assemble_repository(tmp_path / "served", DETECTOR, RECOGNIZER, PROFILE, others=[other])
+    assert not (tmp_path / "served").exists()
+
+
 def test_profile_is_in_the_configs(built):
     detector, recognizer = config(built, "ocdnet"), config(built, "ocrnet")
     assert (detector.max_batch_size, recognizer.max_batch_size) == (9, 70)

@@ -1,6 +1,7 @@
 """Documents on the page, in a headless Chromium, before a real gateway and a stand-in for Triton."""
 
 import asyncio
+import dataclasses
 import io
 import json
 import threading
@@ -61,7 +62,7 @@ class Held:
     """Readings from one page on wait until the test lets them go."""
 
     def __init__(self, reader, first):
-        self.go, self.first, self.failing = threading.Event(), first, ()
+        self.go, self.first, self.failing, self.unreadable = threading.Event(), first, (), 0
         reader.respond = self.respond
 
     async def respond(self, call):
@@ -70,7 +71,7 @@ class Held:
             await asyncio.to_thread(self.go.wait, BACK)
         if number in self.failing:
             raise ReaderFailedError("the server failed on this request")
-        return page_of(call.image)
+        return dataclasses.replace(page_of(call.image), unreadable=self.unreadable)
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +124,13 @@ def download(on, output):
     on.page.locator("#downloads").wait_for(state="hidden")
     with open(waiting.value.path(), "rb") as file:
         return file.read(), waiting.value.suggested_filename
+
+
+@pytest.mark.parametrize(("count", "told"), [(1, "1 region looks like text"), (3, "3 regions look like text")])
+def test_regions_in_an_unknown_script_are_told_of(visiting, held, count, told):
+    held.unreadable = count
+    on = opened(visiting, numbered(1))
+    on.page.locator("#warnings").get_by_text(f"{told} in a script that this server does not know").wait_for()
 
 
 def test_pages_appear_as_they_are_read(visiting, held):

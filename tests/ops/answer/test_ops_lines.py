@@ -368,3 +368,67 @@ def test_raised_digits_join_their_line_unless_the_request_restricts_characters(
     rows = [[0, 0, 4, 0, 0, 0, 0, 0, 0, 0], [5]]
     lines = decode(recognizer_card(characters=LOOK_ALIKES), rows, boxes=boxes, any_character=any_character)
     assert sorted(lines.texts, reverse=True) == sorted(expected, reverse=True)
+
+
+HEBREW = ("א", "ב", "ג", " ", "(", ")", "1", "2")
+
+
+def test_line_from_right_to_left_is_answered_in_the_order_of_reading(recognizer_card):
+    """Ids from left to right: a recognizer answers what it sees."""
+    lines = decode(recognizer_card(characters=HEBREW), [[3, 2, 4, 7, 8, 4, 2, 1]])
+    assert lines.texts == ["אב 12 בג"]
+    assert lines.word_texts == ["אב", "12", "בג"]
+    lefts = lines.word_boxes[:, 0, 0].tolist()
+    assert lefts == sorted(lefts, reverse=True), "the first word stands at the right"
+    assert (lines.word_boxes[:, 1, 0] > lines.word_boxes[:, 0, 0]).all()
+
+
+def test_page_from_right_to_left_is_read_by_its_right_column_first(recognizer_card):
+    def column(x, rows):
+        return [[(x, y), (x + 300, y), (x + 300, y + 40), (x, y + 40)] for y in range(0, 60 * rows, 60)]
+
+    boxes = np.array(column(0, 4) + column(500, 4), np.float32)
+    rows = [[1, 1, 2, 0, 1]] * 4 + [[2, 2, 1, 0, 2]] * 4
+    left, right = "אבא", "באב"
+    assert decode(recognizer_card(characters=HEBREW), rows, boxes).texts == [right] * 4 + [left] * 4
+    latin = decode(recognizer_card(characters=("a", "b", "c", " ")), rows, boxes)
+    assert latin.texts == ["aba"] * 4 + ["bab"] * 4
+
+
+WIDE = 400  # pixels of a crop 48 high: over 8 heights
+
+
+@pytest.fixture
+def sure_boxes():
+    """Rows of one height, 10 times as wide, and how sure the detector is of each."""
+    return np.array([[(0, y), (400, y), (400, y + 40), (0, y + 40)] for y in (0, 100, 200, 300)], np.float32)
+
+
+def unreadable(card, rows, boxes, box_scores, scores=None, **more):
+    candidates = Candidates(boxes, np.array(box_scores, np.float32), np.full(len(rows), WIDE, np.int32))
+    ids, probabilities = reading_of(rows, scores or [1.0] * len(rows))
+    steps = WIDE // 8
+    first = RecognizerOutput(
+        np.pad(ids, ((0, 0), (0, steps - 10))), np.pad(probabilities, ((0, 0), (0, steps - 10)), constant_values=1)
+    )
+    none = FlippedReading(np.zeros((1, 4), np.int32), np.ones((1, 4), np.float32), np.zeros(0, np.int32))
+    return decode_lines(candidates, first, none, (1000, 1000), card, 0.6, **more)
+
+
+LONG_ROW = [1, 0, 2, 0, 3, 0, 1, 0, 2, 0]
+
+
+def test_regions_of_an_unknown_script_are_counted(recognizer_card, sure_boxes):
+    """Two wide lines read as one character and none; a third is one that the detector is not sure of."""
+    rows = [LONG_ROW, [1], [0], [0]]
+    lines = unreadable(recognizer_card(), rows, sure_boxes, [0.95, 0.95, 0.91, 0.89])
+    assert (lines.texts, lines.unreadable) == (["abcab"], 2)
+    assert unreadable(recognizer_card(), rows, sure_boxes, [0.95] * 4, any_character=False).unreadable == 0
+    assert unreadable(recognizer_card(), [LONG_ROW] * 4, sure_boxes, [0.95] * 4).unreadable == 0
+
+
+def test_long_lines_of_a_page_that_nobody_reads_are_counted(recognizer_card, sure_boxes):
+    lines = unreadable(recognizer_card(), [LONG_ROW] * 4, sure_boxes, [0.95, 0.95, 0.95, 0.5], [0.8, 0.7, 0.9, 0.7])
+    assert (lines.texts, lines.unreadable) == ([], 3)
+    lines = unreadable(recognizer_card(), [LONG_ROW] * 4, sure_boxes, [0.95] * 4, [0.8, 0.99, 0.99, 0.5])
+    assert (len(lines.texts), lines.unreadable) == (3, 0), "a line of a low score among clear ones is not told of"

@@ -89,6 +89,7 @@ class GivenPage(_Given):
     lines: list[GivenLine] | None = None
     truncated: bool = False
     frames: int = Field(1, ge=1)
+    unreadable: int = Field(0, ge=0)
 
     @model_validator(mode="after")
     def _is_read_or_failed(self) -> GivenPage:

@@ -186,6 +186,9 @@ class Timing(BaseModel):
     steps: StepTimes | None = Field(None, description="with timing=steps, where Triton tells them")
 
 
+_UNREADABLE = "regions left out that look like text of a script that the recognizer does not know; missing where 0"
+
+
 class PageAnswer(BaseModel):
     """Everything read in one image, as `ocdrnet read --format json` prints it, and `timing`."""
 
@@ -195,6 +198,7 @@ class PageAnswer(BaseModel):
     lines: list[LineAnswer] = Field(description="in reading order")
     truncated: bool = Field(description="more text was found than max_candidates; some is missing")
     frames: int = Field(description="frames or pages in the file, of which the first was read")
+    unreadable: int | None = Field(None, description=_UNREADABLE)
     dpi: float = Field(description="pixels per inch, as the file says; 0 where it does not")
     angle: float = Field(description="degrees, clockwise, by which most of its text is turned")
     timing: Timing
@@ -216,6 +220,7 @@ class DocumentPageAnswer(BaseModel):
     lines: list[LineAnswer] | None = None
     truncated: bool | None = None
     frames: int | None = None
+    unreadable: int | None = Field(None, description=_UNREADABLE)
 
 
 class DocumentAnswer(BaseModel):

@@ -189,9 +189,13 @@ function adviceOf({ advice, retryAfter }) {
   return retryAfter ? `${advice} It asks to wait ${counted(retryAfter, "second")}.` : advice;
 }
 
-function warnings({ truncated, frames }) {
+function warnings({ truncated, frames, unreadable }) {
   const notes = [];
   if (truncated) notes.push("More text was found than the limit allows, some is missing. Options, “Max candidates” raises it.");
   if (frames > 1) notes.push(`Only the first of ${frames} frames or pages was read.`);
+  if (unreadable) {
+    const looks = unreadable > 1 ? "look" : "looks";
+    notes.push(`${counted(unreadable, "region")} ${looks} like text in a script that this server does not know, and is not read.`);
+  }
   return notes;
 }

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from importlib import import_module
 
-NAMES = ("stages", "pipeline", "postprocess", "scaling", "networks", "recognizers", "reading_order", "with_docling")
+NAMES = (
+    *("stages", "pipeline", "postprocess", "scaling", "networks", "recognizers", "precision", "reading_order"),
+    "with_docling",
+)
 
 
 def listing() -> str:

@@ -97,7 +97,7 @@ _WHERE = {"cpu": "the CPU", "cuda": "a GPU without TensorRT", "tensorrt": "Tenso
 @click.option(
     "--calibration",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Folder of images for int8, like those that will be read.  [default: the checkout's samples]",
+    help="Folder of images for int8, like those that will be read.  [default: drawn ones]",
 )
 @click.option(
     "--charset",

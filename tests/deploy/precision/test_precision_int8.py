@@ -4,14 +4,22 @@ import cv2
 import numpy as np
 import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 from small_networks import small_model
 
 from ocdrnet_deploy.errors import BuildError
 from ocdrnet_deploy.networks.prepare import prepare_detector, prepare_recognizer
-from ocdrnet_deploy.precision.int8 import calibration_images, network_inputs, quantize_pair, quantized
+from ocdrnet_deploy.precision import int8
+from ocdrnet_deploy.precision.drawn_images import drawn_images
+from ocdrnet_deploy.precision.half import pipeline_nodes
+from ocdrnet_deploy.precision.int8 import (
+    calibration_images,
+    float_nodes,
+    network_inputs,
+    quantize_pair,
+    quantized,
+)
 from ocdrnet_triton.engines.openvino import core
-
-pytest.importorskip("nncf", reason="NNCF, for --precision int8, needs Python 3.11: pip install 'ocdrnet[int8]'")
 
 
 def images(count=6):
@@ -46,6 +54,86 @@ def test_answers_stay_close(model):
     whole, small = run(small_model(), image), run(model, image)
     assert small.dtype == np.uint8
     assert np.abs(whole.astype(int) - small).max() <= 6
+
+
+def block(axes_as_input=False):
+    """A block as the default networks have: a gated layer and its residual, and then attention, all behind Identity.
+
+    Nodes have no names, as some exporters leave them; `axes_as_input` is how opset 18 writes a mean.
+    """
+    mean = {"keepdims": 1} | ({} if axes_as_input else {"axes": [-2, -1]})
+    nodes = [
+        helper.make_node("Cast", ["input"], ["ocdrnet_float"], name="ocdrnet_float", to=TensorProto.FLOAT),
+        helper.make_node("Transpose", ["ocdrnet_float"], ["x"], name="ocdrnet_planes", perm=[0, 3, 1, 2]),
+        helper.make_node("Conv", ["x", "kernel"], ["layer"]),
+        helper.make_node("Identity", ["layer"], ["same"]),
+        helper.make_node("ReduceMean", ["same", *(["axes"] if axes_as_input else [])], ["mean"], **mean),
+        helper.make_node("Conv", ["mean", "gate_kernel"], ["squeezed"]),
+        helper.make_node("Add", ["squeezed", "bias"], ["biased"]),
+        helper.make_node("Sigmoid", ["biased"], ["gate"]),
+        helper.make_node("Mul", ["same", "gate"], ["gated"]),
+        helper.make_node("Add", ["x", "gated"], ["sum"]),
+        helper.make_node("Identity", ["sum"], ["residual"]),
+        helper.make_node("Conv", ["residual", "last_kernel"], ["logits"]),
+        helper.make_node("MatMul", ["logits", "logits"], ["attention"]),
+        helper.make_node("Softmax", ["attention"], ["map"], axis=-1),
+        helper.make_node("Mul", ["map", "ocdrnet_scale"], ["scaled"], name="ocdrnet_scaled"),
+        helper.make_node("Cast", ["scaled"], ["pred"], name="pred", to=TensorProto.UINT8),
+    ]
+    values = np.random.default_rng(5).normal(0, 0.01, (3, 3, 1, 1)).astype(np.float32)
+    weights = {"kernel": values, "gate_kernel": values * 2, "last_kernel": values[:1] * 3}
+    weights |= {"bias": np.ones((1, 3, 1, 1), np.float32), "ocdrnet_scale": np.float32(255)}
+    weights |= {"axes": np.array([2, 3], np.int64)} if axes_as_input else {}
+    graph = helper.make_graph(
+        nodes,
+        "block",
+        [helper.make_tensor_value_info("input", TensorProto.UINT8, ["N", 32, 32, 3])],
+        [helper.make_tensor_value_info("pred", TensorProto.UINT8, ["N", 1, 32, 32])],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in weights.items()],
+    )
+    opset = 18 if axes_as_input else 17
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    onnx.checker.check_model(model)
+    return model
+
+
+@pytest.mark.parametrize("axes_as_input", [False, True])
+def test_layers_with_weights_alone_are_in_8_bits(axes_as_input):
+    inputs = [np.random.default_rng(i).integers(0, 256, (1, 32, 32, 3), np.uint8) for i in range(4)]
+    model = quantized(block(axes_as_input), inputs)
+    made = {name: node.op_type for node in model.graph.node for name in node.output}
+    by_type = {}
+    for node in model.graph.node:
+        by_type.setdefault(node.op_type, []).append([made.get(name) for name in node.input])
+    assert "Identity" not in by_type
+    in_8_bits = [before[:2] == ["DequantizeLinear"] * 2 for before in by_type["Conv"]]
+    assert in_8_bits == [False, False, True], "neither the gate's layer nor the one that it scales"
+    for kind in ("Add", "MatMul", "Softmax", "ReduceMean", "Mul"):
+        assert "DequantizeLinear" not in {name for before in by_type[kind] for name in before}, kind
+
+
+@pytest.mark.parametrize(("prepare", "layers"), [(prepare_detector, 39), (prepare_recognizer, 46)])
+def test_default_networks_layers_in_8_bits(prepare, layers):
+    """All but the stem's five, the gates' two each and the layer before, and the pipeline's own."""
+    model = int8._without_identities(prepare("ppocrv6-small").model)
+    kept = set(float_nodes(model))
+    assert set(pipeline_nodes(model)) <= kept
+    in_8_bits = [node for node in model.graph.node if node.name not in kept]
+    assert len(in_8_bits) == layers
+    stem = [node.name for node in model.graph.node if node.op_type == "Conv"][:5]
+    assert kept.issuperset(stem), "what comes before the first depthwise convolution"
+
+
+def test_drawn_images_are_the_same_each_time():
+    once, again = drawn_images(), drawn_images()
+    assert len(once) == 12
+    assert all(np.array_equal(a, b) for a, b in zip(once, again, strict=True))
+    assert len({image.tobytes() for image in once}) == 12
+
+
+def test_without_a_checkout_images_are_drawn(monkeypatch, tmp_path):
+    monkeypatch.setattr(int8, "_SAMPLES", tmp_path / "absent")
+    assert len(calibration_images(None)) == 12
 
 
 def test_calibration_images_of_a_folder(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +40,7 @@ from ocdrnet_ops.recognition.superscripts import RAISED, join_superscripts
 from ocdrnet_ops.recognition.words import (
     LineSegment,
     WordSpan,
+    is_in_gutter,
     renamed,
     split_segments,
     split_words,
@@ -184,10 +186,10 @@ def decode_lines(
     if any_character and not known.isdisjoint(RAISED.values()):
         joined = join_superscripts(read, steps[chosen], margins[chosen], quads)
     found: list[_Found] = []
-    for index, line in zip(chosen, joined, strict=True):
+    for row, (index, line) in enumerate(zip(chosen, joined, strict=True)):
         if line is not None and line.text.strip():
             words = split_words(line, steps[index], (float(margins[index, 0]), float(margins[index, 1])))
-            segments = split_segments(line, words, aspects[index])
+            segments = split_segments(line, words, aspects[index], partial(is_in_gutter, quads, row))
             outline = corners[index] if straight[index] else outlines[index]
             found += [_placed(segment, outline, candidates.scores[index]) for segment in segments]
     found = [_widened(line) for line in _with_cut_off(found)]

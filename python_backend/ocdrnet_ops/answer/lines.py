@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +43,7 @@ from ocdrnet_ops.recognition.superscripts import RAISED, join_superscripts
 from ocdrnet_ops.recognition.words import (
     LineSegment,
     WordSpan,
+    is_in_gutter,
     quad_parts,
     renamed,
     split_segments,
@@ -191,10 +193,10 @@ def decode_lines(
     if any_character and not card.known.isdisjoint(RAISED.values()):
         joined = join_superscripts(read, steps[chosen], margins[chosen], quads)
     parts: list[tuple[LineSegment, npt.NDArray[np.float32], np.float32]] = []
-    for index, line in zip(chosen, joined, strict=True):
+    for row, (index, line) in enumerate(zip(chosen, joined, strict=True)):
         if line is not None and line.text.strip():
             words = split_words(line, steps[index], (float(margins[index, 0]), float(margins[index, 1])))
-            segments = split_segments(line, words, aspects[index])
+            segments = split_segments(line, words, aspects[index], partial(is_in_gutter, quads, row))
             outline = corners[index] if straight[index] else outlines[index]
             parts += [(segment, outline, candidates.scores[index]) for segment in segments]
     found = [_widened(line) for line in _with_cut_off(_placed(parts))]

@@ -7,6 +7,8 @@ between its cells stand under one another, and those between words do so hardly 
 
 from __future__ import annotations
 
+from statistics import median
+
 import numpy as np
 import numpy.typing as npt
 
@@ -116,10 +118,11 @@ def _goes_on(lines: UprightLines) -> npt.NDArray[np.bool_]:
 
 def _paragraphs(lines: UprightLines, rows: list[Ints]) -> list[tuple[int, int]]:
     """First and last row, exclusive, of each run that follows at one pitch between the same two edges."""
-    left = np.array([lines.left[row].min() for row in rows])
-    right = np.array([lines.right[row].max() for row in rows])
-    y = np.array([lines.y[row].mean() for row in rows])
-    height = np.array([np.median(lines.height[row]) for row in rows])
+    starts = np.array([row[0] for row in rows])
+    left, right = np.minimum.reduceat(lines.left, starts), np.maximum.reduceat(lines.right, starts)
+    y = np.array([lines.y[row].mean() if len(row) > 1 else lines.y[row[0]] for row in rows])
+    heights = lines.height.tolist()
+    height = np.array([median([heights[index] for index in row]) for row in rows])
     found: list[tuple[int, int]] = []
     first = 0
     for row in range(1, len(rows) + 1):

@@ -51,18 +51,19 @@ def rows_of(region: UprightLines, members: Masks) -> Rows:
     """Rows of some lines of a region."""
     index = np.flatnonzero(members)
     index = index[np.argsort(region.y[index], kind="stable")]
-    lines = region[index]
+    x, y, width, height = region.x[index], region.y[index], region.width[index], region.height[index]
+    left, right = x - width / 2, x + width / 2
     if not len(index):
-        return Rows(lines.y, lines.left, lines.right, lines.width, lines.height)
-    smaller = np.minimum(lines.height[1:], lines.height[:-1])
-    starts = np.flatnonzero(np.concatenate([[True], np.diff(lines.y) >= SAME_ROW * smaller]))
-    counts = np.diff(np.append(starts, len(index)))
+        return Rows(y, left, right, width, height)
+    begins = y[1:] - y[:-1] >= SAME_ROW * np.minimum(height[1:], height[:-1])
+    starts = np.concatenate([[0], np.flatnonzero(begins) + 1])
+    counts = np.concatenate([starts[1:], [len(index)]]) - starts
     return Rows(
-        np.add.reduceat(lines.y, starts) / counts,
-        np.minimum.reduceat(lines.left, starts),
-        np.maximum.reduceat(lines.right, starts),
-        np.add.reduceat(lines.width, starts),
-        np.add.reduceat(lines.height, starts) / counts,
+        np.add.reduceat(y, starts) / counts,
+        np.minimum.reduceat(left, starts),
+        np.maximum.reduceat(right, starts),
+        np.add.reduceat(width, starts),
+        np.add.reduceat(height, starts) / counts,
     )
 
 

@@ -8,6 +8,7 @@ where a cell has two lines; those of two blocks do so by chance alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -55,37 +56,50 @@ def blocks_side_by_side(region: UprightLines) -> SideBySide | None:
     """
     if len(region.x) < 2 * SHORTEST + 1 or _leans(region):
         return None
+    order = np.argsort(region.y, kind="stable")  # so that a stretch between two crossing lines is a slice
+    page = region[order]
     best, found = 0, None
-    for left, right in _gaps(region):
-        crossing = np.sort(region.y[~left & ~right])
-        stretch = np.searchsorted(crossing, region.y)
-        lines_left, lines_right = (np.bincount(stretch[side], minlength=len(crossing) + 1) for side in (left, right))
-        for number in np.flatnonzero(np.minimum(lines_left, lines_right) > max(best, SHORTEST - 1)).tolist():
-            inside = (stretch == number) & (left | right)
-            inside &= ~_title(region, inside & left, inside & right)
-            facing = independent_rows(region, inside & left, inside & right)
+    for left, right in _gaps(page):
+        sides = left | right
+        ends = [*np.searchsorted(page.y, page.y[~sides], side="right").tolist(), len(order)]
+        for start, end in pairwise([0, *ends]):
+            part = slice(start, end)
+            if min(np.count_nonzero(left[part]), np.count_nonzero(right[part])) <= max(best, SHORTEST - 1):
+                continue
+            lines = page[part]
+            inside = sides[part] & ~_title(lines, left[part], right[part])
+            facing = independent_rows(lines, inside & left[part], inside & right[part])
             if facing > best:
                 best = facing
-                above = ~inside & (region.y < region.y[inside].min())
-                found = SideBySide(above, inside & left, inside & right, ~inside & ~above)
+                on_left, on_right = np.zeros((2, len(order)), np.bool_)
+                on_left[order[part]], on_right[order[part]] = inside & left[part], inside & right[part]
+                outside = ~on_left & ~on_right
+                above = outside & (region.y < lines.y[inside].min())
+                found = SideBySide(above, on_left, on_right, outside & ~above)
     return found
 
 
 def _title(region: UprightLines, left: Masks, right: Masks) -> Masks:
     """Large lines over both blocks that begin where the lefthand one does and end before the other."""
-    if not left.any() or not right.any():
-        return left & False
-    over = region.bottom < region.top[right].min()
-    return np.asarray(left & over & (region.height > TITLE * np.median(region.height[left | right])))
+    over: Masks = left & (region.bottom < region.top[right].min())
+    if not over.any():
+        return over
+    return np.asarray(over & (region.height > TITLE * np.median(region.height[left | right])))
 
 
 def facing_pages(lines: UprightLines) -> tuple[Masks, Masks] | None:
     """The lines of both pages of a spread, which nothing crosses; None if it is no spread."""
+    if len(lines.x) < 2 * SHORTEST:
+        return None
+    begin, least = np.sort(lines.left), FOLD * np.median(lines.height)
+    ended = np.maximum.accumulate(lines.right[np.argsort(lines.left)])
+    if (begin[1:] - ended[:-1]).max() < least:
+        return None
     found = blocks_side_by_side(lines)
     if found is None or (found.above | found.below).any():
         return None
     fold = lines.left[found.right].min() - lines.right[found.left].max()
-    return (found.left, found.right) if fold >= FOLD * np.median(lines.height) else None
+    return (found.left, found.right) if fold >= least else None
 
 
 def _leans(region: UprightLines) -> bool:
@@ -123,10 +137,12 @@ def independent_rows(region: UprightLines, left: Masks, right: Masks) -> int:
     bottom = min(rows.y[-1] + rows.height[-1], others.y[-1] + others.height[-1])
     facing, opposite = (side[(side.y > top) & (side.y < bottom)] for side in (rows, others))
     count = min(len(facing), len(opposite))
-    if count < SHORTEST or not (_is_block(rows) and _is_block(others)):
+    if count < SHORTEST:
         return 0
     fewer, more = (facing, opposite) if len(facing) <= len(opposite) else (opposite, facing)
-    return 0 if _are_level(fewer, more) or _are_cells(fewer, more) else count
+    if _are_level(fewer, more) or not (_is_block(rows) and _is_block(others)) or _are_cells(fewer, more):
+        return 0
+    return count
 
 
 def _is_block(rows: Rows) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -46,22 +47,22 @@ class UprightLines:
     turned: Masks
     slant: Floats
 
-    @property
+    @cached_property
     def left(self) -> Floats:
         """Where each line begins."""
         return self.x - self.width / 2
 
-    @property
+    @cached_property
     def right(self) -> Floats:
         """Where each line ends."""
         return self.x + self.width / 2
 
-    @property
+    @cached_property
     def top(self) -> Floats:
         """Upper edge of each line."""
         return self.y - self.height / 2
 
-    @property
+    @cached_property
     def bottom(self) -> Floats:
         """Lower edge of each line."""
         return self.y + self.height / 2

@@ -18,6 +18,7 @@ closer than that.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -155,6 +156,9 @@ def quad_parts(quads: Quads, places: npt.NDArray[np.float32]) -> Quads:
 
 
 CELL_GAP = 1.0  # line heights between two words of different segments; on receipts 0.8 splits as many lines as it mends
+# Likewise where two columns part there: of the lines within so many heights above and below, so many stand on each
+# side, and so many of those to the right begin so close to the gap's middle, which time steps tell to about 0.7.
+COLUMN_GAP, COLUMN_REACH, COLUMN_LINES, COLUMN_EDGE, COLUMN_OVERHANG = 0.6, 6.0, 3, 1.5, 0.7
 
 
 @dataclass(frozen=True)
@@ -174,22 +178,53 @@ class LineSegment:
     whole: bool
 
 
-def split_segments(line: DecodedLine, words: list[WordSpan], aspect: float) -> list[LineSegment]:
+def split_segments(
+    line: DecodedLine, words: list[WordSpan], aspect: float, in_gutter: Callable[[float], bool] = lambda place: False
+) -> list[LineSegment]:
     """Segments of a line, from left to right; one without words has one segment.
 
     Args:
         line: as it was decoded.
         words: of the line.
         aspect: width of the line, in its heights.
+        in_gutter: whether a place, as a fraction of the line's width, is one between two columns.
     """
-    gaps = [(after.start - before.end) * aspect for before, after in pairwise(words)]
-    parted = [index + 1 for index, gap in enumerate(gaps) if gap > CELL_GAP]
+    parted = []
+    for index, (before, after) in enumerate(pairwise(words), 1):
+        gap = (after.start - before.end) * aspect
+        if gap > CELL_GAP or (gap > COLUMN_GAP and in_gutter((before.end + after.start) / 2)):
+            parted.append(index)
     if not parted:
         return [LineSegment(line.text.strip(), line.score, tuple(words), True)]
     edges = [0, *parted, len(words)]
     parts = [words[first:last] for first, last in pairwise(edges)]
     texts = _texts(line.text, parts)
     return [LineSegment(text, _mean(part), tuple(part), False) for text, part in zip(texts, parts, strict=True)]
+
+
+def is_in_gutter(quads: Quads, line: int, place: float) -> bool:
+    """Whether the lines near one stand in two columns that part at a place in it.
+
+    A detector joins two lines across a narrow gutter, now and then, and their gap alone looks like a wide word space.
+
+    Args:
+        quads: float32 [N, 4, 2], of the lines of an image, clockwise from the text's top-left.
+        line: index of the line.
+        place: fraction of its width.
+    """
+    own = quads[line]
+    along = own[1] - own[0]
+    width, height = float(np.linalg.norm(along)), float(np.linalg.norm(own[3] - own[0]))
+    unit = along / max(width, 1e-6)
+    away = quads - own[0]
+    y = away.mean(axis=1) @ np.array([-unit[1], unit[0]]) - height / 2
+    near = np.abs(y) < COLUMN_REACH * height
+    near[line] = False
+    x = away[near] @ unit - place * width
+    first, last = x.min(axis=1) / max(height, 1e-6), x.max(axis=1) / max(height, 1e-6)
+    left, right = last <= COLUMN_OVERHANG, first >= -COLUMN_OVERHANG
+    begins = right & (first <= COLUMN_EDGE)
+    return bool(min(left.sum(), begins.sum()) >= COLUMN_LINES and (left | right).all())
 
 
 def renamed(segment: LineSegment, text: str) -> LineSegment:

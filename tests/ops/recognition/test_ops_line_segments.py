@@ -1,8 +1,10 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
 from ocdrnet_ops.recognition.decoding import DecodedLine
-from ocdrnet_ops.recognition.words import WordSpan, split_segments
+from ocdrnet_ops.recognition.words import WordSpan, is_in_gutter, split_segments
 
 
 def line(text):
@@ -36,3 +38,50 @@ def test_repeated_words_and_words_without_spaces_keep_their_text():
 
 def test_a_line_without_words_is_one_cell():
     assert [segment.words for segment in split_segments(line("x"), [], aspect=3)] == [()]
+
+
+def box(left, right, top, height=20.0):
+    return [(left, top), (right, top), (right, top + height), (left, top + height)]
+
+
+def page(*more, rows=7, joined=3, left_end=300.0, right_start=316.0):
+    """Two columns of rows, one of which is one box; its gap's middle is at 0.5. Turned by 20 degrees."""
+    columns = [(0.0, left_end), (right_start, 616.0)]
+    boxes = [box(0, 616, 24.0 * joined)]
+    boxes += [box(*edges, 24.0 * row) for row in range(rows) if row != joined for edges in columns]
+    lean = np.deg2rad(20)
+    turn = np.array([(np.cos(lean), np.sin(lean)), (-np.sin(lean), np.cos(lean))])
+    return (np.array([*boxes, *more]) @ turn).astype(np.float32)
+
+
+def test_a_narrow_gap_between_two_columns_parts_the_line():
+    words = spans(("tradi-", 1.0, 0.0, 0.487), ("one", 1.0, 0.513, 1.0))
+    quads = page()
+    segments = split_segments(line("tradi- one"), words, 616 / 20, partial(is_in_gutter, quads, 0))
+    assert [segment.text for segment in segments] == ["tradi-", "one"]
+    assert len(split_segments(line("tradi- one"), words, 616 / 20)) == 1
+    narrow = spans(("tradi-", 1.0, 0.0, 0.492), ("one", 1.0, 0.508, 1.0))  # half a height
+    assert len(split_segments(line("tradi- one"), narrow, 616 / 20, partial(is_in_gutter, quads, 0))) == 1
+
+
+def test_columns_part_where_the_lines_around_do():
+    assert is_in_gutter(page(), 0, 0.5)
+    assert is_in_gutter(page(), 0, 0.48)  # time steps tell a place to half a height or so
+    assert not is_in_gutter(page(), 0, 0.4)
+
+
+@pytest.mark.parametrize(
+    "quads",
+    [
+        pytest.param(page(box(200, 420, 100.0)), id="a line above crosses"),
+        pytest.param(page(rows=3, joined=2), id="two lines are too few"),
+        pytest.param(page(right_start=360.0), id="amounts that begin farther to the right"),
+    ],
+)
+def test_no_gutter(quads):
+    assert not is_in_gutter(quads, 0, 0.5)
+
+
+def test_a_line_far_away_says_nothing_of_the_columns():
+    assert is_in_gutter(page(box(200, 420, 24.0 * 3 + 121)), 0, 0.5)
+    assert not is_in_gutter(page(box(200, 420, 24.0 * 3 + 119)), 0, 0.5)

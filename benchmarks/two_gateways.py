@@ -174,10 +174,7 @@ def _read(caller: Caller, image: bytes) -> str:
 
 
 def _job(caller: Caller, image: bytes) -> str:
-    """A PDF of the image, so that a page of it is drawn."""
-    pdf = io.BytesIO()
-    Image.open(io.BytesIO(image)).save(pdf, "PDF", resolution=150)
-    path = _checked(caller.ask("POST", "/v1/jobs?dpi=150", content=pdf.getvalue()), 202).headers["location"]
+    path = _checked(caller.ask("POST", "/v1/jobs", content=image), 202).headers["location"]
     while (state := _checked(caller.ask("GET", path, is_kept=True), 200).json())["status"] != "done":
         if state["status"] == "failed":
             raise LostError(str(state["error"]))

@@ -1,4 +1,7 @@
-"""What other programs make of a searchable PDF: words by PDFium and poppler at our boxes, pixels, validity by qpdf."""
+"""What other programs make of a searchable PDF.
+
+Words by PDFium and poppler at our boxes, pixels, validity by qpdf and by OCRmyPDF.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import ctypes
 import html
 import re
 import subprocess
+import sys
 import tempfile
 import unicodedata
 from collections import Counter, defaultdict
@@ -131,6 +135,32 @@ def complaints(data: bytes, password: str = "") -> str:
         command = ["qpdf", *((f"--password={password}",) if password else ()), "--check", path]
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         return "" if done.returncode == 0 else done.stderr.replace(str(path), "the PDF").strip()
+
+
+_OUTCOMES = {  # https://ocrmypdf.readthedocs.io/en/latest/advanced.html#return-code-policy
+    2: "it cannot be read as a PDF",
+    4: "the PDF made of it is not valid",
+    8: "it is encrypted",
+}
+
+
+def ocrmypdf_complaints(data: bytes) -> str:
+    """What OCRmyPDF says against a PDF; nothing if it passes its check, and so does the PDF that it makes of it.
+
+    It leaves out every page that holds text, so it must read none.
+    """
+    from ocrmypdf.helpers import check_pdf  # noqa: PLC0415 -- Python 3.11, and of use here alone
+
+    with tempfile.TemporaryDirectory() as folder:
+        path, written = Path(folder, "asked.pdf"), Path(folder, "written.pdf")
+        path.write_bytes(data)
+        program = [sys.executable, "-m", "ocrmypdf", "--quiet", "--jobs", "1"]
+        command = [*program, "--skip-text", "--output-type", "pdf", str(path), str(written)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        if done.returncode:
+            last = done.stderr.strip().rpartition("\n")[2]
+            return _OUTCOMES.get(done.returncode, f"{done.returncode}: {last}")
+        return "" if check_pdf(path) else "it is not valid"
 
 
 def _plain(word: str) -> str:

@@ -1,12 +1,15 @@
 """Documents: `python -m benchmarks.documents --url grpc://... [--gateway http://...] [--pages 60] [--mutated 2000]`.
 
-The pages of a drawn scan are read as single images, as one PDF by the client, and as one PDF by the gateway's stream,
-in alternating rounds against the same server; the ratio of the medians is what a document costs. The most memory that
-this process, the one that draws and, where its number is given, the gateway took above idle is told beside it.
+The pages of a drawn scan are read as single images, as one PDF by the client, and as one PDF by the gateway's stream
+and by a job of it, in alternating rounds against the same server; the ratio to single images is what a document costs,
+by the clock and in CPU time of client, gateway and server. Beside it stands the most memory that this process with the
+one that draws, and the gateway with its own, took above idle. On a busy machine start the server with the priority of
+whatever else runs, or above: one that is starved of its CPU ends itself (`ocdrnet_triton.stall_guard`).
 
 With `--corpus`, instead, the drawn PDFs of `document_corpus` are read and become searchable. A row for each says how
 many of the words that stand on its pages were read, how many of those read PDFium and poppler find at our boxes (IoU
-0.7 or more), whether the pages look as before, and what qpdf says. `--only NAME` takes some.
+0.7 or more), whether the pages look as before, and what qpdf says. `--only NAME` takes some. With `--ocrmypdf` beside
+it, OCRmyPDF checks each, too, and makes a PDF of it that it checks again.
 
 With `--dpis 100,150,200,300`, instead, drawn scans of small and normal type are read at each of these, in one process
 with the networks of `--repository`: words right, seconds of a CPU for drawing and for reading, bytes a page.
@@ -26,6 +29,7 @@ import io
 import json
 import os
 import random
+import re
 import statistics
 import subprocess
 import sys
@@ -34,7 +38,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
@@ -49,6 +53,7 @@ from PIL import Image, ImageDraw, ImageFont
 from benchmarks.document_checks import (
     complaints,
     count_found,
+    ocrmypdf_complaints,
     same_pixels,
     share_right,
     words_by_pdfium,
@@ -67,6 +72,7 @@ CONCURRENCY = 4  # the default of the client, and what the gateway has under way
 A4_AT_150_DPI = (1240, 1754)
 GATEWAYS_LIMITS = DocumentLimits(memory=1 << 30, open_s=10, page_s=10, pixels=25_000_000)
 _LINES = 32
+_DISTINCT = 20
 
 
 def scanned_page(number: int) -> Image.Image:
@@ -81,26 +87,29 @@ def scanned_page(number: int) -> Image.Image:
 
 
 def scan_of(pages: int) -> bytes:
-    """A PDF of scanned pages; those after the first twenty repeat."""
-    images = [scanned_page(number) for number in range(min(pages, 20))]
+    """A PDF of scanned pages; those after the first twenty repeat, and share their images with them."""
+    images = [scanned_page(number) for number in range(min(pages, _DISTINCT))]
     buffer = io.BytesIO()
-    repeated = [images[number % len(images)] for number in range(pages)]
-    repeated[0].save(buffer, "PDF", save_all=True, append_images=repeated[1:], resolution=150, quality=85)
-    return buffer.getvalue()
+    images[0].save(buffer, "PDF", save_all=True, append_images=images[1:], resolution=150, quality=85)
+    with pikepdf.open(buffer) as scan:
+        for number in range(len(images), pages):
+            scan.pages.append(scan.pages[number % len(images)])
+        whole = io.BytesIO()
+        scan.save(whole, deterministic_id=True)
+    return whole.getvalue()
 
 
 @contextmanager
-def peak_memory(*processes: psutil.Process) -> Iterator[dict[str, float]]:
-    """The most resident memory, above that at the start, of each process with its children, in MiB."""
+def peak_memory(idle: dict[psutil.Process, int]) -> Iterator[dict[str, float]]:
+    """The most resident memory, above so many bytes, of each process with its children, in MiB."""
     found: dict[str, float] = {}
     over = threading.Event()
-    idle = {process.pid: _resident(process) for process in processes}
 
     def watch() -> None:
         while not over.wait(0.05):
-            for process in processes:
-                name = f"{process.name()} {process.pid}"
-                found[name] = max(found.get(name, 0.0), (_resident(process) - idle[process.pid]) / MIB)
+            for process, bytes_idle in idle.items():
+                name = "client" if process.pid == os.getpid() else "gateway"
+                found[name] = max(found.get(name, 0.0), (_resident(process) - bytes_idle) / MIB)
 
     watching = threading.Thread(target=watch)
     watching.start()
@@ -121,55 +130,140 @@ def _resident(process: psutil.Process) -> int:
     return total
 
 
-def streamed(gateway: str, data: bytes) -> int:
+@dataclass(frozen=True)
+class _Drawn:
+    """A scan as one PDF, and as an image of each of its pages."""
+
+    pdf: bytes
+    path: Path
+    images: list[bytes]
+
+    @classmethod
+    def of(cls, pages: int, folder: Path) -> _Drawn:
+        """A scan of so many pages, with its PDF in a folder."""
+        data, path = scan_of(pages), folder / f"{pages}-pages.pdf"
+        path.write_bytes(data)
+        with OpenDocument(data, pages=f"1-{min(pages, _DISTINCT)}", dpi=150, text_layer="ocr") as document:
+            images = [document.draw(number).image for number in document.numbers]
+        return cls(data, path, [images[number % len(images)] for number in range(pages)])
+
+
+def _streamed(gateway: str, scan: _Drawn) -> int:
     """Pages that the gateway's stream held, read as they came."""
+    with _call(gateway, "POST", "/v1/read?text_layer=ocr&dpi=150&output=jsonl", scan.pdf) as answer:
+        return sum("lines" in json.loads(line) for line in answer)
+
+
+def _by_job(gateway: str, scan: _Drawn) -> int:
+    """Pages that a job's result holds."""
+    with _call(gateway, "POST", "/v1/jobs?text_layer=ocr&dpi=150", scan.pdf) as answer:
+        job = f"/v1/jobs/{json.load(answer)['id']}"
+    while True:
+        with _call(gateway, "GET", job) as answer:
+            state = json.load(answer)
+        if state["status"] in ("done", "failed"):
+            break
+        time.sleep(0.1)
+    with _call(gateway, "GET", f"{job}/result?output=jsonl") as answer:
+        pages = sum("lines" in json.loads(line) for line in answer)
+    with _call(gateway, "DELETE", job):
+        return pages
+
+
+@contextmanager
+def _call(gateway: str, method: str, path: str, body: bytes = b"") -> Iterator[http.client.HTTPResponse]:
     host = urlsplit(gateway)
     connection = http.client.HTTPConnection(host.hostname or "", host.port, timeout=600)
-    headers = {"accept": "application/x-ndjson", "content-type": "application/pdf"}
-    connection.request("POST", "/v1/read?text_layer=ocr&dpi=150", data, headers)
-    answer = connection.getresponse()
-    if answer.status != 200:
-        raise SystemExit(answer.read().decode())
-    return sum("lines" in json.loads(line) for line in answer)
+    try:
+        connection.request(method, path, body or None)
+        answer = connection.getresponse()
+        if answer.status >= 300:
+            raise SystemExit(f"{method} {path}: {answer.status} {answer.read().decode()}")
+        yield answer
+    finally:
+        connection.close()
 
 
-def compare(url: str, gateway: str, gateway_pid: int, pages: int, rounds: int) -> dict[str, object]:
-    """Pages a second of each way, in alternating rounds."""
-    data = scan_of(pages)
-    with OpenDocument(data, dpi=150, text_layer="ocr") as document:
-        images = [document.draw(number).image for number in document.numbers]
-    watched = [psutil.Process(), *([psutil.Process(gateway_pid)] if gateway_pid else [])]
-    with Client(url) as client, tempfile.TemporaryDirectory() as folder, peak_memory(*watched) as memory:
-        path = Path(folder, "scan.pdf")
-        path.write_bytes(data)
+def _ways(client: Client, gateway: str) -> dict[str, Callable[[_Drawn], int]]:
+    """Each way to have a scan read; it tells how many pages were."""
 
-        def as_images() -> int:
-            return sum(bool(each.page) for each in client.read_many(images, concurrency=CONCURRENCY))
+    def as_images(scan: _Drawn) -> int:
+        return sum(bool(each.page) for each in client.read_many(scan.images, concurrency=CONCURRENCY))
 
-        def as_document() -> int:
-            found = client.read_document(path, dpi=150, text_layer="ocr", concurrency=CONCURRENCY)
-            return sum(bool(each.page) for each in found.pages)
+    def as_document(scan: _Drawn) -> int:
+        found = client.read_document(scan.path, dpi=150, text_layer="ocr", concurrency=CONCURRENCY)
+        return sum(bool(each.page) for each in found.pages)
 
-        ways: dict[str, Callable[[], int]] = {"single images": as_images, "document": as_document}
-        if gateway:
-            ways["gateway's stream"] = lambda: streamed(gateway, data)
-        seconds: dict[str, list[float]] = {name: [] for name in ways}
-        for number in range(rounds + 1):
+    ways: dict[str, Callable[[_Drawn], int]] = {_IMAGES: as_images, "document": as_document}
+    if gateway:
+        ways["gateway's stream"] = partial(_streamed, gateway)
+        ways["gateway's job"] = partial(_by_job, gateway)
+    return ways
+
+
+_IMAGES = "single images"
+
+
+def compare(
+    url: str, gateway: str, pids: list[int], pages: int, rounds: int, only: frozenset[str]
+) -> dict[str, object]:
+    """Pages a second, and CPU seconds a page, of each way, in alternating rounds.
+
+    Args:
+        url: of the server.
+        gateway: before it; empty: none.
+        pids: of the gateway, and of the server; the CPU time of both counts, and the gateway's memory.
+        pages: of the scan.
+        rounds: that count; one of a few pages comes before them.
+        only: ways that are taken beside single images; all if it is empty.
+    """
+    here, *others = (psutil.Process(pid) for pid in (os.getpid(), *pids))
+    seconds, cpu = defaultdict[str, list[float]](list), defaultdict[str, list[float]](list)
+    memory: dict[str, dict[str, int]] = {}
+    with Client(url) as client, tempfile.TemporaryDirectory() as folder:
+        scan, warm_up = _Drawn.of(pages, Path(folder)), _Drawn.of(CONCURRENCY, Path(folder))
+        ways = {name: way for name, way in _ways(client, gateway).items() if not only or name in {_IMAGES, *only}}
+        idle = {process: _resident(process) for process in (here, *others[:1])}
+        for way in ways.values():
+            way(warm_up)
+        for _ in range(rounds):
             for name, read in ways.items():
-                begin = time.monotonic()
-                if read() != pages:
-                    raise SystemExit(f"{name}: not every page was read")
-                if number:  # the first round warms up
-                    seconds[name].append(time.monotonic() - begin)
-    speeds = {name: pages / statistics.median(times) for name, times in seconds.items()}
+                begin, used = time.monotonic(), _cpu_s(here, *others)
+                with peak_memory(idle) as most:
+                    if read(scan) != pages:
+                        raise SystemExit(f"{name}: not every page was read")
+                seconds[name].append((time.monotonic() - begin) / pages)
+                cpu[name].append((_cpu_s(here, *others) - used) / pages)
+                memory[name] = {key: round(max(value, memory.get(name, {}).get(key, 0))) for key, value in most.items()}
+                print(f"{name}: {1 / seconds[name][-1]:.2f} pages/s, {cpu[name][-1]:.3f} s of CPU, {memory[name]}")
     return {
         "machine": machine_line(),
         "pages": pages,
-        "mib_of_file": round(len(data) / MIB, 1),
-        "pages_per_s": {name: round(speed, 2) for name, speed in speeds.items()},
-        "of_single_images": {name: round(speed / speeds["single images"], 3) for name, speed in speeds.items()},
-        "mib_above_idle": {name: round(most) for name, most in memory.items()},
+        "mib_of_file": round(len(scan.pdf) / MIB, 1),
+        "pages_per_s": {name: round(1 / statistics.median(times), 2) for name, times in seconds.items()},
+        "of_single_images": _against(seconds),
+        "cpu_s_per_page": {name: round(statistics.median(times), 3) for name, times in cpu.items()},
+        "of_single_images_by_cpu": _against(cpu),
+        "mib_above_idle": memory,
     }
+
+
+def _against(figures: dict[str, list[float]]) -> dict[str, float]:
+    """Speed as a share of that of single images: the median of the rounds' shares."""
+    return {
+        name: round(statistics.median(a / b for a, b in zip(figures[_IMAGES], times, strict=True)), 3)
+        for name, times in figures.items()
+    }
+
+
+def _cpu_s(*processes: psutil.Process) -> float:
+    """CPU seconds so far of processes and their children, with those that have ended."""
+    total = 0.0
+    for process in processes:
+        for each in (process, *process.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                total += sum(each.cpu_times()[:4])
+    return total
 
 
 @dataclass(frozen=True)
@@ -185,6 +279,7 @@ class Row:
         poppler: likewise.
         is_same: whether the pages look as before.
         complaints: of qpdf.
+        ocrmypdf: its complaints; `not asked` where it was not.
         seconds: for reading; for writing.
     """
 
@@ -196,28 +291,30 @@ class Row:
     poppler: tuple[int, int] = (0, 0)
     is_same: bool = True
     complaints: str = ""
+    ocrmypdf: str = "not asked"
     seconds: tuple[float, float] = (0, 0)
 
     def __str__(self) -> str:
         """A row of the Markdown table of `HEAD`."""
         if not self.pages:
-            return f"| {self.name} | refused | | | | | | {self.complaints} | |"
+            return f"| {self.name} | refused | | | | | | {self.complaints} | | |"
         shares = " | ".join(_share(*counts) for counts in (self.right, self.pdfium, self.poppler))
         same, valid = "same" if self.is_same else "CHANGED", self.complaints.partition("\n")[0] or "valid"
         times = f"{self.seconds[0]:.1f} + {self.seconds[1]:.1f} s"
-        return f"| {self.name} | {self.pages} | {self.taken} | {shares} | {same} | {valid} | {times} |"
+        archived = self.ocrmypdf or "valid"
+        return f"| {self.name} | {self.pages} | {self.taken} | {shares} | {same} | {valid} | {archived} | {times} |"
 
 
-HEAD = """| PDF | pages | own text taken | words right | by PDFium | by poppler | pixels | qpdf | reading + writing |
-|---|---|---|---|---|---|---|---|---|"""
+HEAD = """| PDF | pages | own text taken | words right | PDFium | poppler | pixels | qpdf | OCRmyPDF | read + written |
+|---|---|---|---|---|---|---|---|---|---|"""
 
 
 def _share(hits: int, count: int) -> str:
     return f"{hits} of {count}, {100 * hits / count:.1f} %" if count else "none"
 
 
-def searchable_row(client: Client, document: DrawnDocument) -> Row:
-    """Read a PDF, write it as a searchable one, and look at that with other programs' eyes."""
+def searchable_row(client: Client, document: DrawnDocument, by_ocrmypdf: bool) -> Row:
+    """Read a PDF, write it as a searchable one, and look at that with other programs' eyes; OCRmyPDF's on demand."""
     data, truth = document.draw()
     begin = time.monotonic()
     try:
@@ -249,6 +346,7 @@ def searchable_row(client: Client, document: DrawnDocument) -> Row:
         _summed(poppler),
         is_same=same_pixels(data, written, document.password),
         complaints=complaints(written, document.password),
+        ocrmypdf=ocrmypdf_complaints(written) if by_ocrmypdf else Row.ocrmypdf,
         seconds=(middle - begin, end - middle),
     )
 
@@ -257,17 +355,17 @@ def _summed(counts: list[tuple[int, int]]) -> tuple[int, int]:
     return sum(hits for hits, _ in counts), sum(count for _, count in counts)
 
 
-def read_corpus(url: str, only: frozenset[str]) -> dict[str, object]:
+def read_corpus(url: str, only: frozenset[str], by_ocrmypdf: bool) -> dict[str, object]:
     """A row for each PDF, printed as it is done."""
     print(HEAD)
     rows = []
     with Client(url) as client:
         for document in corpus():
             if not only or document.name in only:
-                rows.append(searchable_row(client, document))
+                rows.append(searchable_row(client, document, by_ocrmypdf))
                 print(rows[-1], flush=True)
     totals = [_summed([getattr(row, name) for row in rows]) for name in ("right", "pdfium", "poppler")]
-    print(f"| all | {sum(row.pages for row in rows)} | | {' | '.join(_share(*each) for each in totals)} | | | |")
+    print(f"| all | {sum(row.pages for row in rows)} | | {' | '.join(_share(*each) for each in totals)} | | | | |")
     return {"machine": machine_line(), "rows": [vars(row) for row in rows]}
 
 
@@ -407,6 +505,7 @@ def _words_in(path: Path, truth: list[list[str]]) -> tuple[int, int]:
 def mutated(count: int, seed: int) -> dict[str, object]:
     """What seeded damage does."""
     sound, outcomes, slowest, most = scan_of(2), Counter[str](), 0.0, 0.0
+    started, used = time.monotonic(), os.times()
     for number in range(count):
         chance = random.Random(seed * 1_000_003 + number)
         begin = time.monotonic()
@@ -415,7 +514,7 @@ def mutated(count: int, seed: int) -> dict[str, object]:
                 outcomes["opened"] += 1
                 for page in list(document.numbers)[:2]:
                     outcomes["page refused" if document.draw(page).error else "page drawn"] += 1
-                most = max(most, *(child.memory_info().rss / MIB for child in psutil.Process().children()), 0.0)
+                most = max(most, *(_most_resident(child.pid) / MIB for child in psutil.Process().children()), 0.0)
         except RequestTimeoutError:
             outcomes["document over its time"] += 1
         except InvalidRequestError as error:
@@ -423,15 +522,29 @@ def mutated(count: int, seed: int) -> dict[str, object]:
         slowest = max(slowest, time.monotonic() - begin)
         if number % 100 == 99:
             print(f"{number + 1:,} of {count:,}: {dict(outcomes)}", flush=True)
+    wall, spent = time.monotonic() - started, os.times()
+    cpu = sum(spent[:4]) - sum(used[:4])  # of this process and those that drew
     return {
         "machine": machine_line(),
         "mutated": count,
         "seed": seed,
         "outcomes": dict(outcomes),
+        "s_per_file": round(wall / count, 2),
+        "cpu_s_per_file": round(cpu / count, 2),
         "slowest_s": round(slowest, 1),
         "most_mib": round(most),
         "processes_left": len(psutil.Process().children()),
     }
+
+
+def _most_resident(pid: int) -> int:
+    """Bytes that a process had in memory at its peak; 0 where it is gone."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    found = re.search(r"^VmHWM:\s*(\d+) kB", status, re.MULTILINE)
+    return int(found[1]) << 10 if found else 0
 
 
 def _damaged(sound: bytes, chance: random.Random) -> bytes:
@@ -454,11 +567,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url", default="grpc://127.0.0.1:8001", help="a running server")
     parser.add_argument("--gateway", default="", help="a gateway before the same server")
-    parser.add_argument("--gateway-pid", type=int, default=0, help="its process, whose memory is watched")
+    parser.add_argument("--gateway-pid", type=int, help="its process, whose memory and CPU time are watched")
+    parser.add_argument("--server-pid", type=int, help="the server's, whose CPU time is counted")
     parser.add_argument("--pages", type=int, default=60)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--corpus", action="store_true", help="read the drawn PDFs instead")
-    parser.add_argument("--only", action="append", default=[], help="of these, the one of this name; may be repeated")
+    parser.add_argument(
+        "--only", action="append", default=[], help="of these, or of the ways, that of this name; repeatable"
+    )
     parser.add_argument("--dpis", default="", help="such as 100,150,200,300: compare these instead")
     parser.add_argument("--repository", type=Path, default=Path("build/repository"), help="for --dpis")
     parser.add_argument("--ocrmypdf", action="store_true", help="compare OCRmyPDF with this server and with Tesseract")
@@ -468,7 +584,7 @@ def main() -> None:
     given = parser.parse_args()
     report: dict[str, object]
     if given.corpus:
-        report = read_corpus(given.url, frozenset(given.only))
+        report = read_corpus(given.url, frozenset(given.only), given.ocrmypdf)
     elif given.dpis:
         report = compare_dpis(given.repository, [float(dpi) for dpi in given.dpis.split(",")], given.rounds)
     elif given.ocrmypdf:
@@ -476,7 +592,8 @@ def main() -> None:
     elif given.mutated:
         report = mutated(given.mutated, given.seed)
     else:
-        report = compare(given.url, given.gateway, given.gateway_pid, given.pages, given.rounds)
+        pids = [pid for pid in (given.gateway_pid, given.server_pid) if pid]
+        report = compare(given.url, given.gateway, pids, given.pages, given.rounds, frozenset(given.only))
     if not given.corpus:
         print(json.dumps(report, indent=1))
     if given.json:

@@ -2,7 +2,8 @@
 
 PYTHON is an interpreter with docling (`tests/integration/docling-requirements.txt`). Drawn pages and PDFs of scans go
 through docling's own pipeline, once with this server over gRPC and once with docling's RapidOCR, whose networks are the
-default ones here; each reads everything once unmeasured, then `--rounds` times. Then the server alone is asked for one
+default ones here; each reads everything once unmeasured, then `--rounds` times. CPU time is that of docling and of the
+server together, which says more on a busy machine. Then the server alone is asked for one
 image of 1024 x 768, in turns as a JPEG (`IMAGE`) and as pixels (`image`), one request at a time: wall time and CPU time
 of all its processes for a request.
 """
@@ -48,17 +49,21 @@ def drawn_files(folder: Path, images: int, documents: int) -> list[Path]:
     return files
 
 
-def by_docling(python: Path, grpc: str, files: list[Path], rounds: int) -> dict[str, Any]:
+def by_docling(python: Path, server: TritonServer, files: list[Path], rounds: int) -> dict[str, Any]:
     """Seconds of a round of each engine, and how much of their texts is the same, by words."""
-    seconds, words = {}, {}
+    seconds, cpu, words = {}, {}, {}
+    assert server.pid
     for engine in ENGINES:
-        options = {"url": grpc} if engine == "kserve" else {}
+        options = {"url": server.addresses.grpc_url.removeprefix("grpc://")} if engine == "kserve" else {}
+        before = sum(cpu_seconds(server.pid).values())
         settings = {"engine": engine, "options": options, "files": [str(file) for file in files], "rounds": rounds + 1}
         run = subprocess.run([python, READER, json.dumps(settings)], capture_output=True, text=True, check=False)
         answers = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
         if run.returncode or any(answer["status"] != "success" for answer in answers):
             raise SystemExit(run.stderr or answers)
         measured = answers[len(files) :]
+        served = (sum(cpu_seconds(server.pid).values()) - before) / (rounds + 1)
+        cpu[engine] = round(sum(answer["cpu_seconds"] for answer in measured) / rounds + served, 2)
         seconds[engine] = round(sum(answer["seconds"] for answer in measured) / rounds, 2)
         words[engine] = [
             word for answer in measured[: len(files)] for cell in answer["texts"] for word in cell["text"].split()
@@ -66,6 +71,7 @@ def by_docling(python: Path, grpc: str, files: list[Path], rounds: int) -> dict[
     ours, theirs = (set(words[engine]) for engine in ENGINES)
     return {
         "seconds_a_round": seconds,
+        "cpu_seconds_a_round": cpu,
         "words": {engine: len(found) for engine, found in words.items()},
         "share_of_distinct_words_in_both": round(len(ours & theirs) / len(ours | theirs), 3),
     }
@@ -128,8 +134,7 @@ def main() -> None:
         report["file_and_pixels"] = file_and_pixels(server, given.requests)
         if given.docling:
             files = drawn_files(Path(folder), given.images, given.documents)
-            grpc = server.addresses.grpc_url.removeprefix("grpc://")
-            report["docling"] = by_docling(given.docling, grpc, files, given.rounds)
+            report["docling"] = by_docling(given.docling, server, files, given.rounds)
     print(json.dumps(report, indent=1))
 
 

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from ocdrnet_client.errors import OcdrnetError, UnexpectedResponseError
 from ocdrnet_client.images import ImageSource
+from ocdrnet_ops.scripts import script_of
 
 Source = TypeVar("Source", bound=ImageSource)
 
@@ -112,6 +113,11 @@ class Line:
     polygon: tuple[Point, ...] = ()
 
     @property
+    def script(self) -> str:
+        """The Unicode script of most of its letters, as a guess: `Latin`, `Han`, `Cyrillic`; `Common` of digits."""
+        return script_of(self.text)
+
+    @property
     def outline(self) -> tuple[Point, ...]:
         """The polygon where there is one, else the box."""
         return self.polygon or self.box
@@ -125,6 +131,7 @@ class Line:
             "box_score": _score(self.box_score),
             "words": [word.to_dict() for word in self.words],
             "paragraph": self.paragraph,
+            "script": self.script,
             **({"polygon": _corners(self.polygon)} if self.polygon else {}),
         }
 

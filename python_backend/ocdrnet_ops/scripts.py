@@ -5,8 +5,11 @@ Source: the blocks of the Unicode standard, first and last code point.
 
 from __future__ import annotations
 
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 Ranges: TypeAlias = tuple[tuple[int, int], ...]
@@ -35,6 +38,34 @@ UNSPACED: Ranges = tuple(
 def is_unspaced(character: str) -> bool:
     """Whether a character belongs to a script without spaces between words; False for an empty text."""
     return bool(character) and any(first <= ord(character) <= last for first, last in UNSPACED)
+
+
+COMMON = "Common"  # Unicode's script of digits, signs and spaces
+_UNNAMED = {"cjk": "Han", "ideographic": "Han", "kangxi": "Han"}
+_FORMS = ("fullwidth", "halfwidth", "modifier", "mathematical", "combining")
+
+
+def script_of(text: str) -> str:
+    """The Unicode script that most letters of a text have: `Latin`, `Han`, `Cyrillic`, `Hangul`; or `Common`.
+
+    Of Japanese it is `Hiragana` or `Katakana` wherever one of these is, however many `Han` there are. A guess: letters
+    of several scripts may be written in one line, and the recognizer may have taken one for another that looks alike.
+    """
+    found = Counter(script for character in text if (script := _letters_script(character)))
+    for kana in ("Hiragana", "Katakana"):
+        if found[kana]:
+            return kana
+    return found.most_common(1)[0][0] if found else COMMON
+
+
+@lru_cache(maxsize=4096)
+def _letters_script(character: str) -> str:
+    """The first word of a letter's name is its script's, apart from ideographs and forms; nothing for what is none."""
+    if not character.isalpha():
+        return ""
+    words = [word for word in unicodedata.name(character, "").lower().split() if word not in _FORMS]
+    first = words[0].partition("-")[0] if words else ""
+    return _UNNAMED.get(first, first.capitalize())
 
 
 @dataclass(frozen=True)

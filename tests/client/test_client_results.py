@@ -12,7 +12,7 @@ NAMED = dataclasses.replace(TWO_LINES, image="photo.jpg")
 def test_the_keys_are_those_the_command_promises():
     page = NAMED.to_dict()
     assert list(page) == ["image", "width", "height", "lines", "truncated", "frames"]
-    assert list(page["lines"][0]) == ["text", "score", "box", "box_score", "words", "paragraph"]
+    assert list(page["lines"][0]) == ["text", "score", "box", "box_score", "words", "paragraph", "script"]
     assert list(page["lines"][0]["words"][0]) == ["text", "score", "box"]
 
 
@@ -35,6 +35,7 @@ def test_every_value_stands_under_its_key():
         "box_score": 0.75,
         "words": None,
         "paragraph": 0,
+        "script": "Latin",
     }
     assert [(word["text"], word["score"], word["box"][0]) for word in first["words"]] == [
         ("Grüße", 0.5, [10.0, 20.0]),

@@ -2,7 +2,7 @@ import string
 
 import pytest
 
-from ocdrnet_ops.scripts import SCRIPTS, scripts_of
+from ocdrnet_ops.scripts import SCRIPTS, script_of, scripts_of
 
 CYRILLIC = "абвгдежзийклмнопрстуфхцчшщъыьэюя"
 GREEK = "αβγδεζηθικλμνξοπρςστυφχψω"
@@ -35,3 +35,27 @@ def test_every_script_has_as_many_letters(script):
     letters = [chr(code) for code in range(script.first, script.last + 1)]
     assert sum(letter.isalpha() for letter in letters) >= script.least
     assert scripts_of(letters) == (script.name,)
+
+
+@pytest.mark.parametrize(
+    ("text", "script"),
+    [
+        ("Grüße 12", "Latin"),
+        ("Total: ΑΒΓΔΕΖ", "Greek"),
+        ("Москва, a", "Cyrillic"),
+        ("你好 ABCDE 世界", "Latin"),
+        ("你好 A", "Han"),
+        ("東京へ行", "Hiragana"),  # three Han beside one: it is Japanese nonetheless
+        ("東京タワー", "Katakana"),
+        ("ｶﾀｶﾅ", "Katakana"),
+        ("ＡＢＣ", "Latin"),
+        ("안녕", "Hangul"),
+        ("שלום", "Hebrew"),
+        ("مرحبا", "Arabic"),
+        ("नमस्ते", "Devanagari"),
+        ("12.50 €", "Common"),
+        ("", "Common"),
+    ],
+)
+def test_a_text_has_the_script_of_most_of_its_letters(text, script):
+    assert script_of(text) == script

@@ -23,6 +23,7 @@ import os
 import signal
 import struct
 import sys
+import zlib
 from collections.abc import Iterable
 from contextlib import nullcontext, suppress
 from pathlib import Path
@@ -35,10 +36,10 @@ from ocdrnet_client.documents.document import POINTS_PER_INCH, SIGNATURE_WITHIN,
 from ocdrnet_client.errors import OcdrnetError
 from ocdrnet_client.images import encoded_image, upright_image
 
-PdfBitmap: TypeAlias = Any  # pypdfium2 has no types
 Drawn: TypeAlias = "tuple[dict[str, Any], bytes]"
 _LEAST_POINTS = 1.0
 _PREVIEW_QUALITY = 75
+_PNG_SIGNATURE, _UNFILTERED = b"\x89PNG\r\n\x1a\n", b"\0"  # https://www.w3.org/TR/png-3/
 _LENGTH = struct.Struct(">Q")
 _RUNS_OF_FRAMES = ("TIFF", "GIF", "WEBP", "PNG", "AVIF")
 _PDFIUM_FAULTS = {  # fpdfview.h, FPDF_ERR_*
@@ -113,10 +114,8 @@ class PdfPages:
             layer = find_text_layer(page, drawn, text_layer) if text_layer != "ocr" else None
             if layer is not None and not preview:
                 return {"dpi": dpi, "layer": layer, "preview": 0}, b""
-            image = _image(bitmap, drawn)
-            del bitmap, drawn  # copied by now, and as large as the image
-            small = _preview(image, preview)
-            encoded = b"" if layer is not None else _png(image)
+            small = _preview(bitmap.to_pil(), preview) if preview else b""
+            encoded = b"" if layer is not None else _png(drawn)
             return {"dpi": dpi, "layer": layer, "preview": len(small)}, encoded + small
         except self._error as error:
             raise DocumentError(f"page {number} cannot be drawn: {error}") from None
@@ -274,17 +273,28 @@ def _limit_memory(limit: int) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _image(bitmap: PdfBitmap, pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> Image.Image:
-    """A copy, gray where the page is: a third of the bytes, and of the work."""
+def _png(pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> bytes:
+    """A PNG, gray where the page is: a third of the bytes, and of the work.
+
+    Without filters, which cost Pillow most of its time and save nothing here: a gray scan takes 0.4 of the CPU time of
+    Pillow's PNG of the same level, a coloured one 0.7, a page of drawn text as much; and a few percent fewer bytes.
+
+    Args:
+        pixels: uint8 [height, width, 3 or 4], blue first.
+    """
+    height, width = pixels.shape[:2]
     blue, green, red = (pixels[..., channel] for channel in range(3))
     is_gray = np.array_equal(blue, green) and np.array_equal(green, red)
-    return Image.fromarray(np.ascontiguousarray(blue)) if is_gray else cast(Image.Image, bitmap.to_pil())
-
-
-def _png(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG", compress_level=1)
-    return buffer.getvalue()
+    rows = blue if is_gray else pixels[..., 2::-1]
+    # Runs are what a gray page has; matches at a distance are noise's, and cost more than they save.
+    strategy = zlib.Z_RLE if is_gray else zlib.Z_DEFAULT_STRATEGY
+    squeeze = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, 9, strategy)
+    data = b"".join(squeeze.compress(_UNFILTERED + row.tobytes()) for row in rows) + squeeze.flush()
+    header = struct.pack(">IIBBBBB", width, height, 8, 0 if is_gray else 2, 0, 0, 0)  # bits, kind of colour, usual ways
+    return _PNG_SIGNATURE + b"".join(
+        struct.pack(">I", len(part)) + name + part + struct.pack(">I", zlib.crc32(name + part))
+        for name, part in ((b"IHDR", header), (b"IDAT", data), (b"IEND", b""))
+    )
 
 
 def _preview(image: Image.Image, longest: int) -> bytes:

@@ -5,13 +5,15 @@ JSON object a line, and the searchable PDF where one was asked for. The gateway 
 writes its progress. Each gateway gives a sign of life, its `beat`. Where that is missing for `job_lease_s`, another
 gateway takes the job over and begins again with the document from the store; after `_MOST_ATTEMPTS` it fails.
 
-Whoever deletes a job deletes its document first: a gateway that works on it looks for that twice a second, and ends.
+Whoever deletes a job deletes its document first: a gateway that works on it looks for that twice a second, and ends;
+one where it waits for its turn looks every five seconds.
 Two gateways may at worst work on one job for a moment, and write the same.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import logging
 import math
@@ -33,6 +35,7 @@ from ocdrnet_gateway.core.documents import (
     DRAWING_BYTES,
     DocumentChoice,
     PageRefusedError,
+    SlowDocumentError,
     open_document,
     read_patiently,
     searchable_pdf,
@@ -62,6 +65,9 @@ PAGES_TYPE, PDF_TYPE = "application/x-ndjson", "application/pdf"
 _LOG = logging.getLogger(__name__)
 _MOST_ATTEMPTS = 3
 _LOOK_S = 0.5  # between two looks for the document of a job that is being read
+_LOOKS_WAITING = (
+    10  # of a job that waits for its turn, every so many of them: there may be many, and a store is not free
+)
 _SAVE_S = 1.0  # between two records of a job's pages
 _WAIT_S = 1.0  # for memory, for a place, for a store that is away
 _STORE_AWAY_S = 120.0  # that the end of a job is written again and again
@@ -84,6 +90,7 @@ class _Job:
     task: asyncio.Task[None] | None = None
     saved_at: float = 0.0
     is_deleted: bool = False
+    has_turn: bool = False
     is_paused: bool = False  # it has had a turn, and its pages so far lie in the store
 
 
@@ -137,7 +144,7 @@ class DocumentJobs:
         share = max(1, limit // 2)
         if len(self._jobs) >= limit:
             raise OverloadedError(f"{limit} jobs wait or are under way, which is the limit; try again later", 10)
-        if sum(_payer(job.record.caller) == _payer(caller) for job in self._jobs.values()) >= share:
+        if sum(payer_of(job.record.caller) == payer_of(caller) for job in self._jobs.values()) >= share:
             raise QuotaError(f"{share} of your jobs wait or are under way, which is one caller's limit", 10)
 
     async def submit(self, caller: Principal, document: bytes | Path, order: Order, password: str = "") -> Place:
@@ -212,8 +219,9 @@ class DocumentJobs:
         Raises:
             NotFoundError: they are gone.
             OverloadedError: the temporary folder has no room for them now.
+            QuotaError: the caller's share of it has none.
         """
-        async with self._result(_pages(place), record.pages_bytes) as path:
+        async with self._result(_pages(place), record.pages_bytes, record) as path:
             yield path
 
     @asynccontextmanager
@@ -223,8 +231,9 @@ class DocumentJobs:
         Raises:
             NotFoundError: it is gone.
             OverloadedError: the temporary folder has no room for it now.
+            QuotaError: the caller's share of it has none.
         """
-        async with self._result(_pdf(place), record.pdf_bytes) as path:
+        async with self._result(_pdf(place), record.pdf_bytes, record) as path:
             yield path
 
     async def cancel(self, place: Place) -> None:
@@ -244,8 +253,8 @@ class DocumentJobs:
         await self._delete(place)  # here, where the caller hears of a store that is away
 
     @asynccontextmanager
-    async def _result(self, place: Place, size: int) -> AsyncIterator[Path]:
-        with self.spool.folder(size) as folder:
+    async def _result(self, place: Place, size: int, record: JobRecord) -> AsyncIterator[Path]:
+        with self.spool.folder(size, payer_of(record.caller)) as folder:
             if not await self._store.get_file(place, folder / "result"):
                 raise NotFoundError("the result gave way to newer ones, or has expired; send the document again")
             self._store.note_fetched(place)
@@ -310,7 +319,7 @@ class DocumentJobs:
             _LOG.warning("a job is taken over", extra={"job": place.id, "attempts": record.attempts})
             status = record.status if record.is_over else "waiting"
             mine = replace(record, gateway=self._id, status=status)
-            await self._store.fill(place, mine.to_json(), _payer(record.caller))
+            await self._store.fill(place, mine.to_json(), payer_of(record.caller))
         # Of several gateways that saw the same, the last one to write has it.
         await asyncio.sleep(_LOOK_S * (1 + random.random()))
         for place, _ in left:
@@ -385,17 +394,20 @@ class DocumentJobs:
 
     async def _read(self, job: _Job) -> None:
         """From its turn to its results in the store; while the caller's quota is spent, others have the turn."""
-        while not await self._read_in_turn(job):
-            job.is_paused = True
-            while self._services.quotas.is_spent(job.record.caller):
-                await asyncio.sleep(_WAIT_S)
+        looking = asyncio.create_task(self._look(job))
+        try:
+            while not await self._read_in_turn(job):
+                job.is_paused, job.has_turn = True, False
+                while self._services.quotas.is_spent(job.record.caller):
+                    await asyncio.sleep(_WAIT_S)
+        finally:
+            looking.cancel()
 
     async def _read_in_turn(self, job: _Job) -> bool:
         """Whether it was read to its end; else its pages so far lie in the store, and it goes on after them."""
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._turns)
-            looking = asyncio.create_task(self._look(job))
-            stack.callback(looking.cancel)
+            job.has_turn = True
             folder = await self._take_folder(stack, job.record)
             source, spool = folder / "document", folder / "pages.jsonl"
             if not await self._store.get_file(_document(job.place), source):
@@ -478,10 +490,17 @@ class DocumentJobs:
 
     async def _open(self, stack: AsyncExitStack, source: Path, job: _Job) -> OpenDocument:
         choice: DocumentChoice = job.record.order.choice(job.password)
+        late = 0
         while True:
             try:
                 return await stack.enter_async_context(open_document(self._services, source, choice, write_s=_PDF_S))
             except (OverloadedError, DeadlineError):  # no place came free yet
+                await asyncio.sleep(_WAIT_S)
+            except SlowDocumentError:
+                # A gateway that has no CPU for a while starts no process in time, whatever the document.
+                late += 1
+                if late == _MOST_ATTEMPTS:
+                    raise
                 await asyncio.sleep(_WAIT_S)
 
     async def _take_folder(self, stack: AsyncExitStack, record: JobRecord) -> Path:
@@ -508,8 +527,10 @@ class DocumentJobs:
 
     async def _look(self, job: _Job) -> None:
         """End the work where the job was deleted through another gateway, or is another one's by now."""
-        while True:
+        for number in itertools.count(1):
             await asyncio.sleep(_LOOK_S)
+            if not job.has_turn and number % _LOOKS_WAITING:
+                continue
             with suppress(UnavailableError):
                 # In this order: whoever ends a job writes its record before it deletes its document.
                 is_kept = await self._store.label(_document(job.place)) is not None
@@ -524,7 +545,7 @@ class DocumentJobs:
                     return
 
     async def _keep(self, place: Place, job: _Job, path: Path, media_type: str) -> None:
-        label = Label(media_type, time.time() + self._settings.result_lifetime_s, payer=_payer(job.record.caller))
+        label = Label(media_type, time.time() + self._settings.result_lifetime_s, payer=payer_of(job.record.caller))
         await _again(lambda: self._store.put_file(place, label, path))
 
     async def _save(self, job: _Job, record: JobRecord) -> None:
@@ -536,7 +557,7 @@ class DocumentJobs:
         data = await self._store.get(job.place)
         if data is None or JobRecord.from_json(data).gateway != self._id:
             raise _LostError
-        await self._store.fill(job.place, record.to_json(), _payer(record.caller))
+        await self._store.fill(job.place, record.to_json(), payer_of(record.caller))
         job.record, job.saved_at = record, time.monotonic()
 
     async def _finish(self, job: _Job, record: JobRecord) -> None:
@@ -576,7 +597,7 @@ class DocumentJobs:
 
     def _label(self, record: JobRecord, media_type: str = "application/json") -> Label:
         expires = record.created + self._settings.max_job_s + self._settings.result_lifetime_s + _SPARE_S
-        return Label(media_type, expires, owner=record.caller.owner, payer=_payer(record.caller))
+        return Label(media_type, expires, owner=record.caller.owner, payer=payer_of(record.caller))
 
 
 def _json_line(page: DocumentPage) -> bytes:
@@ -603,7 +624,8 @@ def _left(record: JobRecord) -> JobRecord:
     return replace(record, gateway="", attempts=record.attempts - (record.status == "running"))
 
 
-def _payer(caller: Principal) -> str:
+def payer_of(caller: Principal) -> str:
+    """Whose share of the store and of the temporary folder a caller uses."""
     return caller.payer or space_of(caller.name)
 
 

@@ -56,6 +56,10 @@ class DocumentChoice:
     preview: int = 0
 
 
+class SlowDocumentError(UnprocessableError):
+    """It was not open in time, for which the document may be at fault, or a machine that is too busy."""
+
+
 class PageRefusedError(OcdrnetError):
     """A page was not read; `cause` is what its caller should hear."""
 
@@ -77,7 +81,8 @@ async def open_document(
         write_s: seconds for the writing of a searchable PDF; as many as a request has by default.
 
     Raises:
-        UnprocessableError: it cannot be opened, or the choice does not fit it.
+        UnprocessableError: it cannot be opened, or the choice does not fit it; `SlowDocumentError` where it took too
+            long.
         OverloadedError: too many documents are open or wait.
         DeadlineError: no place came free in time.
     """
@@ -106,7 +111,8 @@ async def open_document(
             document = await asyncio.to_thread(opened)
         except (InvalidRequestError, RequestTimeoutError) as error:
             size = source.stat().st_size if isinstance(source, Path) else len(source)
-            raise UnprocessableError(f"the document ({size:,} bytes) cannot be read: {error}") from None
+            kind = SlowDocumentError if isinstance(error, RequestTimeoutError) else UnprocessableError
+            raise kind(f"the document ({size:,} bytes) cannot be read: {error}") from None
         try:
             yield document
         finally:

@@ -8,6 +8,7 @@ import threading
 import numpy as np
 import pikepdf
 import psutil
+import pypdfium2
 import pytest
 from drawn_documents import A4, LINES, hidden_letter, letter, page_workers, pdf, scan, scanned, tiff
 from PIL import Image
@@ -90,6 +91,22 @@ def test_colours_arrive_as_they_are():
 
     with opened(pdf(red), dpi=36) as document:
         assert (pixels(document.draw(1))[5:-5, 5:-5] == (255, 0, 0)).all()
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_page_is_sent_without_losses(mode):
+    noise = np.random.default_rng(5).integers(0, 256, (60, 40, 3), np.uint8)
+
+    def noisy(paper):
+        paper.drawImage(ImageReader(Image.fromarray(noise).convert(mode)), 0, 0, *A4)
+
+    data = pdf(noisy)
+    with opened(data, dpi=36, text_layer="ocr") as document:
+        sent = document.draw(1).image
+    with pypdfium2.PdfDocument(data) as asked:
+        drawn = asked[0].render(scale=36 / 72).to_pil()
+    assert Image.open(io.BytesIO(sent)).mode == mode
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(sent))), np.asarray(drawn.convert(mode)))
 
 
 @pytest.mark.parametrize("turn", [0, 90, 180, 270])

@@ -15,11 +15,14 @@ import pypdfium2
 import pytest
 from drawn_documents import LINES, letter, page_workers, pdf, scan, scanned, tiff
 from gateway_reader import PAGE
-from hosted_flow import is_problem, make_key
+from hosted_flow import bearer, is_problem, make_key
 from job_calls import PATIENT, ended, result, state, submit, until
 
+from ocdrnet_client.documents.opened import OpenDocument
+from ocdrnet_client.errors import RequestTimeoutError
 from ocdrnet_gateway.core.documents import DRAWING_BYTES
 from ocdrnet_gateway.http_errors import ReaderFailedError, StoreFullError, UnavailableError
+from ocdrnet_gateway.store import space_of
 from ocdrnet_gateway.store.opening import open_backend
 
 SCANS = pdf(scan, letter, scan)
@@ -506,6 +509,46 @@ def test_files_on_their_way_have_a_limit(start_gateway, http):
             assert answer.headers["retry-after"] == "1"
     assert result(http, server.url, job).status_code == 200
     until(lambda: spool._used == 0)
+
+
+@pytest.mark.parametrize(("late", "status"), [(2, "done"), (3, "failed")])
+def test_a_document_that_opens_late_is_opened_again(gateway, http, monkeypatch, late, status):
+    """A gateway that is short of CPU starts no process in time."""
+    tries = []
+
+    class Late(OpenDocument):
+        def __init__(self, *given, **settings):
+            tries.append(self)
+            if len(tries) <= late:
+                raise RequestTimeoutError("it took longer than 10 s")
+            super().__init__(*given, **settings)
+
+    monkeypatch.setattr("ocdrnet_gateway.core.documents.OpenDocument", Late)
+    monkeypatch.setattr("ocdrnet_gateway.core.document_jobs._WAIT_S", 0.01)
+    over = ended(http, gateway, submit(http, gateway, SCANS, "?dpi=72"))
+    assert (over["status"], len(tries)) == (status, 3)
+    assert status == "done" or "longer than 10 s" in over["error"]["detail"]
+
+
+def test_one_callers_files_leave_room_for_others(start_gateway, http, tmp_path):
+    path = tmp_path / "keys.json"
+    ann, bob = make_key(path, "ann"), make_key(path, "bob")
+    server = start_gateway(keys_file=path)
+    jobs = {key: submit(http, server.url, SCANS, "?dpi=72", key) for key in (ann, bob)}
+    for key, job in jobs.items():
+        ended(http, server.url, job, key)
+    spool = server._server.config.app.state.document_jobs.spool
+    with spool.folder(spool.max_bytes // 2, space_of("ann")):
+        for answer in (
+            http.post(f"{server.url}/v1/jobs", content=SCANS, headers=bearer(ann)),
+            result(http, server.url, jobs[ann], key=ann),
+        ):
+            assert is_problem(answer, 429, "one caller's share")
+            assert answer.headers["retry-after"] == "5"
+        assert result(http, server.url, jobs[bob], key=bob).status_code == 200
+        ended(http, server.url, submit(http, server.url, SCANS, "?dpi=72", bob), bob)
+    assert result(http, server.url, jobs[ann], key=ann).status_code == 200
+    until(lambda: not spool._taken)
 
 
 def test_pages_are_not_held(start_gateway, http, reader):

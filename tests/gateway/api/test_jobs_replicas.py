@@ -93,6 +93,18 @@ def test_any_gateway_answers_and_ends_a_job(start_gateway, http, shared):
     assert fast.finished == 3
 
 
+def test_a_job_that_waits_for_its_turn_learns_that_another_gateway_deleted_it(start_gateway, http, shared):
+    slow = StandInReader()
+    slow.seconds = 600
+    one, two = start_gateway(reader=slow, **shared).url, start_gateway(**shared).url
+    first, waiting = submit(http, one, SCANS, OCR), submit(http, one, SCANS, OCR)
+    until(lambda: slow.running == 3)
+    assert state(http, one, waiting)["status"] == "waiting"
+    assert http.delete(f"{two}/v1/jobs/{waiting}").status_code == 204
+    until(lambda: http.get(f"{one}/v1/jobs/{waiting}").status_code == 404, 30)
+    assert state(http, one, first)["status"] == "running"
+
+
 def test_a_killed_gateways_job_is_taken_over(start_gateway, http, shared):
     with other_process(shared, 600) as (url, process):
         running, waiting = submit(http, url, SCANS, OCR), submit(http, url, SCANS, OCR)

@@ -19,7 +19,7 @@ from ocdrnet_client.documents.formats import FORMATS
 from ocdrnet_gateway.api.own.answers import PDF_TYPE
 from ocdrnet_gateway.api.own.read import PASSWORD_HEADER, PDF, password_of
 from ocdrnet_gateway.core.body_limit import hold_of, read_body
-from ocdrnet_gateway.core.document_jobs import DocumentJobsDep
+from ocdrnet_gateway.core.document_jobs import DocumentJobsDep, payer_of
 from ocdrnet_gateway.core.documents import DocumentChoice, open_document, searchable_pdf
 from ocdrnet_gateway.core.file_reading import hold_document
 from ocdrnet_gateway.core.services import PrincipalDep, ServicesDep
@@ -150,7 +150,7 @@ async def export(request: Request, services: ServicesDep, jobs: DocumentJobsDep,
             hold_document(request, body)
             choice = DocumentChoice(password=password_of(request.headers))
             async with open_document(services, document, choice) as file:
-                with jobs.spool.folder(_SPOOLED * len(lines)) as folder:
+                with jobs.spool.folder(_SPOOLED * len(lines), payer_of(caller)) as folder:
                     await asyncio.to_thread(_spool, lines, folder / "pages.jsonl")
                     return Response(await searchable_pdf(file, folder / "pages.jsonl"), media_type=PDF_TYPE)
         if between and document.strip():

@@ -20,7 +20,7 @@ from ocdrnet_client.documents.reading import is_document
 from ocdrnet_gateway.api.own.answers import PDF_TYPE, Asked, PagesResponse
 from ocdrnet_gateway.api.own.read import BODY, OUTPUT, PDF, TEXTS, TIMING, DocumentAnswer, asked_by, described_options
 from ocdrnet_gateway.core.body_limit import declared_size, keep_images, read_body_to
-from ocdrnet_gateway.core.document_jobs import DocumentJobsDep
+from ocdrnet_gateway.core.document_jobs import DocumentJobsDep, payer_of
 from ocdrnet_gateway.core.job_record import JobRecord, KeptFailureError, Order, job_answer
 from ocdrnet_gateway.core.reading import check_image
 from ocdrnet_gateway.core.services import PrincipalDep, ServicesDep
@@ -109,7 +109,7 @@ async def submit(request: Request, services: ServicesDep, jobs: DocumentJobsDep,
         services.allowed_hosts.check(webhook)
     limit = services.settings.max_document_bytes
     async with services.quotas.use(caller, 0):
-        with jobs.spool.folder(min(declared_size(request, limit), limit)) as folder:
+        with jobs.spool.folder(min(declared_size(request, limit), limit), payer_of(caller)) as folder:
             await read_body_to(request, folder / "document", limit)
             if not await asyncio.to_thread(is_document, folder / "document"):
                 await _check_image(request, folder / "document", services.settings)

@@ -173,6 +173,7 @@ class LineAnswer(BaseModel):
     box_score: float = Field(description="0 to 1, how sure the detector is that text is there")
     words: list[WordAnswer]
     paragraph: int = Field(description="index of the paragraph that the line belongs to")
+    script: str = Field("Common", description="Unicode script of most of its letters, as a guess; Common of digits")
     polygon: list[Point] | None = Field(None, description="outline of curved text, with geometry=polygon only")
 
 

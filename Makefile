@@ -43,10 +43,11 @@ serve: .venv/serve
 	$(BIN)/ocdrnet models build && $(BIN)/ocdrnet serve
 
 bench: .venv/dev
-	$(BIN)/python -m benchmarks.pipeline
+	$(BIN)/python -m benchmarks.separate_peers && $(BIN)/python -m benchmarks.pipeline --isa native avx512-vnni
 
 docs: .venv/dev
 	$(BIN)/python -m docs.write_options && $(BIN)/python -m docs.write_networks && $(BIN)/python -m docs.write_gateway
+	$(BIN)/python -m docs.write_speed
 	$(BIN)/python -m helm.write_chart_documents && $(BIN)/python -m deploy.monitoring.write_monitoring
 
 doctor:

@@ -43,7 +43,8 @@ serve: .venv/serve
 	$(BIN)/ocdrnet models build && $(BIN)/ocdrnet serve
 
 bench: .venv/dev
-	$(BIN)/python -m benchmarks.separate_peers && $(BIN)/python -m benchmarks.pipeline --isa native avx512-vnni
+	-$(BIN)/python -m benchmarks.separate_peers
+	$(BIN)/python -m benchmarks.pipeline --isa avx512-vnni native --resume && $(BIN)/python -m docs.write_speed
 
 docs: .venv/dev
 	$(BIN)/python -m docs.write_options && $(BIN)/python -m docs.write_networks && $(BIN)/python -m docs.write_gateway

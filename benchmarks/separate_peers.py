@@ -41,15 +41,35 @@ def main() -> None:
     """Install the peers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(REQUIREMENTS)}; all without any")
-    parser.add_argument("--python", default="3.12", help="version or path of an interpreter, 3.12 or later")
+    default = os.environ.get("UV_PYTHON", "3.12")
+    parser.add_argument("--python", default=default, help="version or path of an interpreter, 3.12 or later")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - REQUIREMENTS.keys():
         parser.error(f"no peers: {', '.join(sorted(unknown))}; there are {', '.join(REQUIREMENTS)}")
-    uv = str(Path(sys.executable).with_name("uv"))
-    for name in arguments.names or REQUIREMENTS:
-        folder = FOLDER / name
-        subprocess.run([uv, "venv", "--quiet", "--clear", "--python", arguments.python, folder], check=True)
-        subprocess.run([uv, "pip", "install", "--python", interpreter(name), REQUIREMENTS[name]], check=True)
+    failed = [name for name in arguments.names or REQUIREMENTS if not install(name, arguments.python)]
+    if failed:
+        sys.exit(f"not installed: {', '.join(failed)}; --python names an interpreter, 3.12 or later")
+
+
+def install(name: str, python: str) -> bool:
+    """Make a peer's environment, unless it is there in this version; answers whether it is there then.
+
+    Args:
+        name: of `REQUIREMENTS`.
+        python: version or path of an interpreter.
+    """
+    folder, uv = FOLDER / name, str(Path(sys.executable).with_name("uv"))
+    installed = folder / "installed"  # written last
+    if installed.is_file() and installed.read_text(encoding="utf-8") == REQUIREMENTS[name]:
+        return True
+    commands = (
+        [uv, "venv", "--quiet", "--clear", "--python", python, folder],
+        [uv, "pip", "install", "--quiet", "--python", interpreter(name), REQUIREMENTS[name]],
+    )
+    if any(subprocess.run(command, check=False).returncode for command in commands):
+        return False
+    installed.write_text(REQUIREMENTS[name], encoding="utf-8")
+    return True
 
 
 def interpreter(name: str) -> Path:

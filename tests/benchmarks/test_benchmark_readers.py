@@ -9,7 +9,7 @@ import pytest
 from benchmarks import separate_peers
 from benchmarks.cpu_time import tree_cpu_seconds
 from benchmarks.readers import Reader, ReaderError, ReaderProcess, Reading
-from benchmarks.separate_peers import CHARACTERS, DETECTOR, RECOGNIZER, ChildReader, reading_of, write_weights
+from benchmarks.separate_peers import CHARACTERS, DETECTOR, RECOGNIZER, ChildReader, install, reading_of, write_weights
 from ocdrnet_evaluation.datasets import Region
 
 
@@ -135,3 +135,22 @@ def test_the_weights_are_those_of_the_ensemble_with_a_line_for_each_character(tm
     characters = (tmp_path / CHARACTERS).read_text(encoding="utf-8").splitlines()
     assert characters[0] == "!"
     assert len(characters) == 18_708  # the network has one more for the blank, and one for the space
+
+
+def test_a_peer_is_installed_once_and_again_in_another_version(monkeypatch, tmp_path):
+    calls = tmp_path / "calls"
+    uv = tmp_path / "uv"
+    made = f'[ "$1" = pip ] || mkdir -p {tmp_path}/turboocr'
+    uv.write_text(f'#!/bin/sh\necho "$@" >> {calls}\n{made}\n[ ! -e {tmp_path}/broken ]\n')
+    uv.chmod(0o755)
+    monkeypatch.setattr(separate_peers, "FOLDER", tmp_path)
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    assert install("turboocr", "3.12")
+    assert install("turboocr", "3.12")
+    assert [call.split()[0] for call in calls.read_text().splitlines()] == ["venv", "pip"]
+    monkeypatch.setitem(separate_peers.REQUIREMENTS, "turboocr", "turboocr-engine-cpu==9")
+    (tmp_path / "broken").touch()
+    assert not install("turboocr", "3.12")
+    (tmp_path / "broken").unlink()
+    assert install("turboocr", "3.12")
+    assert calls.read_text().splitlines()[-1].endswith("turboocr-engine-cpu==9")

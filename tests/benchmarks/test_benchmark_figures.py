@@ -93,7 +93,7 @@ def region(text, x, width=10):
 
 
 def test_accuracy_is_of_the_level_of_the_truth_and_of_words_alone_where_a_reader_has_no_boxes_of_words():
-    truth = (region("one", 0), region("two", 20), region("###", 40))
+    truth = (region("one", 0), region("two", 20), replace(region("###", 40), is_dont_care=True))
     images = ImageSet("photos", "a folder", (b"a",), (truth,), "word")
     lines, words = (region("one two", 0, 30),), (region("one", 0), region("tow", 20), region("dim", 40))
     assert accuracy_of(images, [Reading(lines, words)]) == {"words": 0.5, "detection": 1.0, "end_to_end": 0.5}

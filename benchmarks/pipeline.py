@@ -46,6 +46,7 @@ from benchmarks.results import (
     results_page,
     write_record,
 )
+from benchmarks.separate_peers import separate_versions
 from benchmarks.served_repository import add_repository_options, repository_of
 from ocdrnet_deploy.server import TritonServer
 from ocdrnet_evaluation.datasets import WORD, Region
@@ -185,6 +186,7 @@ def _measured(images: ImageSet, contenders: Sequence[Contender], arguments: argp
         able = [contender for contender in contenders if contender.reader.name not in missing]
         taken, busy_elsewhere = take_turns(able, images, arguments.rounds, arguments.lock)
     rows = [row | accuracy[row["reader"]] for row in summary(taken, len(images.timed))]
+    found: dict[str, Any] = machine()
     return {
         "set": images.name,
         "source": images.source,
@@ -193,7 +195,7 @@ def _measured(images: ImageSet, contenders: Sequence[Contender], arguments: argp
         "rounds": arguments.rounds,
         "measured": datetime.now(timezone.utc).isoformat(timespec="minutes"),
         "commit": commit(),
-        "machine": machine(),
+        "machine": found | {"versions": found["versions"] | separate_versions()},
         "busy_elsewhere": round(busy_elsewhere, 3),
         "readers": [*rows, *({"reader": name, NOT_MEASURED: reason} for name, reason in missing.items())],
     }

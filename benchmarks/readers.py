@@ -19,6 +19,7 @@ from benchmarks.cpu_time import tree_cpu_seconds
 from ocdrnet_evaluation.datasets import Region
 
 Raw = TypeVar("Raw")
+TIMEOUT_S = 1800  # for a round: many times what the slowest takes
 
 
 class ReaderError(RuntimeError):
@@ -136,6 +137,8 @@ class ReaderProcess:
         """
         try:
             self._pipe.send(([*images] * passes, with_readings))
+            if not self._pipe.poll(TIMEOUT_S):
+                raise ReaderError(f"{self.name}: no answer within {TIMEOUT_S} s")
             answer = self._pipe.recv()
         except (EOFError, BrokenPipeError):
             raise ReaderError(f"{self.name}: its process ended") from None

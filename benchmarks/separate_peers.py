@@ -77,6 +77,12 @@ def interpreter(name: str) -> Path:
     return FOLDER / name / "bin" / "python"
 
 
+def separate_versions() -> dict[str, str]:
+    """Versions by package of the peers that are installed."""
+    found = (each.read_text(encoding="utf-8").partition("==") for each in sorted(FOLDER.glob("*/installed")))
+    return {package: version for package, _, version in found}
+
+
 def write_weights(folder: Path) -> None:
     """The default networks, which `rapidocr` carries, by the names that the peers know them by, and the characters."""
     import onnx  # noqa: PLC0415

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.report import shown
-from benchmarks.results import OURS, RESULTS, Record, key_of, overviews, read_results, reader_of, shared
+from benchmarks.results import OURS, RESULTS, Record, goals, key_of, overviews, read_results, reader_of, shared, told
 
 ROOT = Path(__file__).parents[1]
 README, PAGE = ROOT / "README.md", ROOT / "docs" / "benchmarks.md"
@@ -92,7 +92,9 @@ def page_text(records: Mapping[str, Record]) -> str:
         if found.get("times_faster", 1) < 1 and not found["reader"].startswith(OURS)
     ]
     lost = "Where `ocdrnet` loses:\n\n" + "".join(losses) if losses else "`ocdrnet` is the fastest on each set.\n"
-    return "\n" + "\n".join([*parts, lost])
+    wanted = "Goals on a CPU without AMX:\n\n" + "".join(goals(records.values()))
+    when = "".join(f"- {record['set']}, {record['isa']}: {told(record)}\n" for record in records.values())
+    return "\n" + "\n".join([*parts, lost, wanted, when])
 
 
 def main() -> None:

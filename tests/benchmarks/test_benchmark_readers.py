@@ -9,7 +9,16 @@ import pytest
 from benchmarks import separate_peers
 from benchmarks.cpu_time import tree_cpu_seconds
 from benchmarks.readers import Reader, ReaderError, ReaderProcess, Reading
-from benchmarks.separate_peers import CHARACTERS, DETECTOR, RECOGNIZER, ChildReader, install, reading_of, write_weights
+from benchmarks.separate_peers import (
+    CHARACTERS,
+    DETECTOR,
+    RECOGNIZER,
+    ChildReader,
+    install,
+    reading_of,
+    separate_versions,
+    write_weights,
+)
 from ocdrnet_evaluation.datasets import Region
 
 
@@ -147,6 +156,7 @@ def test_a_peer_is_installed_once_and_again_in_another_version(monkeypatch, tmp_
     monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
     assert install("turboocr", "3.12")
     assert install("turboocr", "3.12")
+    assert separate_versions() == {"turboocr-engine-cpu": "4.0.0a8"}
     assert [call.split()[0] for call in calls.read_text().splitlines()] == ["venv", "pip"]
     monkeypatch.setitem(separate_peers.REQUIREMENTS, "turboocr", "turboocr-engine-cpu==9")
     (tmp_path / "broken").touch()

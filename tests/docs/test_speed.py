@@ -19,7 +19,8 @@ def record(name="photos", isa=ISA, **changes):
     ours = {"reader": "ocdrnet", "images_per_second": 7.512, "times_faster": 1.0, "times_less_cpu": 1.0, "words": 0.9}
     theirs = {"reader": "turboocr", "images_per_second": 8.0, "times_faster": 0.94, "times_less_cpu": 1.2}
     found = {"set": name, "isa": isa, "images": 60, "rounds": 5, "busy_elsewhere": 0.0, "readers": [ours, theirs]}
-    return found | {"machine": {"cpu": "A CPU (avx2)", "cores": 2}} | changes
+    found |= {"measured": "on a day", "commit": "abc", "machine": {"cpu": "A CPU (avx2)", "cores": 2, "versions": {}}}
+    return found | changes
 
 
 def test_readme_shows_speed_and_words_of_its_instruction_set():
@@ -38,10 +39,19 @@ def test_readme_shows_speed_and_words_of_its_instruction_set():
 def test_the_page_says_where_we_lose():
     text = page_text({"": record()})
     assert "| turboocr | 8 (0.94, 1.20) |" in text
+    assert "| turboocr | - / - / - |" in text
+    assert "| ocdrnet | - / - / 0.900 |" in text
+    assert f"- photos, {ISA}: 2 x turboocr: short, 0.94 x by time, 1.20 x by CPU time" in text
+    assert "Measured on a day at commit abc in 5 alternating rounds on A CPU (avx2), 2 cores" in text
     assert f"- photos, {ISA}: turboocr is faster, 0.94 x by time and 1.20 x by CPU time." in text
     won = record()
-    won["readers"][1]["times_faster"] = 1.1
+    won["readers"][1] |= {"times_faster": 2.0, "times_less_cpu": 2.0}
     assert "fastest on each set" in page_text({"": won})
+    assert "2 x turboocr: met" in page_text({"": won})
+    won["readers"][1]["times_less_cpu"] = 1.9
+    assert "2 x turboocr: met" in page_text({"": won})
+    assert "2 x turboocr: short" in page_text({"": won | {"busy_elsewhere": 0.3}})  # by CPU time, too
+    assert "2 x turboocr" not in page_text({"": won | {"isa": "native"}})
 
 
 def test_what_was_not_measured_and_a_page_without_marks_are_errors():

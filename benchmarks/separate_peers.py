@@ -63,8 +63,8 @@ def install(name: str, python: str) -> bool:
     if installed.is_file() and installed.read_text(encoding="utf-8") == REQUIREMENTS[name]:
         return True
     commands = (
-        [uv, "venv", "--quiet", "--clear", "--python", python, folder],
-        [uv, "pip", "install", "--quiet", "--python", interpreter(name), REQUIREMENTS[name]],
+        [uv, "venv", "--quiet", "--clear", "--python", python, str(folder)],
+        [uv, "pip", "install", "--quiet", "--python", str(interpreter(name)), REQUIREMENTS[name]],
     )
     if any(subprocess.run(command, check=False).returncode for command in commands):
         return False

@@ -43,10 +43,12 @@ serve: .venv/serve
 	$(BIN)/ocdrnet models build && $(BIN)/ocdrnet serve
 
 bench: .venv/dev
-	$(BIN)/python -m benchmarks.pipeline
+	-$(BIN)/python -m benchmarks.separate_peers
+	$(BIN)/python -m benchmarks.pipeline --isa avx512-vnni native --resume && $(BIN)/python -m docs.write_speed
 
 docs: .venv/dev
 	$(BIN)/python -m docs.write_options && $(BIN)/python -m docs.write_networks && $(BIN)/python -m docs.write_gateway
+	$(BIN)/python -m docs.write_speed
 	$(BIN)/python -m helm.write_chart_documents && $(BIN)/python -m deploy.monitoring.write_monitoring
 
 doctor:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 
 NAMES = (
-    *("stages", "pipeline", "postprocess", "scaling", "networks", "recognizers", "precision", "reading_order"),
-    "with_docling",
+    *("stages", "pipeline", "separate_peers", "postprocess", "scaling", "growth", "networks", "recognizers"),
+    *("precision", "reading_order", "with_docling"),
 )
 
 

@@ -11,6 +11,33 @@ SERVER = "tritonserver"
 NETWORKS = ("ocdnet", "ocrnet")
 
 
+def tree_cpu_seconds(pids: Sequence[int]) -> float:
+    """User and system seconds that processes have used since they began, with all their children, ended ones too.
+
+    Args:
+        pids: of the roots; one that has ended counts as 0.
+    """
+    used = 0.0
+    for pid in pids:
+        try:
+            root = psutil.Process(pid)
+            processes = [root, *root.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            continue
+        for process in processes:
+            try:
+                used += sum(process.cpu_times()[:4])  # user, system, and both of children that were waited for
+            except psutil.NoSuchProcess:
+                continue
+    return used
+
+
+def machine_cpu_seconds() -> float:
+    """User and system seconds that this whole machine has worked since it started."""
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system)
+
+
 def cpu_seconds(server_pid: int) -> dict[str, float]:
     """User and system seconds that each process has used since it began, by model; several instances are added up.
 

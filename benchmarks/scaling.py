@@ -19,7 +19,7 @@ from benchmarks.drawn_images import drawn_lines, scaled
 from benchmarks.image_sets import SAMPLES
 from benchmarks.peers import served
 from benchmarks.plots import lines
-from benchmarks.readers import ReadAll, timed_round
+from benchmarks.readers import ReadAll
 from benchmarks.report import Cell, Conditions, Table, command_line, positive, write_report
 from benchmarks.served_repository import add_repository_options, repository_of
 from ocdrnet_deploy.server import TritonServer
@@ -66,8 +66,8 @@ def main() -> None:
 
 
 def _row(value: float, read_all: ReadAll, images: Sequence[bytes], rounds: int) -> tuple[Cell, ...]:
-    read_all(images)
-    taken = [timed_round(read_all, images) for _ in range(rounds)]
+    read_all(images, False)
+    taken = [read_all(images, False) for _ in range(rounds)]
     seconds = statistics.median(each.seconds for each in taken) / len(images)
     return value, 1 / seconds, 1000 * seconds, taken[0].lines
 

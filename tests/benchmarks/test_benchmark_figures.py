@@ -1,19 +1,27 @@
 """The arithmetic behind the benchmarks' tables."""
 
+import os
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 
 from benchmarks.box_matching import match_boxes
 from benchmarks.cpu_time import model_of, python_share, used_between
-from benchmarks.image_sets import ImageSet
+from benchmarks.image_sets import ImageSet, load_set
+from benchmarks.isa import limit_instructions
 from benchmarks.limit import rebatched
-from benchmarks.pipeline import LIMIT, Contender, passes_of, summary_rows, take_turns
-from benchmarks.readers import Round
+from benchmarks.pipeline import LIMIT, Contender, accuracy_of, passes_of, summary, take_turns
+from benchmarks.readers import Reading, Round
 from benchmarks.report import Conditions, Table, shown, write_report
+from benchmarks.results import read_results, write_record
 from benchmarks.scaling import with_instances
 from benchmarks.triton_statistics import parse_statistics
 from benchmarks.trtexec_output import Performance, TrtexecOutputError, parse_performance
 from benchmarks.usual_postprocess import usual_boxes
+from ocdrnet_deploy.repository.configs import read_config
+from ocdrnet_evaluation.datasets import Region
 from ocdrnet_ops.detection.dbnet import DbnetSettings, detect_boxes
 
 STUB = "/somewhere/python/triton_python_backend_stub"
@@ -66,16 +74,89 @@ def batch_of(count, width, value):
     return np.full((count, 48, width, 3), value, np.uint8)
 
 
-def test_summary_rows_hold_readers_against_one_client_and_the_limit():
+def test_a_summary_holds_readers_against_one_client_and_the_limit():
     measured = {
-        "ours": [Round(2.0, 9, (1.0, 1.0)), Round(4.0, 9, (1.0, 3.0)), Round(2.0, 9, (1.0, 1.0))],
-        "theirs": [Round(4.0, 8, ()), Round(4.0, 8, ()), Round(6.0, 8, ())],
+        "ours": [Round(2.0, 9, (1.0, 1.0), 3.0), Round(4.0, 9, (1.0, 3.0), 3.0), Round(2.0, 9, (1.0, 1.0), 4.0)],
+        "theirs": [Round(4.0, 8, (), 4.5), Round(4.0, 8, (), 6.0), Round(6.0, 8, (), 8.0)],
         "limit": [Round(1.0, 9, ()), Round(1.0, 9, ()), Round(1.5, 9, ())],
     }
-    ours, theirs, limit = summary_rows(measured, 2)
-    assert ours == ("ours", 1.0, 1000.0, 3000.0, 9, 1.0, 0.5)
-    assert theirs == ("theirs", 0.5, None, None, 8, 2.0, 0.25)
-    assert limit[-1] == 1.0
+    ours, theirs, limit = summary(measured, 2)
+    assert ours["images_per_second"] == ours["times_faster"] == ours["times_less_cpu"] == 1.0
+    assert (ours["p50_ms"], ours["p95_ms"], ours["lines"], ours["cpu_seconds"]) == (1000.0, 3000.0, 9, 1.5)
+    assert (theirs["images_per_second"], theirs["p50_ms"], theirs["cpu_seconds"]) == (0.5, None, 3.0)
+    assert (theirs["times_faster"], theirs["times_less_cpu"], theirs["of_limit"]) == (2.0, 2.0, 0.25)
+    assert limit["of_limit"] == 1.0
+
+
+def region(text, x, width=10):
+    return Region(text, ((x, 0), (x + width, 0), (x + width, 10), (x, 10)))
+
+
+def test_accuracy_is_of_the_level_of_the_truth_and_of_words_alone_where_a_reader_has_no_boxes_of_words():
+    truth = (region("one", 0), region("two", 20), replace(region("###", 40), is_dont_care=True))
+    images = ImageSet("photos", "a folder", (b"a",), (truth,), "word")
+    lines, words = (region("one two", 0, 30),), (region("one", 0), region("tow", 20), region("dim", 40))
+    assert accuracy_of(images, [Reading(lines, words)]) == {"words": 0.5, "detection": 1.0, "end_to_end": 0.5}
+    assert accuracy_of(images, [Reading(lines)]) == {"words": 1.0}
+    by_line = replace(images, level="line", truths=(lines,))
+    assert accuracy_of(by_line, [Reading(lines, words)]) == {"words": 1.0, "detection": 1.0, "end_to_end": 1.0}
+    assert accuracy_of(by_line, [Reading((Region("one two", ()),))]) == {}  # a reader without boxes
+    assert accuracy_of(replace(images, truths=()), [Reading(lines, words)]) == {}
+
+
+def test_a_round_has_images_from_the_whole_of_a_set():
+    images = ImageSet("receipts", "a folder", tuple(bytes([number]) for number in range(20)))
+    assert [image[0] for image in images.timed] == [0, 2, 5, 7, 10, 12, 15, 17]
+    assert replace(images, images=images.images[:3]).timed == images.images[:3]
+
+
+def test_drawn_sets_hold_what_their_truth_says():
+    crops = load_set("crops")
+    heights = [cv2.imdecode(np.frombuffer(crop, np.uint8), 1).shape[0] for crop in crops.images]
+    assert sorted(set(heights)) == [16, 18, 20, 24, 28, 32, 36, 40, 44, 48, 56, 64, 72, 80, 90, 100]
+    assert len(crops.timed) == len({heights[crops.images.index(crop)] for crop in crops.timed}) == 16
+    plan = load_set("a0")
+    pixels = cv2.imdecode(np.frombuffer(plan.images[0], np.uint8), 0)
+    assert pixels.shape == (7022, 4967)
+    for text in plan.truths[0]:
+        (left, top), (right, bottom) = text.points[0], text.points[2]
+        assert 0 < left < right < 4967, text
+        assert pixels[round(top) : round(bottom) + 1, round(left) : round(right)].min() < 90 < pixels[0, 0]
+
+
+def test_records_replace_those_of_their_set_alone_and_the_page_says_where_we_lose(tmp_path):
+    ours = {"reader": "ocdrnet", "images_per_second": 2.0, "times_faster": 1.0, "times_less_cpu": 1.0, "words": 0.9}
+    theirs = {"reader": "other", "images_per_second": 4.0, "times_faster": 0.5, "times_less_cpu": 0.75, "words": 0.8}
+    missing = {"reader": "gone", "not measured": "not installed"}
+    record = {
+        **{"set": "photos", "isa": "native", "source": "s", "images": 9, "timed": 3, "rounds": 5, "commit": "abc"},
+        **{"measured": "2026-01-02T03:04+00:00", "busy_elsewhere": 0.4, "readers": [ours, theirs, missing]},
+        "machine": {"cpu": "a CPU", "cores": 2, "versions": {"openvino": "1"}},
+    }
+    write_record(tmp_path, record, {"metric": "M"})
+    write_record(tmp_path, record | {"set": "dense", "busy_elsewhere": 0.0}, {"metric": "M"})
+    write_record(tmp_path, record | {"measured": "later"}, {"metric": "M"})
+    found = read_results(tmp_path)
+    assert list(found) == ["photos, native", "dense, native"]
+    assert [each["measured"] for each in found.values()] == ["later", "2026-01-02T03:04+00:00"]
+    page = (tmp_path / "pipeline.md").read_text()
+    assert "| other | 4 (0.50, 0.75) | 4 (0.50, 0.75) |" in page
+    assert "| gone (not measured: not installed) | - |" in page
+    assert "other work took 40% of its processor time" in page
+    assert "The machine was quiet." in page
+
+
+def test_a_limit_of_instructions_reaches_the_networks_and_the_processes(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.environ", {})
+    for name in ("ocdnet", "ocrnet"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.pbtxt").write_text(f'name: "{name}"\n')
+    limit_instructions("native", tmp_path)
+    assert "precision" not in (tmp_path / "ocdnet" / "config.pbtxt").read_text()
+    limit_instructions("avx2", tmp_path)
+    assert os.environ == {"ONEDNN_MAX_CPU_ISA": "AVX2", "PPOCR_DISABLE_AVX512": "1"}
+    for name in ("ocdnet", "ocrnet"):
+        assert read_config(tmp_path / name / "config.pbtxt").parameters["precision"].string_value == "f32"
 
 
 @pytest.mark.parametrize(
@@ -88,7 +169,7 @@ def test_a_round_keeps_the_server_busy(in_flight, pictures, passes):
 def test_the_limit_reads_as_much_in_a_round_as_the_busiest():
     readers = [FakeReader("one"), FakeReader("eight"), FakeReader(LIMIT)]
     contenders = [Contender(readers[0]), Contender(readers[1], 8), Contender(readers[2])]
-    taken = take_turns(contenders, ImageSet("own", "a folder", (b"a",) * 20), 2)
+    taken, _ = take_turns(contenders, ImageSet("own", "a folder", (b"a",) * 20), 2)
     assert [reader.asked for reader in readers] == [[1, 1], [4, 4], [1] * 8]
     assert [[found.seconds for found in taken[reader.name]] for reader in readers] == [[1, 2], [1, 2], [2.5, 6.5]]
     assert [found.lines for found in taken[LIMIT]] == [5, 13]

@@ -188,7 +188,7 @@ DETECTOR_SIDE = NumberOption(
 TILING = ChoiceOption(
     "tiling",
     ("auto", "off", "on"),
-    "Whether the detector sees a large image in overlapping tiles; `auto`: where the whole would shrink too much.",
+    "Whether the detector sees a large image in overlapping tiles; `auto`: where the whole does not show all of it.",
 )
 GEOMETRY = ChoiceOption(
     "geometry", ("quad", "polygon"), "Shape of a line's outline in the answer; `polygon` follows curved text."

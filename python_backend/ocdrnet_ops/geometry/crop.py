@@ -45,6 +45,47 @@ class Crops:
     widths: npt.NDArray[np.int32]
 
 
+@dataclass(frozen=True)
+class CropPlan:
+    """Where the crops of an image lie in it, and how large they become, whoever makes their pixels.
+
+    Attributes:
+        shapes: what each crop shows: a quad float32 [4, 2], or the outline of a bent line [P, 2].
+        own_sizes: width and height in pixels to which each is straightened before it is scaled: int [N, 2].
+        widths: of each crop in pixels: int32 [N].
+        full_width: of all crops, which are one array, in pixels.
+        beside: gray value right of a crop's own width; below 0 its last column.
+    """
+
+    shapes: list[npt.NDArray[np.float32]]
+    own_sizes: list[list[int]]
+    widths: npt.NDArray[np.int32]
+    full_width: int
+    beside: int
+
+
+def plan_crops(boxes: Outlines, card: RecognizerCard) -> CropPlan:
+    """Plan the crops of boxes.
+
+    Args:
+        boxes: float32 [N, P, 2], N at least 1, as `crop_lines` takes them.
+        card: of the recognizer.
+    """
+    straight = are_straight(boxes)  # growing moves the ends alone, away from the line through the other points
+    boxes = grow_along(grow_across(boxes, card.crop_margin), _side_margins(boxes, card))
+    widths = crop_widths(boxes, card)
+    full_width = card.width or -(-int(widths.max()) // WIDTH_STEP) * WIDTH_STEP
+    # Where the width is free the recognizer pads each batch anew.
+    beside = PADDINGS[card.padding] if card.width else PADDINGS["edge"]
+    return CropPlan(_shapes(boxes, straight), _own_sizes(boxes, card), widths, full_width, beside)
+
+
+def blank_crop(card: RecognizerCard) -> Crops:
+    """What stands for the crops of an image without a box."""
+    blank = np.zeros((1, card.height, card.width or WIDTH_STEP, 3), np.uint8)
+    return Crops(blank, np.zeros((1, 1), np.int32))
+
+
 def crop_lines(image: npt.NDArray[np.uint8], boxes: Outlines, card: RecognizerCard) -> Crops:
     """Warp every box upright to the recognizer's height; a bent outline is straightened.
 
@@ -56,17 +97,11 @@ def crop_lines(image: npt.NDArray[np.uint8], boxes: Outlines, card: RecognizerCa
         card: of the recognizer: height, and either one width or the limit of a free one.
     """
     if not len(boxes):
-        blank = np.zeros((1, card.height, card.width or WIDTH_STEP, 3), np.uint8)
-        return Crops(blank, np.zeros((1, 1), np.int32))
-    straight = are_straight(boxes)  # growing moves the ends alone, away from the line through the other points
-    boxes = grow_along(grow_across(boxes, card.crop_margin), _side_margins(boxes, card))
-    widths = crop_widths(boxes, card)
-    full_width = card.width or -(-int(widths.max()) // WIDTH_STEP) * WIDTH_STEP
-    # Where the width is free the recognizer pads each batch anew.
-    beside = PADDINGS[card.padding] if card.width else PADDINGS["edge"]
-    pixels = np.empty((len(boxes), card.height, full_width, 3), np.uint8)
-    shapes, sizes = _shapes(boxes, straight), _own_sizes(boxes, card)
-    for out, shape, width, size in zip(pixels, shapes, widths, sizes, strict=True):
+        return blank_crop(card)
+    plan = plan_crops(boxes, card)
+    widths, beside = plan.widths, plan.beside
+    pixels = np.empty((len(boxes), card.height, plan.full_width, 3), np.uint8)
+    for out, shape, width, size in zip(pixels, plan.shapes, widths, plan.own_sizes, strict=True):
         warp = _straighten if len(shape) == 4 else _unbend
         line = warp(*_surroundings(image, shape), (size[0], size[1]))
         is_stretched = card.width and not card.keep_aspect
@@ -192,6 +227,11 @@ def _surroundings(
     return image[y0:y1:step, x0:x1:step], (box - (x0, y0)).astype(np.float32) / step
 
 
+def is_parallelogram(quad: npt.NDArray[np.float32]) -> bool:
+    """Whether three corners say where the fourth one is, so that an affine warp straightens it."""
+    return bool(np.abs(quad[0] - quad[1] + quad[2] - quad[3]).max() < PARALLELOGRAM_TOLERANCE)
+
+
 def _straighten(
     image: npt.NDArray[np.uint8], box: npt.NDArray[np.float32], size: tuple[int, int]
 ) -> npt.NDArray[np.uint8]:
@@ -199,7 +239,7 @@ def _straighten(
     width, height = size
     corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32) - 0.5
     source = box - 0.5  # boxes are in pixel edges, OpenCV counts pixel centers
-    if np.abs(box[0] - box[1] + box[2] - box[3]).max() < PARALLELOGRAM_TOLERANCE:
+    if is_parallelogram(box):
         affine = cv2.getAffineTransform(source[:3], corners[:3])
         warped = cv2.warpAffine(image, affine, size, borderMode=cv2.BORDER_REPLICATE)
     else:

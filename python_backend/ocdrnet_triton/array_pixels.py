@@ -56,7 +56,9 @@ def averaging_taps(sizes: Sizes, targets: Sizes, length: int, grows: npt.NDArray
     places, scale = _own_places(targets, length), 1 / (targets / sizes)[:, None]  # rounded as OpenCV's
     start, end = places * scale, (places + 1) * scale
     first = np.floor(start)
-    share = (places + 1) - (first + 1) / scale
+    share = np.asarray(
+        (places + 1) - (first + 1) * (targets / sizes)[:, None], np.float32
+    )  # as OpenCV's, or 1 is not 1
     share = np.where(share > 0, share - np.floor(share), 0)[..., None]
     taps = first[..., None] + np.arange(max(2, int(np.ceil(end - first - 1e-9).max())))
     weights = np.maximum(np.minimum(taps + 1, end[..., None]) - np.maximum(taps, start[..., None]), 0)

@@ -155,9 +155,14 @@ class ArrayFrontEnd:
         """An input tensor in the host's memory, wherever it lay."""
         return self._host(self.tensor(request, name))
 
-    def handed_on(self, array: Array) -> OnDevice:
-        """Handed on by DLPack."""
-        return OnDevice(self._library.ascontiguousarray(array))
+    def handed_on(self, array: Array) -> OnDevice | npt.NDArray[Any]:
+        """By DLPack; by copy where it is an array of NumPy's.
+
+        Triton renames a capsule that it took to `used_dlpack`, where NumPy's destructor looks for DLPack's own
+        `used_dltensor`, and then brings the process down (seen with Triton 2.51 and NumPy 1.26). CuPy's asks only
+        whether the capsule is still unused.
+        """
+        return array if self._library is np else OnDevice(self._library.ascontiguousarray(array))
 
     def _host(self, array: Array) -> npt.NDArray[Any]:
         return np.asarray(array) if self._library is np else self._library.asnumpy(array)

@@ -22,7 +22,7 @@ Response = Any  # pb_utils.InferenceResponse
 
 @dataclass(frozen=True)
 class OnDevice:
-    """An output that is handed on by DLPack, where it lies: an array of NumPy's or CuPy's, contiguous."""
+    """An output that is handed on by DLPack, where it lies: an array of CuPy's, contiguous."""
 
     array: Any
 

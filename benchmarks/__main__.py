@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-NAMES = ("stages", "pipeline", "postprocess", "scaling", "networks", "reading_order", "with_docling")
+NAMES = ("stages", "pipeline", "postprocess", "scaling", "networks", "front_end", "reading_order", "with_docling")
 
 
 def listing() -> str:

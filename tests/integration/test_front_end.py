@@ -27,6 +27,6 @@ def test_texts_and_errors_are_those_of_the_front_end_for_a_cpu(serve_built, clie
             assert [line.text for line in page.lines] == [line.text for line in read_alone[name].lines], name
         for name, data in REFUSED.items():
             assert answer(on_tensors, data) == answer(client, data), name
-        for options in ({"tiling": "on"}, {"detector_side": 320}, {"upside_down": "off"}, {"max_candidates": 3}):
+        for options in ({"tiling": "on"}, {"detector_side": 320}):
             path = SAMPLES / "rotated.jpg"
             assert answer(on_tensors, path, **options) == answer(client, path, **options), options

@@ -6,7 +6,7 @@ from importlib import import_module
 
 NAMES = (
     *("stages", "pipeline", "separate_peers", "postprocess", "scaling", "growth", "networks", "recognizers"),
-    *("precision", "reading_order", "with_docling"),
+    *("precision", "front_end", "reading_order", "with_docling"),
 )
 
 

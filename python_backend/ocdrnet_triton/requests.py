@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
@@ -17,7 +18,16 @@ from ocdrnet_triton.stall_guard import StallGuard
 
 Request = Any  # pb_utils.InferenceRequest: Triton ships no types
 Response = Any  # pb_utils.InferenceResponse
-Arrays = dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class OnDevice:
+    """An output that is handed on by DLPack, where it lies: an array of CuPy's, contiguous."""
+
+    array: Any
+
+
+Arrays = dict[str, npt.NDArray[Any] | OnDevice]
 Taken = TypeVar("Taken")
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -55,6 +65,14 @@ def tensor(request: Request, name: str) -> npt.NDArray[Any]:
     """An input tensor as an array over Triton's memory, without a copy."""
     array: npt.NDArray[Any] = pb_utils.get_input_tensor_by_name(request, name).as_numpy()
     return array
+
+
+def array_tensor(request: Request, name: str, library: Any) -> Any:  # noqa: ANN401 - a module, and its array
+    """An input tensor as an array of `numpy` or `cupy`, by DLPack; copied only where it lies elsewhere."""
+    given = pb_utils.get_input_tensor_by_name(request, name)
+    if library is np or not given.is_cpu():
+        return library.from_dlpack(given)
+    return library.asarray(given.as_numpy())
 
 
 def tensor_or_none(request: Request, name: str) -> npt.NDArray[Any] | None:
@@ -109,7 +127,13 @@ def _response(answer: Arrays | Exception) -> Response:
 
 
 def _success(arrays: Arrays) -> Response:
-    return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in arrays.items()])
+    return pb_utils.InferenceResponse([_tensor(name, array) for name, array in arrays.items()])
+
+
+def _tensor(name: str, array: npt.NDArray[Any] | OnDevice) -> Any:  # noqa: ANN401 - pb_utils.Tensor
+    if isinstance(array, OnDevice):
+        return pb_utils.Tensor.from_dlpack(name, array.array)
+    return pb_utils.Tensor(name, array)
 
 
 def _error(error: Exception) -> Response:

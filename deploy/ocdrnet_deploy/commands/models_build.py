@@ -12,7 +12,7 @@ from ocdrnet_deploy.catalog.catalog import DEFAULT, find_preset
 from ocdrnet_deploy.errors import DeployError
 from ocdrnet_deploy.networks.prepare import Engine
 from ocdrnet_deploy.repository.build import PRECISIONS, BuildOptions, Precision, build_repository
-from ocdrnet_deploy.repository.profile import PROFILES, parse_processes
+from ocdrnet_deploy.repository.profile import FRONT_ENDS, PROFILES, parse_processes
 from ocdrnet_deploy.triton_versions import DEFAULT as DEFAULT_TRITON
 from ocdrnet_ops.recognition.charset import ALL
 
@@ -48,6 +48,13 @@ _WHERE = {"cpu": "the CPU", "cuda": "a GPU without TensorRT", "tensorrt": "Tenso
     default=PROFILES[0],
     show_default=True,
     help="What the server is for: short waits, many images, or a machine of 4 GiB.",
+)
+@click.option(
+    "--front-end",
+    type=click.Choice(FRONT_ENDS),
+    default=FRONT_ENDS[0],
+    show_default=True,
+    help="What decodes, scales and crops images. gpu is untried on a GPU, and wants the extra gpu-front-end.",
 )
 @click.option(
     "--output",

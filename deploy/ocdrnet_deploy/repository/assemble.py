@@ -27,12 +27,13 @@ from ocdrnet_deploy.repository.configs import (
     limit_tiles,
     name_scripts,
     place_detector,
+    place_front_end,
     place_grouping,
     place_processes,
     place_recognizer,
     read_config,
 )
-from ocdrnet_deploy.repository.profile import PythonProfile, TensorRtProfile
+from ocdrnet_deploy.repository.profile import FRONT_END_STEPS, PythonProfile, TensorRtProfile
 from ocdrnet_deploy.repository.replace import (
     CONFIG,
     ENSEMBLES,
@@ -283,7 +284,7 @@ def assemble_repository(
         "ocrnet": _Model(lambda config: place_recognizer(config, recognizer, profile, others)),
         **dict.fromkeys(ENSEMBLES, _Model(edit_ensemble)),
     }
-    files = _templates(models, profile.step_processes)
+    files = _templates(models, profile)
     files["ocdnet"] |= _card(detector.card) | {"1/model.onnx": detector.model.SerializeToString()}
     files["ocrnet"] |= _card(read_by)
     for number, network in enumerate((recognizer, *others), 1):
@@ -343,7 +344,7 @@ def assemble_plans(
     }
     if in_groups:
         models["ocrnet"] = _Model(lambda config: place_grouping(config, recognizer[0], plan_model, profile))
-    files = _templates(models, profile.step_processes)
+    files = _templates(models, profile)
     files["ocdnet"] |= _card(detector[0]) | _plan(detector[1])
     files["ocrnet"] |= _card(recognizer[0])
     files[plan_model] |= _plan(recognizer[1])
@@ -364,7 +365,7 @@ def check_batch(card: DetectorCard, recognizer_batch: int) -> None:
         )
 
 
-def _templates(edited: Mapping[str, _Model], processes: Mapping[str, int]) -> dict[str, Files]:
+def _templates(edited: Mapping[str, _Model], profile: PythonProfile | TensorRtProfile) -> dict[str, Files]:
     """Config and code of every model, edited, by the model's name; refused if Triton would refuse them.
 
     Raises:
@@ -379,7 +380,9 @@ def _templates(edited: Mapping[str, _Model], processes: Mapping[str, int]) -> di
         config = configs[name] = read_config(source / CONFIG)
         config.name = name
         model.edit(config)
-        place_processes(config, processes.get(name, 1))
+        place_processes(config, profile.step_processes.get(name, 1))
+        if profile.front_end_on_gpu is not None and name in FRONT_END_STEPS:
+            place_front_end(config, profile.front_end_on_gpu)
         files[name] = {CONFIG: config_text(config)}
         code = source / "1" / "model.py"
         if model.has_code and code.exists():

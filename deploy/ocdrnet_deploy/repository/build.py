@@ -24,7 +24,11 @@ from ocdrnet_deploy.precision.int8 import quantize_pair
 from ocdrnet_deploy.precision.trial import Attempt, try_network
 from ocdrnet_deploy.repository.assemble import assemble_plans, assemble_repository, check_batch
 from ocdrnet_deploy.repository.profile import (
+    FRONT_END_PROCESSES,
+    FRONT_END_STEPS,
+    FRONT_ENDS,
     PROFILES,
+    FrontEnd,
     Profile,
     PythonProfile,
     TensorRtProfile,
@@ -35,6 +39,7 @@ from ocdrnet_deploy.repository.profile import (
 )
 from ocdrnet_deploy.repository.trial_file import trial_text
 from ocdrnet_deploy.tensorrt.command import PlanPrecision
+from ocdrnet_deploy.tensorrt.machine import find_gpu
 from ocdrnet_deploy.tensorrt.network_plan import detector_plan, recognizer_plan
 from ocdrnet_deploy.triton_versions import knows_in_flight_limit, target_triton
 from ocdrnet_ops.recognition.charset import ALL
@@ -109,6 +114,7 @@ class BuildOptions:
         charset: characters that the recognizer is cut to, as the request option of that name.
         triton: the version that serves, as NVIDIA numbers its containers; that of `target_triton` when left out.
         memory: bytes that the server may use; those that this process may when left out.
+        front_end: what decodes, scales and crops: `cpu`; or `gpu`, on CPU tensors where this machine has no GPU.
     """
 
     engine: Engine = "cpu"
@@ -125,6 +131,7 @@ class BuildOptions:
     charset: str = ALL
     triton: str | None = None
     memory: int | None = None
+    front_end: FrontEnd = FRONT_ENDS[0]
 
 
 def build_repository(
@@ -141,7 +148,7 @@ def build_repository(
         detector: a detector's name in the catalog, or the path of its ONNX file.
         recognizer: a recognizer's, likewise; of several each further one reads what the first one doubts.
         options: the defaults when left out.
-        say: is told what was measured of each network.
+        say: is told what was measured of each network, and where the front end works if it is not the default one.
 
     Raises:
         BuildError: a network is unknown, missing or does not fit, does not answer like the original, the batch is below
@@ -166,7 +173,7 @@ def build_repository(
     batch = chosen.recognizer_batch or found.card.max_candidates
     check_batch(found.card, batch)  # before minutes of building
     if chosen.engine == "tensorrt":
-        _assemble_plans(output, found, read_by, batch, chosen, cast(PlanPrecision, precision), in_flight)
+        _assemble_plans(output, found, read_by, batch, chosen, cast(PlanPrecision, precision), in_flight, say)
         return
     if precision == "int8":
         found, read_by = quantize_pair(found, read_by, chosen.calibration)
@@ -180,7 +187,7 @@ def build_repository(
     read_by, recognized = try_network(read_by, attempt)
     others = [try_network(other, attempt)[0] for other in others]
     trials = trial_text(detected), trial_text(recognized)
-    assemble_repository(output, found, read_by, _overridden(profile, chosen), in_flight, trials, others)
+    assemble_repository(output, found, read_by, _overridden(profile, chosen, say), in_flight, trials, others)
 
 
 def _check_several(names: Sequence[str], options: BuildOptions, precision: Precision) -> None:
@@ -217,11 +224,24 @@ def _in_flight(options: BuildOptions) -> int:
     return most_in_flight(options.memory or usable_memory())
 
 
-def _overridden(profile: AnyProfile, options: BuildOptions) -> AnyProfile:
+def _overridden(profile: AnyProfile, options: BuildOptions, say: Callable[[str], None]) -> AnyProfile:
     """The profile with what the options name themselves."""
-    processes = {**profile.step_processes, **options.step_processes}
+    processes = dict(profile.step_processes)
+    if options.front_end == "gpu":
+        profile = replace(profile, front_end_on_gpu=_has_gpu(say))
+        processes |= {name: min(FRONT_END_PROCESSES, processes.get(name, 1)) for name in FRONT_END_STEPS}
     batch = options.detector_batch or profile.detector_batch
-    return replace(profile, detector_batch=batch, step_processes=processes)
+    return replace(profile, detector_batch=batch, step_processes=processes | dict(options.step_processes))
+
+
+def _has_gpu(say: Callable[[str], None]) -> bool:
+    try:
+        gpu = find_gpu()
+    except NoGpuError as error:
+        say(f"The front end for a GPU works on CPU tensors, slower than --front-end cpu: {error}")
+        return False
+    say(f"The front end works on {gpu}.")
+    return True
 
 
 def _assemble_plans(
@@ -232,8 +252,9 @@ def _assemble_plans(
     options: BuildOptions,
     precision: PlanPrecision,
     in_flight: int,
+    say: Callable[[str], None],
 ) -> None:
-    profile = _overridden(tensorrt_profile(options.profile, batch, options.cores), options)
+    profile = _overridden(tensorrt_profile(options.profile, batch, options.cores), options, say)
     plans = (
         detector_plan(detector, profile.detector_batch, precision),
         recognizer_plan(recognizer, profile.recognizer_batch, precision),

@@ -77,6 +77,22 @@ def place_processes(config: ModelConfig, count: int) -> None:
         config.instance_group.add(kind=model_config_pb2.ModelInstanceGroup.KIND_CPU, count=count)
 
 
+def place_front_end(config: ModelConfig, on_gpu: bool) -> None:
+    """Let a step decode, scale and crop as `ocdrnet_triton.front_end` does on a GPU.
+
+    Args:
+        config: of `image_preprocess` or `text_crop`.
+        on_gpu: whether there is one; each that Triton sees then has as many processes. Else it works on CPU tensors.
+    """
+    _set(config, front_end="gpu")
+    if config.name == "text_crop":  # the image stays on the GPU; a file is read, and pixels are checked, by the CPU
+        _set(config, FORCE_CPU_ONLY_INPUT_TENSORS="no")
+    if on_gpu:
+        count = config.instance_group[0].count if config.instance_group else 1
+        del config.instance_group[:]
+        config.instance_group.add(kind=model_config_pb2.ModelInstanceGroup.KIND_GPU, count=count)
+
+
 def limit_tiles(step: ModelConfig, max_tiles: int) -> None:
     """Tell a step that cuts tiles how many of them the detector takes at once: Triton splits no request."""
     _set(step, max_tiles=max_tiles)

@@ -16,6 +16,10 @@ from ocdrnet_deploy.machine.cores import usable_cores
 STEP_SHARES: Mapping[str, float] = MappingProxyType(
     {"image_preprocess": 0.45, "text_decode": 0.22, "dbnet_postprocess": 0.14, "text_crop": 0.13, "text_turn": 0.06}
 )
+# The steps that a front end on the GPU changes, and how many processes each has at most unless told: each holds a CUDA
+# context, some hundred MB of the GPU's memory. How many are best is not measured.
+FRONT_END_STEPS = ("image_preprocess", "text_crop")
+FRONT_END_PROCESSES = 4
 MOST_PROCESSES = 64  # of a step: each takes 70 MB, and a region of shared memory
 BUSY = 0.7  # of a process's time at the most, or images queue for it
 
@@ -48,6 +52,8 @@ def parse_processes(values: Iterable[str]) -> dict[str, int]:
     return counts
 
 
+FrontEnd = Literal["cpu", "gpu"]
+FRONT_ENDS: tuple[FrontEnd, ...] = ("cpu", "gpu")
 Profile = Literal["balanced", "latency", "throughput", "small"]
 PROFILES: tuple[Profile, ...] = ("balanced", "latency", "throughput", "small")
 CUDA_PROVIDER = "CUDAExecutionProvider"
@@ -84,6 +90,8 @@ class PythonProfile:
             must not be below the detector's candidate cap.
         step_processes: of each Python step by its model's name; one of those that are left out.
         provider: ONNX Runtime's, for a network that it runs; its CPU's when empty.
+        front_end_on_gpu: whether a front end that is made for a GPU has one, or works on CPU tensors; None: the steps
+            decode, scale and crop by OpenCV.
     """
 
     detector_threads: int = 0
@@ -99,6 +107,7 @@ class PythonProfile:
     recognizer_batch: int = 1000
     step_processes: Mapping[str, int] = field(default_factory=dict)
     provider: str = ""
+    front_end_on_gpu: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -114,6 +123,7 @@ class TensorRtProfile:
         recognizer_columns: as in `PythonProfile`.
         queue_delay_us: microseconds that a request may wait for others to fill a batch.
         step_processes: as in `PythonProfile`.
+        front_end_on_gpu: as in `PythonProfile`.
     """
 
     instances: int = 1
@@ -124,6 +134,7 @@ class TensorRtProfile:
     recognizer_columns: int = 8192
     queue_delay_us: int = 500
     step_processes: Mapping[str, int] = field(default_factory=dict)
+    front_end_on_gpu: bool | None = None
 
 
 def cpu_profile(kind: Profile, recognizer_batch: int, cores: int | None = None) -> PythonProfile:

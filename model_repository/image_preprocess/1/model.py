@@ -3,11 +3,11 @@
 import numpy as np
 
 from ocdrnet_ops.detection.dbnet import dbnet_settings
-from ocdrnet_ops.detection.tiles import detector_tiles
 from ocdrnet_ops.errors import ImageError
-from ocdrnet_ops.image.decode import ImageLimits, decode_image
+from ocdrnet_ops.image.decode import ImageLimits
 from ocdrnet_ops.image.frame import frame_image
 from ocdrnet_ops.options import TILING, choice
+from ocdrnet_triton.front_end import open_front_end
 from ocdrnet_triton.requests import answer_each, options, tensor_or_none
 from ocdrnet_triton.settings import detector_card, parameters, prepare_process
 
@@ -16,7 +16,7 @@ class TritonPythonModel:
     def initialize(self, args):
         prepare_process()
         limits = parameters(args)
-        self._card = detector_card(args)
+        self._card, self._front_end = detector_card(args), open_front_end(args)
         self._max_tiles = int(limits["max_tiles"])
         self._limits = ImageLimits(int(limits["max_image_bytes"]), int(limits["max_image_pixels"]))
 
@@ -28,13 +28,13 @@ class TritonPythonModel:
         dbnet_settings(self._card, chosen)  # refuse a bad option here, before the networks have worked for it
         image = self._image(request)
         side, tiling = chosen.get("detector_side"), choice(chosen, TILING)
-        detector = detector_tiles(image.pixels, self._card, side, tiling, self._max_tiles)
+        detector = self._front_end.detector_tiles(image.pixels, self._card, side, tiling, self._max_tiles)
         height, width = image.pixels.shape[:2]
         return {
-            "ORIGINAL": image.pixels,
+            "ORIGINAL": self._front_end.handed_on(image.pixels),
             "IMAGE_SIZE": np.array([width, height], np.int32),
             "FRAMES": np.array([image.frames], np.int32),
-            "DETECTOR_INPUT": detector.tiles,
+            "DETECTOR_INPUT": self._front_end.handed_on(detector.tiles),
             "TILES": detector.map_transforms,
             "DETAIL": detector.detail,
         }
@@ -44,5 +44,5 @@ class TritonPythonModel:
         if (encoded is None) == (pixels is None):
             raise ImageError("image_preprocess takes one of the inputs IMAGE and PIXELS")
         if encoded is not None:
-            return decode_image(encoded.tobytes(), self._limits)
-        return frame_image(pixels, self._limits)
+            return self._front_end.decode_image(encoded.tobytes(), self._limits)
+        return self._front_end.placed(frame_image(pixels, self._limits))

@@ -48,15 +48,10 @@ def content_area(image: npt.NDArray[np.uint8], card: DetectorCard) -> tuple[slic
         image: uint8 [H, W, 3].
         card: of the detector.
     """
-    height, width = image.shape[:2]
-    least = (card.height or card.side, card.width or card.side)  # height and width are 0 where the input is free
-    if least[0] * least[1] > LARGEST_SHARE * height * width:
+    height, width = _size(image)
+    if (middle := _background(image_border(image), height, width, card)) is None:
         return None
-    border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]]).astype(int)
-    low, high = border.min(axis=0), border.max(axis=0)
-    if (high - low).max() > FLAT:
-        return None
-    middle = (low + high) // 2
+    least = _least_part(card)
     blank = cv2.inRange(image, (middle - FLAT).astype(np.float64), (middle + FLAT).astype(np.float64))
     rows, columns = (np.flatnonzero(blank.min(axis=axis) == 0) for axis in (1, 0))
     if not len(rows):
@@ -66,6 +61,26 @@ def content_area(image: npt.NDArray[np.uint8], card: DetectorCard) -> tuple[slic
     if (bottom - top) * (right - left) > LARGEST_SHARE * height * width:
         return None
     return slice(top, bottom), slice(left, right)
+
+
+def _least_part(card: DetectorCard) -> tuple[int, int]:
+    return card.height or card.side, card.width or card.side  # height and width are 0 where the input is free
+
+
+def image_border(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """The outermost pixels of an image: uint8 [n, 3]."""
+    return np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
+
+
+def _background(
+    border: npt.NDArray[np.uint8], height: int, width: int, card: DetectorCard
+) -> npt.NDArray[np.int64] | None:
+    """The colour of a flat background, int [3]; None where there is none, or no part could be small enough."""
+    least = _least_part(card)
+    if least[0] * least[1] > LARGEST_SHARE * height * width:
+        return None
+    low, high = border.min(axis=0).astype(np.int64), border.max(axis=0).astype(np.int64)
+    return None if (high - low).max() > FLAT else (low + high) // 2
 
 
 def _around(start: int, end: int, least: int, length: int) -> tuple[int, int]:
@@ -145,12 +160,7 @@ def detector_tiles(
         OptionError: tiles are wanted of a detector that takes too few images at once, or `side` of one whose input has
             a fixed size.
     """
-    check_side(card, side)
-    if tiling == "on" and max_tiles < LEAST_TILES:
-        raise OptionError(
-            f"tiling is on; this repository's detector takes {max_tiles} image{'s' * (max_tiles > 1)} at once, and "
-            f"tiles need {LEAST_TILES} or more: leave tiling at auto, or build with a larger --detector-batch"
-        )
+    _check_tiling(card, side, tiling, max_tiles)
     part = content_area(image, card) if side is None else None
     if part is not None and _chosen_grid(*_size(image[part]), card, side, tiling, max_tiles) is None:
         return _part_input(image, part, card)
@@ -160,6 +170,40 @@ def detector_tiles(
     if tiling == "auto":
         return replace(detector_input(image, card, side), detail=scale_image(image, grid.height, grid.width))
     return cut_tiles(image, grid)
+
+
+def shows_whole(
+    border: npt.NDArray[np.uint8],
+    height: int,
+    width: int,
+    card: DetectorCard,
+    side: int | None,
+    tiling: str,
+    max_tiles: int,
+) -> bool:
+    """Whether `detector_tiles` shows the whole image as one input, as far as its border and its size tell.
+
+    Args:
+        border: of `image_border`.
+        height: of the image.
+        width: of the image.
+        card: as of `detector_tiles`, and so are the others and the errors.
+        side: likewise.
+        tiling: likewise.
+        max_tiles: likewise.
+    """
+    _check_tiling(card, side, tiling, max_tiles)
+    may_be_blank = side is None and _background(border, height, width, card) is not None
+    return not may_be_blank and _chosen_grid(height, width, card, side, tiling, max_tiles) is None
+
+
+def _check_tiling(card: DetectorCard, side: int | None, tiling: str, max_tiles: int) -> None:
+    check_side(card, side)
+    if tiling == "on" and max_tiles < LEAST_TILES:
+        raise OptionError(
+            f"tiling is on; this repository's detector takes {max_tiles} image{'s' * (max_tiles > 1)} at once, and "
+            f"tiles need {LEAST_TILES} or more: leave tiling at auto, or build with a larger --detector-batch"
+        )
 
 
 def _size(image: npt.NDArray[np.uint8]) -> tuple[int, int]:

@@ -46,6 +46,55 @@ class Crops:
     widths: npt.NDArray[np.int32]
 
 
+@dataclass(frozen=True)
+class CropPlan:
+    """Where the crops of an image lie in it, and how large they become, whoever makes their pixels.
+
+    Attributes:
+        boxes: float32 [N, P, 2], outlines with their margins.
+        straight: bool [N], which of them are quads.
+        own_sizes: int64 [N, 2], width and height in pixels to which each is straightened before it is scaled.
+        widths: of each crop in pixels: int32 [N].
+        full_width: of all crops, which are one array, in pixels.
+        beside: gray value right of a crop's own width; below 0 its last column.
+    """
+
+    boxes: Outlines
+    straight: npt.NDArray[np.bool_]
+    own_sizes: npt.NDArray[np.int64]
+    widths: npt.NDArray[np.int32]
+    full_width: int
+    beside: int
+
+    @property
+    def shapes(self) -> list[npt.NDArray[np.float32]]:
+        """What each crop shows: a quad [4, 2], or the outline of a bent line [P, 2]."""
+        quads = corner_quads(self.boxes)
+        return [quads[i] if is_straight else self.boxes[i] for i, is_straight in enumerate(self.straight)]
+
+
+def plan_crops(boxes: Outlines, card: RecognizerCard) -> CropPlan:
+    """Plan the crops of boxes.
+
+    Args:
+        boxes: float32 [N, P, 2], N at least 1, as `crop_lines` takes them.
+        card: of the recognizer.
+    """
+    straight = are_straight(boxes)  # growing moves the ends alone, away from the line through the other points
+    boxes = grow_along(grow_across(boxes, card.crop_margin), _side_margins(boxes, card))
+    widths = crop_widths(boxes, card)
+    full_width = card.width or -(-int(widths.max()) // WIDTH_STEP) * WIDTH_STEP
+    # Where the width is free the recognizer pads each batch anew.
+    beside = PADDINGS[card.padding] if card.width else PADDINGS["edge"]
+    return CropPlan(boxes, straight, _own_sizes(boxes, card), widths, full_width, beside)
+
+
+def blank_crop(card: RecognizerCard) -> Crops:
+    """What stands for the crops of an image without a box."""
+    blank = np.zeros((1, card.height, card.width or WIDTH_STEP, 3), np.uint8)
+    return Crops(blank, np.zeros((1, 1), np.int32))
+
+
 def crop_lines(image: npt.NDArray[np.uint8], boxes: Outlines, card: RecognizerCard) -> Crops:
     """Warp every box upright to the recognizer's height; a bent outline is straightened.
 
@@ -57,23 +106,17 @@ def crop_lines(image: npt.NDArray[np.uint8], boxes: Outlines, card: RecognizerCa
         card: of the recognizer: height, and either one width or the limit of a free one.
     """
     if not len(boxes):
-        blank = np.zeros((1, card.height, card.width or WIDTH_STEP, 3), np.uint8)
-        return Crops(blank, np.zeros((1, 1), np.int32))
-    straight = are_straight(boxes)  # growing moves the ends alone, away from the line through the other points
-    boxes = grow_along(grow_across(boxes, card.crop_margin), _side_margins(boxes, card))
-    widths = crop_widths(boxes, card)
-    full_width = card.width or -(-int(widths.max()) // WIDTH_STEP) * WIDTH_STEP
-    # Where the width is free the recognizer pads each batch anew.
-    beside = PADDINGS[card.padding] if card.width else PADDINGS["edge"]
+        return blank_crop(card)
+    plan = plan_crops(boxes, card)
     is_stretched = card.width > 0 and not card.keep_aspect
-    pixels = np.empty((len(boxes), card.height, full_width, 3), np.uint8)
-    for out, part, width in zip(pixels, _parts(image, boxes, straight, card), widths.tolist(), strict=True):
+    pixels = np.empty((len(boxes), card.height, plan.full_width, 3), np.uint8)
+    for out, part, width in zip(pixels, _parts(image, plan), plan.widths.tolist(), strict=True):
         if is_stretched:
             _stretch(part.upright(), card, out)
         else:
             _scale(part.upright(), out[:, :width])
-        fill_beside(out, width, beside)
-    return Crops(pixels, widths[:, None])
+        fill_beside(out, width, plan.beside)
+    return Crops(pixels, plan.widths[:, None])
 
 
 def crop_widths(boxes: Outlines, card: RecognizerCard) -> npt.NDArray[np.int32]:
@@ -180,15 +223,13 @@ class _Part:
         return _unbend(self.pixels, self.shape, (self.width, self.height))
 
 
-def _parts(
-    image: npt.NDArray[np.uint8], boxes: Outlines, straight: npt.NDArray[np.bool_], card: RecognizerCard
-) -> Iterator[_Part]:
+def _parts(image: npt.NDArray[np.uint8], plan: CropPlan) -> Iterator[_Part]:
     """The part of the image around each box, thinned out where it is too large for OpenCV.
 
     At least one pixel: a box beside the image shows its border, which reads as nothing. What NumPy can do for all
     boxes at once is done at once: a call costs as much for one box as for a hundred.
     """
-    quads = corner_quads(boxes)
+    boxes, straight, quads = plan.boxes, plan.straight, corner_quads(plan.boxes)
     is_quad = straight[:, None]  # a bent box is warped by the whole of its outline
     least = np.where(is_quad, quads.min(axis=1), boxes.min(axis=1))
     most = np.where(is_quad, quads.max(axis=1), boxes.max(axis=1))
@@ -198,9 +239,8 @@ def _parts(
     thinned = steps.astype(np.float32)[:, None, None]
     placed = (quads - low[:, None]).astype(np.float32) / thinned
     bent = placed if straight.all() else (boxes - low[:, None]).astype(np.float32) / thinned
-    corners = np.abs(placed[:, 0] - placed[:, 1] + placed[:, 2] - placed[:, 3]).max(axis=1)
-    parallelograms = (corners < PARALLELOGRAM_TOLERANCE).tolist()
-    places = np.concatenate([low, high, steps[:, None], _own_sizes(boxes, card)], axis=1).tolist()
+    parallelograms = are_parallelograms(placed).tolist()
+    places = np.concatenate([low, high, steps[:, None], plan.own_sizes], axis=1).tolist()
     for index, (x0, y0, x1, y1, step, width, height) in enumerate(places):
         shape = placed[index] if straight[index] else bent[index]
         yield _Part(image[y0:y1:step, x0:x1:step], shape, width, height, parallelograms[index])
@@ -237,6 +277,16 @@ def _stretch(straight: npt.NDArray[np.uint8], card: RecognizerCard, out: npt.NDA
     interpolation = cv2.INTER_CUBIC if card.interpolation == "cubic" else cv2.INTER_LINEAR
     smooth = cv2.resize(straight, averaged, interpolation=cv2.INTER_AREA)
     cv2.resize(smooth, (card.width, card.height), dst=out, interpolation=interpolation)
+
+
+def are_parallelograms(quads: Quads) -> npt.NDArray[np.bool_]:
+    """Of which quads three corners say where the fourth one is, so that an affine warp straightens them: bool [N].
+
+    Args:
+        quads: float32 [N, 4, 2], in pixels.
+    """
+    corners = np.abs(quads[:, 0] - quads[:, 1] + quads[:, 2] - quads[:, 3]).max(axis=1)
+    return np.asarray(corners < PARALLELOGRAM_TOLERANCE)
 
 
 def _straighten(

@@ -118,13 +118,18 @@ def _damaged(what: str, error: Exception) -> ImageError:
 
 def upright(pixels: Pixels, orientation: int) -> Pixels:
     """Undo an EXIF orientation, 1..8."""
+    return np.ascontiguousarray(turned_upright(pixels, orientation))
+
+
+def turned_upright(pixels: Pixels, orientation: int) -> Pixels:
+    """The same as a view, of an array of any library."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.transpose(1, 0, 2)
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]
-    return np.ascontiguousarray(pixels)
+    return pixels
 
 
 def _jpeg_pixels(file: JpegFile) -> Pixels:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import cv2
@@ -86,13 +87,36 @@ def check_side(card: DetectorCard, side: int | None) -> None:
         raise OptionError(f"detector_side is {side}; this detector's input is fixed at {card.height} x {card.width}")
 
 
-def detector_input(image: npt.NDArray[np.uint8], card: DetectorCard, side: int | None = None) -> DetectorInput:
+def scale_image(image: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray[np.uint8]:
+    """Scale an image uint8 [H, W, 3] to a size in pixels; the image itself where it has that size."""
+    if image.shape[:2] == (height, width):
+        return image
+    averages = shrinks_much(image.shape[0], image.shape[1], height, width)
+    scaled = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if averages else cv2.INTER_LINEAR)
+    return scaled.astype(np.uint8, copy=False)
+
+
+def shrinks_much(height: int, width: int, to_height: int, to_width: int) -> bool:
+    """Whether areas are averaged, which keeps thin strokes when more than half of the pixels go.
+
+    Else scaling is bilinear, which is what the networks trained on.
+    """
+    return height > 2 * to_height or width > 2 * to_width
+
+
+Scale = Callable[[npt.NDArray[np.uint8], int, int], npt.NDArray[np.uint8]]
+
+
+def detector_input(
+    image: npt.NDArray[np.uint8], card: DetectorCard, side: int | None = None, scale: Scale = scale_image
+) -> DetectorInput:
     """Scale an image as its detector's card wants it.
 
     Args:
         image: uint8 [H, W, 3], BGR.
         card: of the detector.
         side: short side in pixels instead of the card's, for a `multiple-of-32` detector.
+        scale: as `scale_image`, for an image that is an array of another kind.
 
     Raises:
         OptionError: `side` is given and the detector's input has a fixed size.
@@ -100,27 +124,17 @@ def detector_input(image: npt.NDArray[np.uint8], card: DetectorCard, side: int |
     check_side(card, side)
     height, width = image.shape[:2]
     if card.resize == "letterbox":
-        return letterbox(image, card.height, card.width)
+        return letterbox(image, card.height, card.width, scale)
     target = (card.height, card.width) if card.resize == "stretch" else detector_size(height, width, card, side)
-    tile = scale_image(image, *target)
+    tile = scale(image, *target)
     return DetectorInput(tile[None], np.array([[0, 0, width / target[1], height / target[0]]], np.float32))
 
 
-def scale_image(image: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray[np.uint8]:
-    """Scale an image uint8 [H, W, 3] to a size in pixels; the image itself where it has that size."""
-    if image.shape[:2] == (height, width):
-        return image
-    # Area averaging keeps thin strokes when more than half of the pixels go; bilinear is what the networks trained on.
-    shrinks = image.shape[0] > 2 * height or image.shape[1] > 2 * width
-    scaled = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return scaled.astype(np.uint8, copy=False)
-
-
-def letterbox(image: npt.NDArray[np.uint8], height: int, width: int) -> DetectorInput:
+def letterbox(image: npt.NDArray[np.uint8], height: int, width: int, scale: Scale = scale_image) -> DetectorInput:
     """Scale an image uint8 [H, W, 3] into a tile of a size in pixels; the rest, right or below, is black."""
-    scale = min(height / image.shape[0], width / image.shape[1])
-    inner = max(1, round(image.shape[0] * scale)), max(1, round(image.shape[1] * scale))
-    tile = np.zeros((height, width, 3), np.uint8)
-    tile[: inner[0], : inner[1]] = scale_image(image, *inner)
+    share = min(height / image.shape[0], width / image.shape[1])
+    inner = max(1, round(image.shape[0] * share)), max(1, round(image.shape[1] * share))
+    tile = np.zeros_like(image, shape=(height, width, 3))
+    tile[: inner[0], : inner[1]] = scale(image, *inner)
     map_transform = [0, 0, image.shape[1] / inner[1], image.shape[0] / inner[0]]
     return DetectorInput(tile[None], np.array([map_transform], np.float32))

@@ -9,6 +9,7 @@ order does not tell, such as whether a number belongs to the Latin words at its 
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +17,8 @@ from itertools import pairwise
 
 from ocdrnet_ops.recognition.words import LineSegment, WordSpan
 
-FIRST = "\u0590"  # no character before is read from right to left
+# Blocks of the Unicode standard whose letters are read from right to left, Hebrew and Arabic with their forms first.
+_ANY = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
 _RIGHT_TO_LEFT = ("R", "AL")
 _NUMBERS = ("EN", "AN")
 _PAIRS = (("(", ")"), ("[", "]"), ("{", "}"), ("«", "»"), ("‹", "›"))
@@ -24,7 +26,7 @@ _PAIRS = (("(", ")"), ("[", "]"), ("{", "}"), ("«", "»"), ("‹", "›"))
 
 def is_right_to_left(text: str) -> bool:
     """Whether a text is read from right to left: at least as many of its words are as are not."""
-    classes = _classes(text) if text and max(text) >= FIRST else []
+    classes = _classes(text) if _ANY.search(text) else []
     return any(found in _RIGHT_TO_LEFT for found in classes) and _leads(classes)
 
 
@@ -35,7 +37,7 @@ def logical_order(visual: str) -> list[int]:
         visual: from left to right, as in the image.
     """
     places = list(range(len(visual)))
-    if not visual or max(visual) < FIRST:
+    if not _ANY.search(visual):  # nearly every line: no class is looked up
         return places
     classes = _classes(visual)
     if not any(found in _RIGHT_TO_LEFT for found in classes):

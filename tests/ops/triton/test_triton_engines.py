@@ -10,6 +10,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
+from ocdrnet_triton.engines import openvino as openvino_engine
 from ocdrnet_triton.engines.base import Placement
 from ocdrnet_triton.engines.factory import open_network
 from ocdrnet_triton.engines.onnxruntime import CUDA, OnnxRuntimeNetwork, session_options
@@ -213,3 +214,21 @@ def test_streams_and_pool_are_the_threads_together(threads, streams, pool):
 def test_threads_follow_the_cores_that_may_be_used(monkeypatch, cores, pool):
     monkeypatch.setattr("os.sched_getaffinity", lambda _: cores)
     assert session_options(Placement()).intra_op_num_threads == pool
+
+
+def test_what_openvino_keeps_for_each_shape_is_bounded(doubling, monkeypatch):
+    """Its own limit is 5000 kernels, a gigabyte with the default detector."""
+    asked, compile_model = [], openvino_engine.core().compile_model
+
+    class Spy:
+        read_model = openvino_engine.core().read_model
+
+        def compile_model(self, model, device, config):
+            asked.append(config["CPU_RUNTIME_CACHE_CAPACITY"])
+            return compile_model(model, device, config)
+
+    monkeypatch.setattr(openvino_engine, "core", Spy)
+    network = open_network(doubling, ["pred"], CORES | {"graphs": "1"})
+    network.run([np.zeros((1, 4, 4, 3), np.uint8)])
+    assert len(asked) == 2  # the graph of any shape, and that of this one
+    assert all(0 < kept <= 2400 for kept in asked)

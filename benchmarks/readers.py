@@ -19,6 +19,7 @@ from benchmarks.cpu_time import tree_cpu_seconds
 from ocdrnet_evaluation.datasets import Region
 
 Raw = TypeVar("Raw")
+STOP_S = 10
 TIMEOUT_S = 1800  # for a round: many times what the slowest takes
 
 
@@ -153,7 +154,9 @@ class ReaderProcess:
         )
 
     def stop(self) -> None:
-        """End the process."""
+        """End the process: it ends by itself, so that its temporary files go, unless it is busy or hangs."""
+        self._pipe.close()
+        self._process.join(STOP_S)
         self._process.terminate()
         self._process.join()
 

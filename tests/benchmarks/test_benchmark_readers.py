@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -71,6 +73,20 @@ def test_readings_come_where_they_are_asked_for_and_with_words(started):
 def test_a_reader_that_cannot_be_made_says_why(started):
     with pytest.raises(ReaderError, match="ValueError: no such thing"):
         started(failing).read([b"ab"])
+
+
+def with_files():
+    folder = tempfile.TemporaryDirectory(prefix="ocdrnet-trial-")
+    return Reader(lambda _: folder.name, lambda name: Reading((Region(name, BOX),)))
+
+
+def test_a_reader_that_ends_leaves_no_files():
+    reader = ReaderProcess("trial", with_files)
+    (reading,) = reader.read([b"a"], with_readings=True).readings
+    folder = Path(reading.lines[0].text)
+    assert folder.is_dir()
+    reader.stop()
+    assert not folder.exists()
 
 
 def test_cpu_time_is_that_of_a_process_and_of_children_that_have_ended():

@@ -112,9 +112,9 @@ def test_layers_with_weights_alone_are_in_8_bits(axes_as_input):
         assert "DequantizeLinear" not in {name for before in by_type[kind] for name in before}, kind
 
 
-@pytest.mark.parametrize(("prepare", "layers"), [(prepare_detector, 39), (prepare_recognizer, 46)])
+@pytest.mark.parametrize(("prepare", "layers"), [(prepare_detector, 27), (prepare_recognizer, 37)])
 def test_default_networks_layers_in_8_bits(prepare, layers):
-    """All but the stem's five, the gates' two each and the layer before, and the pipeline's own."""
+    """All but the stem's five, the gates' two each and the layer before, depthwise ones, and the pipeline's own."""
     model = int8._without_identities(prepare("ppocrv6-small").model)
     kept = set(float_nodes(model))
     assert set(pipeline_nodes(model)) <= kept
@@ -122,6 +122,15 @@ def test_default_networks_layers_in_8_bits(prepare, layers):
     assert len(in_8_bits) == layers
     stem = [node.name for node in model.graph.node if node.op_type == "Conv"][:5]
     assert kept.issuperset(stem), "what comes before the first depthwise convolution"
+
+
+@pytest.mark.parametrize(("clips", "brightest"), [(False, 255), (True, 158)])
+def test_range_ends_at_the_extreme_or_at_the_mean_of_extremes(clips, brightest):
+    dark, bright = (np.full((1, 32, 64, 3), value, np.uint8) for value in (61, 255))
+    model = quantized(small_model(), [dark, bright], clips=clips)
+    weights = {weight.name: numpy_helper.to_array(weight) for weight in model.graph.initializer}
+    (rounding,) = (node for node in model.graph.node if node.op_type == "QuantizeLinear")
+    assert weights[rounding.input[1]] * 255 == pytest.approx(brightest)
 
 
 def test_drawn_images_are_the_same_each_time():

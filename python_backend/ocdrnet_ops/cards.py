@@ -105,7 +105,8 @@ class RecognizerCard:
         decoder: `ctc` (blank is id 0) or `attention` ([GO] is id 0, [s] is id 1).
         characters: text of the ids that follow, from 1 or from 2 on.
         min_text_score: lines that score lower are not answered, 0..1.
-        crop_margin: of a line's height, what a crop shows around its outline, 0..1.
+        crop_margin: of a line's height, what a crop shows above and below its outline, 0..1; before and behind a line
+            it shows more (`geometry.crop.SIDES`).
         shares: how many of the characters each of several recognizers has, in their order; empty where there is one.
     """
 

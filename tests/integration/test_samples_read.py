@@ -34,13 +34,7 @@ def count_placed(true_words, read_words):
     )
 
 
-# Since crops show a margin, "Espresso Bar" is read "Espresso- Bar", and 61 words of the storefront are placed.
-MISSED = pytest.mark.xfail(strict=True, reason="61 of 64 words, 62 are asked for")
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=MISSED if name == "storefront.jpg" else ()) for name in FLOORS]
-)
+@pytest.mark.parametrize("name", FLOORS)
 def test_lines_and_words_are_read_where_they_stand(read_alone, name):
     page, truth = read_alone[name], truth_lines(name)
     lines = best_overlaps(truth, page.lines)

@@ -28,6 +28,10 @@ MOST_CROPS = 400  # of the recognizer's longest width that hold an image's crops
 MAX_SIDE = 20_000  # pixels of an image given to OpenCV's warp, which fails over 32,766
 MARGIN = 2  # pixels around a box that bilinear sampling may read
 PARALLELOGRAM_TOLERANCE = 0.5  # pixels that the fourth corner may be off for the affine warp, four times faster
+# Margin before and behind a line, of that above and below it. Each moves the network's time steps along the line, and
+# with them the words that are read by 0.01 either way, end to end: on photos 0.685, 0.697, 0.700, 0.689 with 0, 1, 1.4
+# and 2, on receipts 0.839, 0.843, 0.845, 0.840. From 1.2 to 1.7 the drawn signs and mosaics read better than with 1.
+SIDES = 1.4
 SHORTEST = 1.5  # heights of width from which a box is a line, whose ends get a margin: beside a lone character is noise
 LEVEL = 0.25  # of its height, below its top and above its bottom, where a box touches another of its line
 MAX_WARP = 4  # times the crop's height: larger print is warped smaller, or one headline would cost a page
@@ -148,7 +152,7 @@ def _side_margins(boxes: Outlines, card: RecognizerCard) -> npt.NDArray[np.float
     margin would show the letters of that one.
     """
     width, height = outline_sizes(boxes).T
-    margins = np.asarray(np.where(width >= SHORTEST * height, card.crop_margin * height, 0), np.float32)
+    margins = np.asarray(np.where(width >= SHORTEST * height, SIDES * card.crop_margin * height, 0), np.float32)
     return np.asarray(np.where(_are_touched(corner_quads(boxes), margins), 0, margins[:, None]), np.float32)
 
 

@@ -159,6 +159,7 @@ CELL_GAP = 1.0  # line heights between two words of different segments; on recei
 # Likewise where two columns part there: of the lines within so many heights above and below, so many stand on each
 # side, and so many of those to the right begin so close to the gap's middle, which time steps tell to about 0.7.
 COLUMN_GAP, COLUMN_REACH, COLUMN_LINES, COLUMN_EDGE, COLUMN_OVERHANG = 0.6, 6.0, 3, 1.5, 0.7
+HEADLINE = 1.4  # times as high as the lines around it: a headline stands over both columns
 
 
 @dataclass(frozen=True)
@@ -220,6 +221,9 @@ def is_in_gutter(quads: Quads, line: int, place: float) -> bool:
     y = away.mean(axis=1) @ np.array([-unit[1], unit[0]]) - height / 2
     near = np.abs(y) < COLUMN_REACH * height
     near[line] = False
+    heights = np.linalg.norm(quads[:, 3] - quads[:, 0], axis=1)
+    if not near.any() or height >= HEADLINE * float(np.median(heights[near])):
+        return False
     x = away[near] @ unit - place * width
     first, last = x.min(axis=1) / max(height, 1e-6), x.max(axis=1) / max(height, 1e-6)
     left, right = last <= COLUMN_OVERHANG, first >= -COLUMN_OVERHANG

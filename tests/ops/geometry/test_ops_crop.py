@@ -322,16 +322,16 @@ def test_margin_shows_what_lies_above_and_below(recognizer_card):
     boxes = np.array([[(50, 40), (150, 40), (150, 80), (50, 80)]], np.float32)
     plain = crop_lines(rows, boxes, recognizer_card())
     wide = crop_lines(rows, boxes, recognizer_card(crop_margin=0.5))
-    assert (plain.widths[0, 0], wide.widths[0, 0]) == (120, 84)  # 140 x 80 pixels
+    assert (plain.widths[0, 0], wide.widths[0, 0]) == (120, 94)  # 156 x 80 pixels
     assert (plain.pixels[0, 0, 0, 0], plain.pixels[0, -1, 0, 0]) == (40, 79)
     assert wide.pixels[0, 0, 0, 0] == pytest.approx(20, abs=1)
     assert wide.pixels[0, -1, 0, 0] == pytest.approx(99, abs=1)
 
 
-@pytest.mark.parametrize(("width", "side"), [(200, 20), (60, 20), (56, 0)])
+@pytest.mark.parametrize(("width", "side"), [(200, 28), (60, 28), (56, 0)])
 def test_margin_shows_what_lies_beside_a_line_but_not_beside_a_lone_character(recognizer_card, width, side):
-    """Columns are half as bright as their number: a line 40 high shows 20 more at both ends with a margin of 0.5."""
-    columns = np.tile((np.arange(320) // 2).astype(np.uint8)[None, :, None], (200, 1, 3))
+    """Columns are half as bright as their number: a line 40 high shows 28 more at both ends with a margin of 0.5."""
+    columns = np.tile((np.arange(400) // 2).astype(np.uint8)[None, :, None], (200, 1, 3))
     boxes, card = upright(100, 60, width, 40)[None], recognizer_card(crop_margin=0.5)
     crops = crop_lines(columns, boxes, card)
     row = crops.pixels[0, 24, :, 0].astype(int)
@@ -340,21 +340,21 @@ def test_margin_shows_what_lies_beside_a_line_but_not_beside_a_lone_character(re
     assert side_shares(boxes, card)[0].tolist() == pytest.approx([side / (width + 2 * side)] * 2)
 
 
-@pytest.mark.parametrize("gap", [10, -5])
+@pytest.mark.parametrize("gap", [12, 11, -5])
 def test_margin_shows_nothing_of_a_box_beside(recognizer_card, gap):
     boxes, card = (
         np.stack([upright(100, 60, 100, 40), upright(200 + gap, 62, 100, 40)]),
         recognizer_card(crop_margin=0.2),
     )
     shares = side_shares(boxes, card)
-    outside, between = (8 / 116, 8 / 116) if gap > 8 else (8 / 108, 0)
+    outside, between = (11.2 / 122.4, 11.2 / 122.4) if gap > 11.2 else (11.2 / 111.2, 0)
     np.testing.assert_allclose(shares, [(outside, between), (between, outside)], rtol=1e-5)
     apart = np.stack([boxes[0], boxes[1] + np.float32([0, 60])])
     assert (side_shares(apart, card) > 0).all()
 
 
 def test_a_box_of_the_line_below_takes_no_margin(recognizer_card):
-    """The middle of the first line's end, and 8 pixels behind it, lies in the upper quarter of the other box."""
+    """The middle of the first line's end, and 11 pixels behind it, lies in the upper quarter of the other box."""
     boxes = np.stack([upright(100, 60, 100, 40), upright(196, 75, 100, 40)])
     shares = side_shares(boxes, recognizer_card(crop_margin=0.2))
     assert (shares > 0).all()

@@ -44,10 +44,10 @@ def box(left, right, top, height=20.0):
     return [(left, top), (right, top), (right, top + height), (left, top + height)]
 
 
-def page(*more, rows=7, joined=3, left_end=300.0, right_start=316.0):
+def page(*more, rows=7, joined=3, left_end=300.0, right_start=316.0, height=20.0):
     """Two columns of rows, one of which is one box; its gap's middle is at 0.5. Turned by 20 degrees."""
     columns = [(0.0, left_end), (right_start, 616.0)]
-    boxes = [box(0, 616, 24.0 * joined)]
+    boxes = [box(0, 616, 24.0 * joined, height)]
     boxes += [box(*edges, 24.0 * row) for row in range(rows) if row != joined for edges in columns]
     lean = np.deg2rad(20)
     turn = np.array([(np.cos(lean), np.sin(lean)), (-np.sin(lean), np.cos(lean))])
@@ -75,6 +75,8 @@ def test_columns_part_where_the_lines_around_do():
     [
         pytest.param(page(box(200, 420, 100.0)), id="a line above crosses"),
         pytest.param(page(rows=3, joined=2), id="two lines are too few"),
+        pytest.param(page(height=28.0), id="a headline"),
+        pytest.param(page()[:1], id="no other line"),
         pytest.param(page(right_start=360.0), id="amounts that begin farther to the right"),
     ],
 )

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,8 +21,15 @@ FREE = DetectorCard("d", "s", "l", "0", "multiple-of-32", side=736, max_side=201
         (1000, 1500, (992, 1504)),  # between the two: its own size, rounded
         (2016, 2016, (2016, 2016)),
         (3000, 2000, (2016, 1344)),  # down to the long side
-        (160, 256, (384, 640)),  # but to 2.5 times its size at most
-        (64, 256, (160, 640)),
+        (290, 580, (736, 1440)),
+        (260, 520, (640, 1312)),  # but to 2.5 times its size at most
+        (189, 378, (416, 832)),  # of a few lines: between 192 and 625 pixels
+        (128, 256, (192, 384)),  # what may be one line or two grows to half as much again
+        (96, 640, (160, 960)),
+        (64, 256, (96, 384)),
+        (45, 450, (96, 992)),
+        (32, 320, (64, 800)),  # and is shown as 100 pixels at most, at 2.5 times its size
+        (20, 200, (64, 512)),
         (400, 2000, (416, 2016)),  # the long side wins
         (1, 5000, (32, 2016)),
         (5000, 1, (2016, 32)),
@@ -52,7 +61,14 @@ def test_free_sizes_are_multiples_of_32_within_the_limit(height, width, side):
         assert 32 <= length <= 2016
 
 
-@given(st.integers(200, 3000), st.integers(200, 3000))
+def test_a_small_image_of_a_smaller_detector_grows_to_its_side():
+    small = replace(FREE, side=320)
+    assert detector_size(300, 600, small) == (320, 640)
+    assert detector_size(64, 128, small) == (96, 192)
+    assert detector_size(400, 800, small) == (384, 800)
+
+
+@given(st.integers(250, 3000), st.integers(250, 3000))
 def test_free_size_keeps_the_aspect_within_the_rounding(height, width):
     h, w = detector_size(height, width, FREE)
     scale = min(max(736 / min(height, width), 1), 2.5, 2016 / max(height, width))

@@ -17,18 +17,19 @@ def tree_cpu_seconds(pids: Sequence[int]) -> float:
     Args:
         pids: of the roots; one that has ended counts as 0.
     """
-    used = 0.0
+    processes: set[psutil.Process] = set()  # one that is another root's child counts once
     for pid in pids:
         try:
             root = psutil.Process(pid)
-            processes = [root, *root.children(recursive=True)]
+            processes |= {root, *root.children(recursive=True)}
         except psutil.NoSuchProcess:
             continue
-        for process in processes:
-            try:
-                used += sum(process.cpu_times()[:4])  # user, system, and both of children that were waited for
-            except psutil.NoSuchProcess:
-                continue
+    used = 0.0
+    for process in processes:
+        try:
+            used += sum(process.cpu_times()[:4])  # user, system, and both of children that were waited for
+        except psutil.NoSuchProcess:
+            continue
     return used
 
 

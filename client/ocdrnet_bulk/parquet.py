@@ -36,6 +36,7 @@ SCHEMA = pyarrow.schema(
         ("line", pyarrow.int32()),
         ("paragraph", pyarrow.int32()),
         ("text", pyarrow.string()),
+        ("script", pyarrow.string()),
         ("score", pyarrow.float64()),
         ("box_score", pyarrow.float64()),
         *((corner, pyarrow.float64()) for corner in _CORNERS),
@@ -82,7 +83,7 @@ def _rows(page: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _line_columns(line: dict[str, Any]) -> dict[str, Any]:
     corners = [number for point in line["box"] for number in point]
-    columns = {name: line[name] for name in ("paragraph", "text", "score", "box_score")}
+    columns = {name: line[name] for name in ("paragraph", "text", "script", "score", "box_score")}
     polygon = json.dumps(line["polygon"]) if "polygon" in line else None
     words = json.dumps(line["words"], ensure_ascii=False)
     return columns | dict(zip(_CORNERS, corners, strict=True)) | {"words": words, "polygon": polygon}
@@ -108,4 +109,6 @@ def _line(row: dict[str, Any]) -> dict[str, Any]:
         "words": json.loads(row["words"]),
         "paragraph": row["paragraph"],
     }
-    return line | ({"polygon": json.loads(row["polygon"])} if row["polygon"] else {})
+    # Files that were written before there was the column say nothing of a line's script.
+    script = {"script": row["script"]} if row.get("script") else {}
+    return line | script | ({"polygon": json.loads(row["polygon"])} if row["polygon"] else {})

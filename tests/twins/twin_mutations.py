@@ -81,7 +81,11 @@ def unclipped_by_3(pipeline, _patch):
 
 def picked_pixels(pipeline, patch):
     """The detector's input by nearest neighbour instead of bilinearly."""
-    patch.setattr(resize, "scale_image", lambda image, height, width: cv2.resize(image, (width, height), None, 0, 0, 0))
+
+    def nearest(image, height, width):
+        return cv2.resize(image, (width, height), interpolation=cv2.INTER_NEAREST)
+
+    patch.setattr(resize.detector_input, "__defaults__", (None, nearest))
     return pipeline
 
 
@@ -105,10 +109,10 @@ def recognizer_scale(pipeline, _patch):
 def aspect_kept(pipeline, patch):
     """TAO's other mode: a crop keeps its aspect, its last column fills up the rest."""
 
-    def keep(straight, card):
+    def keep(straight, card, out):
         height, width = straight.shape[:2]
         own = cv2.resize(straight, (min(card.width, round(width * card.height / height)), card.height))
-        return cv2.copyMakeBorder(own, 0, 0, 0, card.width - own.shape[1], cv2.BORDER_REPLICATE)
+        out[:] = cv2.copyMakeBorder(own, 0, 0, 0, card.width - own.shape[1], cv2.BORDER_REPLICATE)
 
     patch.setattr(crop, "_stretch", keep)
     return pipeline

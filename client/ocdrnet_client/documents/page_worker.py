@@ -317,6 +317,8 @@ def _preview(image: Image.Image, longest: int) -> bytes:
     # By whole numbers first, so that a page at the limit of memory leaves room for its preview.
     small = image.reduce(max(1, max(image.size) // longest))
     small.thumbnail((longest, longest))
+    if small.mode == "RGB" and not np.ptp(np.asarray(small), axis=2).any():
+        small = small.convert("L")  # a third of the bytes
     buffer = io.BytesIO()
     small.save(buffer, format="JPEG", quality=_PREVIEW_QUALITY)
     return buffer.getvalue()

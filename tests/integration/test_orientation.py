@@ -15,7 +15,9 @@ from test_eval_floors import EVAL, KINDS
 from text_distance import character_error_rate
 
 TURNS = (90, 180, 270)
-MOST_LOST = 0.02  # of the word F1, by a turn
+# Of the word F1, by a turn. Of photos chance alone, another encoding or another margin, moves it by 0.03.
+MOST_LOST = {"icdar2015-dev": 0.05, "sroie-dev": 0.02}
+LEAST = {"icdar2015-dev": 0.68, "sroie-dev": 0.92}
 
 
 def turned(pixels, degrees):
@@ -122,7 +124,7 @@ def test_turned_development_images_are_read_as_well(served, tmp_path, name):
         folder.mkdir()
         scores[degrees] = read_set(served, name, degrees, folder)
     print(name, scores)
-    assert min(scores.values()) >= scores[0] - MOST_LOST
+    assert min(scores.values()) >= max(LEAST[name], scores[0] - MOST_LOST[name])
 
 
 @pytest.mark.images

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from types import SimpleNamespace
 
 import pytest
 from gateway_reader import StandInReader
@@ -22,7 +23,8 @@ from ocdrnet_ops.image.decode import ImageLimits, decode_image
 @pytest.fixture
 def clock(monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr(readiness.time, "monotonic", lambda: now[0])
+    # Of that module alone: others, such as the watch of a server that runs meanwhile, go by the real one.
+    monkeypatch.setattr("ocdrnet_gateway.core.readiness.time", SimpleNamespace(monotonic=lambda: now[0]))
     return now
 
 

@@ -122,12 +122,6 @@ def test_other_shapes_are_refused_with_what_is_taken(pixel_call, shape, words):
     assert words in refused.value.message
 
 
-@pytest.mark.full
-def test_too_many_pixels_are_refused_with_the_limit(pixel_call):
-    with pytest.raises(RefusedError, match=r"20000 x 5001 = 100,020,000 pixels; the limit is 100,000,000"):
-        read(pixel_call, np.zeros((1, 5001, 20000, 3), np.uint8))
-
-
 def test_unknown_option_is_refused(pixel_call):
     with pytest.raises(RefusedError, match="unknown parameter 'lang'; known are"):
         read(pixel_call, np.zeros((1, 8, 8, 3), np.uint8), lang="english")

@@ -8,6 +8,8 @@ import onnx
 import pytest
 import tritonclient.http
 from plan_server import GROUPED_CHANGES, PLAN_CHANGES, models_of, rehearsal
+from sample_truth import SAMPLES
+from script_networks import alphabet, network
 from test_plans_read import PAIRS as READ_AS_PLANS
 from test_twins import PAIRS as READ_ON_CPU
 from twin_contracts import DETECTORS, RECOGNIZERS
@@ -157,6 +159,21 @@ def test_repository_of_own_exports_is_loaded(machine, tmp_path, engine):
     built = machine.build(str(detector), str(recognizer), BuildOptions(engine=engine))
     with machine.served(built, changes_of(engine, "my own")) as server:
         assert_ready(server)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("engine", ["cpu", "cuda"])
+def test_repository_of_two_recognizers_is_loaded_and_reads(machine, tmp_path, engine):
+    """The second one, which knows Greek alone, takes nothing from the first one's text."""
+    greek = tmp_path / "greek.onnx"
+    onnx.save(network(alphabet(["Greek"])[10:], 100), greek)
+    built = machine.build(DEFAULT, [DEFAULT, str(greek)], BuildOptions(engine=engine))
+    changes = changes_of(engine, DEFAULT)
+    with machine.served(built, changes + changes[1:]) as server:  # of both recognizers
+        assert_ready(server)
+        with server.client(timeout=300) as client:
+            read = [line.text for line in client.read(SAMPLES / "storefront.jpg").lines]
+    assert {"HARBOUR", "The Copper Kettle"} <= set(read)
 
 
 @pytest.mark.full

@@ -42,10 +42,11 @@ def _without_new_fields(config):
 
 def _without_cuda(config):
     """ONNX Runtime's provider for GPUs, which needs one."""
-    providers = config.parameters["providers"].string_value if "providers" in config.parameters else ""
-    if providers == "CUDAExecutionProvider":
-        config.parameters["providers"].string_value = "CPUExecutionProvider"
-        yield "provider CUDAExecutionProvider is CPUExecutionProvider"
+    for name in ("providers", "providers_2"):  # the second's where there are two recognizers
+        providers = config.parameters[name].string_value if name in config.parameters else ""
+        if providers == "CUDAExecutionProvider":
+            config.parameters[name].string_value = "CPUExecutionProvider"
+            yield "provider CUDAExecutionProvider is CPUExecutionProvider"
 
 
 if __name__ == "__main__":

@@ -127,12 +127,6 @@ def measured_pipeline(
     return pipeline.measured_at(measured.low.rate, easing(measured.cpu_use, measured.cores))
 
 
-def python_work(measured: Measurement) -> float:
-    """Core seconds of an image outside the two networks: all Python steps and the server's own process."""
-    spent = sum(seconds for name, seconds in measured.low.cpu_s.items() if name not in NETWORKS)
-    return spent / _images(measured)
-
-
 def without_generator(measured: Measurement, pipeline: Pipeline) -> Pipeline:
     """Without the CPU time of a load generator that shared the server's machine."""
     spent = measured.low.client_cpu_s / measured.low.sent

@@ -104,12 +104,12 @@ class ArrayPixels:
         size, target = image.shape[:2], (height, width)
         if size == target:
             return image
-        averages, grows = shrinks_much(size[0], size[1], height, width), np.array([height > size[0] or width > size[1]])
+        averages = shrinks_much(size[0], size[1], height, width)
         scaled = image[None]
         for axis in (0, 1):
             own, become = np.array([size[axis]]), np.array([target[axis]])
-            if averages:
-                taps = averaging_taps(own, become, target[axis], grows)
+            if averages and become <= own:
+                taps = averaging_taps(own, become, target[axis], np.array([False]))
             else:
                 taps = interpolating_taps(own, become, target[axis])
             scaled = self._filtered(scaled, taps, axis + 1)

@@ -103,9 +103,14 @@ def scale_image(image: npt.NDArray[np.uint8], height: int, width: int) -> npt.ND
     """Scale an image uint8 [H, W, 3] to a size in pixels; the image itself where it has that size."""
     if image.shape[:2] == (height, width):
         return image
-    averages = shrinks_much(image.shape[0], image.shape[1], height, width)
-    scaled = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if averages else cv2.INTER_LINEAR)
-    return scaled.astype(np.uint8, copy=False)
+    own_height, own_width = image.shape[:2]
+    if shrinks_much(own_height, own_width, height, width):
+        # A side that grows comes afterwards: where one does, OpenCV takes two pixels of the other, and no mean.
+        shrunk = min(own_width, width), min(own_height, height)
+        image = cv2.resize(image, shrunk, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        if shrunk == (width, height):
+            return image
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
 
 
 def shrinks_much(height: int, width: int, to_height: int, to_width: int) -> bool:

@@ -122,6 +122,13 @@ def test_colors_keep_their_places():
     assert (found.tiles == (10, 200, 90)).all()
 
 
+def test_thin_strokes_are_averaged_where_the_other_side_grows():
+    """Every fifth column is black: of 3200 columns in 640 each becomes as dark as the others."""
+    image = np.full((100, 3200, 3), 250, np.uint8)
+    image[:, 2::5] = 0
+    assert (detector_input(image, CARDS["stretch"]).tiles == 200).all()
+
+
 def test_stretch_fills_the_input_whatever_the_aspect():
     found = detector_input(np.full((50, 900, 3), 7, np.uint8), CARDS["stretch"])
     assert found.tiles.shape == (1, 320, 640, 3)

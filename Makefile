@@ -23,18 +23,17 @@ help:
 demo: .venv/serve
 	$(BIN)/python -m samples.demo $(PICTURE)
 
-# tests/conftest.py says which tests stay together. Those of `make test` wait much, so three processes keep two cores busy;
-# beside the others a third one starves the servers, and a step that gets no processor for a second ends itself.
-TEST := $(BIN)/python -m pytest --dist loadscope --numprocesses
+# tests/conftest.py says which tests stay together, and which go to the third process.
+TEST := $(BIN)/python -m pytest --dist loadscope --numprocesses 3
 
 test: .venv/dev
-	$(TEST) 3 -m 'not (full or program or images)'
+	$(TEST) -m 'not (full or program or images)'
 
 test-all: .venv/dev
-	$(TEST) 2 --durations 12
+	$(TEST) --durations 12
 
 coverage: .venv/dev
-	$(TEST) 3 -m 'not (full or program or images)' --cov --cov-report term:skip-covered
+	$(TEST) -m 'not (full or program or images)' --cov --cov-report term:skip-covered
 
 check: .venv/dev
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache

@@ -24,7 +24,20 @@ OWN_SERVERS = {
     f"test_{name}.py"
     for name in (
         *("ensembles_refused", "nothing_leaves", "plans_load", "plans_read", "plans_spoiled", "answer_batch"),
-        *("shared_serving_cases", "stalled_step", "throughput_profile", "twin_exports", "twin_mutations", "twins"),
+        *("throughput_profile", "twin_exports", "twin_mutations", "twins"),
+    )
+}
+# Files whose tests mostly wait: for a time limit, a retry, a lease, a server's start, a program. With three processes
+# the third takes these and nothing else, so that two cores are busy, and servers are not starved by three that compute.
+WAITING = {
+    f"tests/{name}.py"
+    for name in (
+        *(f"client/test_client_{name}" for name in ("replicas", "retries", "several_servers")),
+        *(f"gateway/api/test_{name}" for name in ("jobs", "jobs_replicas", "hosted_replicas", "hosted_reading")),
+        *("gateway/test_gateway_server", "deploy/server/test_server_draining", "deploy/ngc/test_models_download"),
+        *("loadtest/test_loadtest_command", "loadtest/test_loadtest_staircase", "docker/test_docker_pods"),
+        *(f"integration/test_{name}" for name in ("shared_serving_cases", "stalled_step", "gateway_up")),
+        *(f"integration/test_{name}" for name in ("gateway_triton_restart", "stub_death_metrics")),
     )
 }
 # A long one, whose tests of each engine may run in another process.
@@ -86,12 +99,20 @@ def pytest_xdist_make_scheduler(config, log):
     from xdist.scheduler import LoadScopeScheduling
 
     class Scheduling(LoadScopeScheduling):
+        def _assign_work_unit(self, node):
+            waits = node.gateway.id == "gw2"
+            own = next((scope for scope in self.workqueue if (scope in WAITING) == waits), None)
+            if own:
+                self.workqueue.move_to_end(own, last=False)
+            super()._assign_work_unit(node)
+
         def _split_scope(self, nodeid):
             file = nodeid.partition("::")[0]
             if file == BY_ENGINE:
                 return nodeid.partition("-")[0]  # the engine is the first word of the test's id
-            shares = file.startswith("tests/integration/") and Path(file).name not in OWN_SERVERS
-            return "triton" if shares else file
+            if file in WAITING or Path(file).name in OWN_SERVERS or not file.startswith("tests/integration/"):
+                return file
+            return "triton"
 
     return Scheduling(config, log)
 

@@ -39,8 +39,9 @@ _WHERE = {"cpu": "the CPU", "cuda": "a GPU without TensorRT", "tensorrt": "Tenso
 )
 @click.option(
     "--precision",
-    type=click.Choice(["fp32", "fp16", "int8"]),
-    help="Of the networks' arithmetic.  [default: fp16 for tensorrt, else fp32]",
+    type=click.Choice(["fp32", "fp16", "int8", "auto"]),
+    help="Of the networks' arithmetic; auto is int8 for the detector where this CPU gains by it.  [default: fp16 for "
+    "tensorrt, else fp32]",
 )
 @click.option(
     "--profile",
@@ -104,7 +105,7 @@ _WHERE = {"cpu": "the CPU", "cuda": "a GPU without TensorRT", "tensorrt": "Tenso
 @click.option(
     "--calibration",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Folder of images for int8, like those that will be read.  [default: drawn ones]",
+    help="Folder of images for int8 or auto, like those that will be read.  [default: drawn ones]",
 )
 @click.option(
     "--charset",

@@ -305,6 +305,12 @@ def _is_installed(name: str) -> bool:
     return True
 
 
+def cpu_flags() -> frozenset[str]:
+    """What the CPU can, as Linux names it; nothing on other systems."""
+    lines = [line for line in _processor().splitlines() if line.startswith("flags")]
+    return frozenset(lines[0].partition(":")[2].split()) if lines else frozenset()
+
+
 def _processor() -> str:
     """The processor's name and abilities: its arithmetic depends on them."""
     try:

@@ -20,8 +20,8 @@ from ocdrnet_deploy.networks.prepare import (
     prepare_recognizer,
 )
 from ocdrnet_deploy.precision.half import half_precision
-from ocdrnet_deploy.precision.int8 import quantize_pair
-from ocdrnet_deploy.precision.trial import Attempt, try_network
+from ocdrnet_deploy.precision.int8 import quantize_detector, quantize_pair, why_not_int8
+from ocdrnet_deploy.precision.trial import Attempt, cpu_flags, try_network
 from ocdrnet_deploy.repository.assemble import assemble_plans, assemble_repository, check_batch
 from ocdrnet_deploy.repository.profile import (
     FRONT_END_PROCESSES,
@@ -84,12 +84,12 @@ def _smallest_network() -> bytes:
     return content
 
 
-Precision = Literal["fp32", "fp16", "int8"]
+Precision = Literal["fp32", "fp16", "int8", "auto"]
 AnyProfile = TypeVar("AnyProfile", PythonProfile, TensorRtProfile)
 
 # What each engine can serve, its default first. A CPU engine picks FP32 or bfloat16 itself.
 PRECISIONS: dict[Engine, tuple[Precision, ...]] = {
-    "cpu": ("fp32", "int8"),
+    "cpu": ("fp32", "int8", "auto"),
     "cuda": ("fp32", "fp16"),
     "tensorrt": ("fp16", "fp32"),
 }
@@ -101,7 +101,7 @@ class BuildOptions:
 
     Attributes:
         engine: `cpu`, `cuda` or `tensorrt`.
-        precision: of `PRECISIONS` for the engine.
+        precision: of `PRECISIONS` for the engine; `auto` is INT8 for the detector where this CPU gains by it.
         profile: what the networks are placed for, of `PROFILES`.
         detector_card: description of a detector that is a file.
         recognizer_card: likewise of a recognizer, the first of several.
@@ -177,14 +177,17 @@ def build_repository(
         return
     if precision == "int8":
         found, read_by = quantize_pair(found, read_by, chosen.calibration)
+    is_rounded = precision == "int8" or (precision == "auto" and _gains_by_int8(found, say))
+    if precision == "auto" and is_rounded:
+        found = quantize_detector(found, chosen.calibration)
     if precision == "fp16":
         found = replace(found, model=half_precision(found.model))
         read_by, others = _halved(read_by), [_halved(other) for other in others]
     cores = chosen.cores
     profile = cpu_profile(chosen.profile, batch, cores) if chosen.engine == "cpu" else cuda_profile(batch, cores)
-    attempt = Attempt(profile.provider, profile.detector_threads, precision == "int8", say)
-    found, detected = try_network(found, attempt)
-    read_by, recognized = try_network(read_by, attempt)
+    attempt = Attempt(profile.provider, profile.detector_threads, say=say)
+    found, detected = try_network(found, replace(attempt, is_approximate=is_rounded))
+    read_by, recognized = try_network(read_by, replace(attempt, is_approximate=precision == "int8"))
     others = [try_network(other, attempt)[0] for other in others]
     trials = trial_text(detected), trial_text(recognized)
     assemble_repository(output, found, read_by, _overridden(profile, chosen, say), in_flight, trials, others)
@@ -203,6 +206,15 @@ def _check_several(names: Sequence[str], options: BuildOptions, precision: Preci
         raise BuildError(f"--charset {options.charset} cuts one recognizer, not {' and '.join(names)}")
 
 
+def _gains_by_int8(detector: PreparedDetector, say: Callable[[str], None]) -> bool:
+    runs_in = "" if detector.runtime == "openvino" else f"{detector.card.name} runs in {detector.runtime}"
+    if reason := runs_in or why_not_int8(cpu_flags()):
+        say(f"Both networks stay in floats: {reason}.")
+        return False
+    say("The detector is in INT8: this CPU has VNNI and no AMX. The recognizer stays in floats.")
+    return True
+
+
 def _halved(recognizer: PreparedRecognizer) -> PreparedRecognizer:
     with_charset = half_precision(recognizer.charset_model) if recognizer.charset_model else None
     return replace(recognizer, model=half_precision(recognizer.model), charset_model=with_charset)
@@ -213,7 +225,8 @@ def _precision(options: BuildOptions) -> Precision:
     if options.precision is None:
         return possible[0]
     if options.precision not in possible:
-        raise BuildError(f"--engine {options.engine} has no {options.precision}; it has {' and '.join(possible)}")
+        has = f"{', '.join(possible[:-1])} and {possible[-1]}"
+        raise BuildError(f"--engine {options.engine} has no {options.precision}; it has {has}")
     return options.precision
 
 

@@ -18,7 +18,10 @@ from ocdrnet_deploy.precision.int8 import (
     network_inputs,
     quantize_pair,
     quantized,
+    why_not_int8,
 )
+from ocdrnet_deploy.precision.trial import cpu_flags
+from ocdrnet_deploy.repository import build
 from ocdrnet_triton.engines.openvino import core
 
 
@@ -195,3 +198,56 @@ def test_images_without_text(tmp_path):
     pair = prepare_detector("ppocrv6-small"), prepare_recognizer("ppocrv6-small")
     with pytest.raises(BuildError, match="found no text"):
         quantize_pair(*pair, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [
+        ("sse2 avx2 avx512f avx512_vnni", ""),
+        ("avx2 avx512f avx512_vnni avx512_bf16 amx_bf16 amx_tile", "has AMX"),
+        ("avx2 avx_vnni", "no AVX-512 with VNNI"),
+        ("", "no AVX-512 with VNNI"),
+    ],
+)
+def test_cpus_that_gain(flags, reason):
+    found = why_not_int8(frozenset(flags.split()))
+    assert reason in found
+    assert bool(found) == bool(reason)
+
+
+@pytest.fixture
+def built(tmp_path, monkeypatch):
+    """What is assembled of both networks and said, on a CPU with some flags."""
+
+    def build_on(*flags, precision="auto"):
+        made, said = [], []
+        monkeypatch.setattr(build, "cpu_flags", lambda: frozenset(flags))
+        monkeypatch.setattr(build, "try_network", lambda network, attempt: (network, attempt))
+        monkeypatch.setattr(build, "trial_text", lambda attempt: attempt.is_approximate)
+        monkeypatch.setattr(build, "assemble_repository", lambda *arguments: made.extend(arguments))
+        (tmp_path / "images").mkdir()
+        cv2.imwrite(str(tmp_path / "images" / "blank.png"), np.full((320, 320, 3), 255, np.uint8))
+        options = build.BuildOptions(precision=precision, calibration=tmp_path / "images")
+        build.build_repository(tmp_path / "out", "ppocrv6-small", "ppocrv6-small", options, said.append)
+        detector, recognizer, are_approximate = made[1], made[2], made[5]
+        networks = (detector.model, recognizer.model)
+        rounded = [any(node.op_type == "QuantizeLinear" for node in model.graph.node) for model in networks]
+        return rounded, list(are_approximate), said
+
+    return build_on
+
+
+def test_auto_rounds_the_detector_alone_where_it_gains(built):
+    rounded, are_approximate, said = built("avx512f", "avx512_vnni")
+    assert rounded == are_approximate == [True, False]
+    assert "The detector is in INT8: this CPU has VNNI and no AMX. The recognizer stays in floats." in said
+
+
+def test_auto_rounds_nothing_where_it_does_not(built):
+    rounded, are_approximate, said = built("avx512f", "avx512_vnni", "amx_tile")
+    assert rounded == are_approximate == [False, False]
+    assert "Both networks stay in floats: this CPU has AMX, which is as fast in bfloat16." in said
+
+
+def test_flags_of_this_cpu():
+    assert "sse2" in cpu_flags()

@@ -222,7 +222,7 @@ def test_plan_of_a_free_width_takes_what_the_network_takes(takes, batch):
 
 @pytest.mark.parametrize(
     ("engine", "precision", "has"),
-    [("cpu", "fp16", "fp32 and int8"), ("tensorrt", "int8", "fp16 and fp32"), ("cuda", "int8", "fp32 and fp16")],
+    [("cpu", "fp16", "fp32, int8 and auto"), ("tensorrt", "int8", "fp16 and fp32"), ("cuda", "int8", "fp32 and fp16")],
 )
 def test_precision_that_an_engine_lacks(tmp_path, engine, precision, has):
     options = BuildOptions(engine=engine, precision=precision)

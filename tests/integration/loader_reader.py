@@ -29,19 +29,22 @@ def refuse_other_machines(event, arguments):
 
 
 def markitdown(url, key):
-    """As with `markitdown --use-docintel --endpoint`."""
+    """As with `markitdown --use-docintel --endpoint`; the one option is another key."""
     from azure.core.credentials import AzureKeyCredential
     from markitdown import MarkItDown
 
-    tool = MarkItDown(docintel_endpoint=url, docintel_credential=AzureKeyCredential(key))
-    return lambda file: [(tool.convert(file).text_content, {})]
+    def read(file, key=key):
+        tool = MarkItDown(docintel_endpoint=url, docintel_credential=AzureKeyCredential(key))
+        return [(tool.convert(file).text_content, {})]
+
+    return read
 
 
 def langchain(url, key):
-    """The loader of langchain-community; its options are those of the class."""
+    """The loader of langchain-community; further options are those of the class."""
     from langchain_community.document_loaders import AzureAIDocumentIntelligenceLoader
 
-    def read(file, **options):
+    def read(file, key=key, **options):
         loaded = AzureAIDocumentIntelligenceLoader(url, key, file, **options).load()
         return [(document.page_content, document.metadata) for document in loaded]
 

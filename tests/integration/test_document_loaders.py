@@ -7,7 +7,6 @@ import pytest
 from click.testing import CliRunner
 from drawn_documents import LINES, letter, pdf, scan, scanned
 from own_environment import InstallError, answers, install
-from PIL import Image
 from sample_truth import SAMPLES
 from text_distance import character_error_rate
 
@@ -50,11 +49,10 @@ def key_and_url(served, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def documents(tmp_path_factory):
-    """A scan of two pages, one with text of its own, and a photo as JPEG and as PNG."""
+    """A scan of two pages, one with text of its own, and a photo."""
     folder = tmp_path_factory.mktemp("documents")
     (folder / "scan.pdf").write_bytes(pdf(scan, lambda paper: scan(paper, scanned(SECOND))))
     (folder / "letter.pdf").write_bytes(pdf(letter))
-    Image.open(SAMPLES / "receipt.jpg").save(folder / "receipt.png")
     return {path.name: str(path) for path in (*folder.iterdir(), SAMPLES / "receipt.jpg")}
 
 
@@ -63,7 +61,7 @@ def read(python, key_and_url):
     """What a tool made of each file; none of it asked another machine."""
     key, url = key_and_url
 
-    def answers_of(tool, *reads, key=key):
+    def answers_of(tool, *reads):
         *read, last = answers(python, READER, {"tool": tool, "url": url, "key": key, "reads": reads})
         assert last == {"outside": []}
         assert len(read) == len(reads)
@@ -83,18 +81,22 @@ def assert_reads(text, expected):
 
 
 def test_markitdown(read, documents):
-    names = ("scan.pdf", "letter.pdf", "receipt.jpg", "receipt.png")
-    two_pages, own_text, *photos = (texts(each)[0] for each in read("markitdown", *([documents[n], {}] for n in names)))
+    """With a wrong key an image is left to markitdown's own reading, which is none."""
+    names, wrong = ("scan.pdf", "letter.pdf", "receipt.jpg"), {"key": "wrong"}
+    reads = [[documents[name], options] for options in ({}, wrong) for name in names]
+    *good, refused, _, empty = read("markitdown", *reads)
+    two_pages, own_text, photo = (texts(answer)[0] for answer in good)
     assert_reads(two_pages, f"{FIRST_TEXT} {SECOND_TEXT}")
     assert own_text.split() == FIRST_TEXT.split()
-    for photo in photos:
-        assert "The Copper Kettle" in photo
-        assert "TOTAL" in photo
+    assert "The Copper Kettle" in photo
+    assert "TOTAL" in photo
+    assert "a key is needed" in refused["error"]
+    assert texts(empty) == [""]
 
 
 def test_langchain(read, documents):
-    path = documents["scan.pdf"]
-    markdown, single, page = read("langchain", [path, {}], [path, {"mode": "single"}], [path, {"mode": "page"}])
+    path, every = documents["scan.pdf"], ({}, {"mode": "single"}, {"mode": "page"}, {"key": "wrong"})
+    markdown, single, page, refused = read("langchain", *([path, options] for options in every))
     before, after = texts(markdown)[0].split("<!-- PageBreak -->")
     assert_reads(before, FIRST_TEXT)
     assert_reads(after, SECOND_TEXT)
@@ -102,38 +104,28 @@ def test_langchain(read, documents):
     assert [metadata for _, metadata in page["documents"]] == [{"page": 1}, {"page": 2}]
     for text, expected in zip(texts(page), (FIRST_TEXT, SECOND_TEXT), strict=True):
         assert_reads(text, expected)
-
-
-def test_a_wrong_key_is_said(read, documents):
-    """Where a tool says anything: of an image markitdown then has its own reading, which is none."""
-    two_pages, photo = read("markitdown", [documents["scan.pdf"], {}], [documents["receipt.jpg"], {}], key="wrong")
-    assert "a key is needed" in two_pages["error"]
-    assert texts(photo) == [""]
-    (answer,) = read("langchain", [documents["scan.pdf"], {}], key="wrong")
-    assert "a key is needed" in answer["error"]
+    assert "a key is needed" in refused["error"]
 
 
 def test_open_webui(read, documents, key_and_url):
     """Its settings for both services, and the choice between them; with a wrong key its loader's text is the error."""
     path = documents["scan.pdf"]
-    mistral, azure = {ENGINE: "mistral_ocr"}, {ENGINE: "document_intelligence"}
-    uploaded, inline, refused, layout, read_model = read(
+    mistral = {ENGINE: "mistral_ocr"}
+    uploaded, inline, refused, layout = read(
         "open-webui",
         [path, mistral],
         [path, mistral | {"rag.mistral_ocr_use_base64": True}],
         [path, mistral | {"rag.mistral_ocr_api_key": "wrong"}],
-        [path, azure],
-        [path, azure | {"rag.document_intelligence_model": "prebuilt-read"}],
+        [path, {ENGINE: "document_intelligence"}],
     )
     for answer in (uploaded, inline):
         assert [metadata["page_label"] for _, metadata in answer["documents"]] == [1, 2]
         for text, expected in zip(texts(answer), (FIRST_TEXT, SECOND_TEXT), strict=True):
             assert_reads(text, expected)
     assert "401 Client Error" in texts(refused)[0]
-    for answer in (layout, read_model):
-        before, after = texts(answer)[0].split("<!-- PageBreak -->")
-        assert_reads(before, FIRST_TEXT)
-        assert_reads(after, SECOND_TEXT)
+    before, after = texts(layout)[0].split("<!-- PageBreak -->")
+    assert_reads(before, FIRST_TEXT)
+    assert_reads(after, SECOND_TEXT)
     key, url = key_and_url
     left = httpx.get(f"{url}/v1/files", headers={"authorization": f"Bearer {key}"}, trust_env=False).json()
     assert left["data"] == [], "it deletes what it uploaded"

@@ -1,11 +1,16 @@
 """docling's own pipeline, with its reader for a Triton over KServe v2, against a real Triton."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from docling_tool import InstallError, install, read_files
 from drawn_documents import LINES, hidden_letter, letter, pdf, scan, scanned
-from sample_truth import SAMPLES
+from own_environment import InstallError, answers, install
+from sample_truth import ROOT, SAMPLES
 from text_distance import character_error_rate
+
+REQUIREMENTS = Path(__file__).with_name("docling-requirements.txt")
+READER = ROOT / "benchmarks" / "docling_reader.py"
 
 pytestmark = pytest.mark.full  # docling is 400 MB, and imports for seconds
 
@@ -13,7 +18,7 @@ pytestmark = pytest.mark.full  # docling is 400 MB, and imports for seconds
 @pytest.fixture(scope="module")
 def docling(tmp_path_factory):
     try:
-        return install(tmp_path_factory.mktemp("docling"))
+        return install(tmp_path_factory.mktemp("docling"), REQUIREMENTS)
     except InstallError as error:
         pytest.skip(f"docling cannot be installed here: {str(error).splitlines()[-1]}")
 
@@ -42,6 +47,11 @@ def ways_in(served):
         "version": {"url": grpc, "model_version": "1"},
         "http": {"url": http, "transport": "http"},
     }
+
+
+def read_files(python, engine, options, files):
+    """What docling made of each file, see `benchmarks/docling_reader.py`."""
+    return answers(python, READER, {"engine": engine, "options": options, "files": files})
 
 
 def texts(answer):

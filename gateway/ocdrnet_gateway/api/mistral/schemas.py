@@ -210,15 +210,18 @@ class SignedUrl(BaseModel):
 
 
 class MistralError(BaseModel):
-    """An error: what was wrong, or for 422 which field."""
+    """An error: what was wrong, or for 422 which field, and the sentence as `message`."""
 
     detail: str | list[FieldError]
+    message: str | None = None
 
 
 def mistral_error(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     """An error as Mistral's clients expect it."""
     if status == 422:
-        body = InvalidBody(detail=[FieldError(type="value_error", loc=["body"], msg=detail)]).model_dump()
+        invalid = InvalidBody(detail=[FieldError(type="value_error", loc=["body"], msg=detail)])
+        # LibreChat prints `detail` as a string, and a list as "[object Object]"; it appends `message`.
+        body = {**invalid.model_dump(), "message": detail}
     else:
         body = {"detail": detail}
     return JSONResponse(body, status, dict(headers or {}))

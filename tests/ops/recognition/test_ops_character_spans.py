@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocdrnet_ops.recognition.character_spans import (
+    NARROW_WIDTH,
+    WIDE_WIDTH,
     CharacterSpan,
     character_rows,
     character_spans,
@@ -19,7 +21,7 @@ from ocdrnet_ops.recognition.superscripts import join_superscripts
 from ocdrnet_ops.recognition.words import LineSegment, WordSpan, renamed, split_words, with_character
 
 # A ligature and a letter with its mark are one character of a recognizer each, of several code points.
-CHARACTERS = ("a", "b", " ", "\u3000", "ffi", "e\u0301", " c ", "元")
+CHARACTERS = ("a", "b", " ", "\u3000", "ffi", "e\u0301", " c ", "元", "i", "W")
 
 
 def places(spans):
@@ -83,6 +85,20 @@ def test_places_count_from_the_word_not_from_the_line_or_its_margin():
     assert word.start == pytest.approx(begin / 6)
     edge = (5 - STEP_LAG - begin) / (6 - begin)
     np.testing.assert_allclose(places(word.characters), [(0, edge), (edge, 1)], atol=1e-6)
+
+
+def test_wide_letters_have_more_of_the_gap_to_narrow_ones():
+    spans = character_spans("aiWWa", [1.0] * 5, [1, 3, 5, 7, 9], 0, 10)
+    edges = [
+        0,
+        1 + 2 / (1 + NARROW_WIDTH),
+        3 + 2 * NARROW_WIDTH / (NARROW_WIDTH + WIDE_WIDTH),
+        6,
+        9 - 2 / (1 + WIDE_WIDTH),
+        10,
+    ]
+    np.testing.assert_allclose(places(spans), list(pairwise(np.array(edges) / 10)), atol=1e-6)
+    assert NARROW_WIDTH < 1 < WIDE_WIDTH
 
 
 def test_characters_without_steps_of_their_own_have_equal_shares():

@@ -151,9 +151,8 @@ def _characters_by_word(
     if len(outside):
         raise UnexpectedResponseError(f"CHARACTERS names word {outside[0]}, but there are {len(texts)} words")
     ends = [0] * len(texts)
-    for word, box, score, length in zip(
-        owners.tolist(), _parts(boxes[owners], rows[:, 1:3]), rows[:, 3].tolist(), rows[:, 4].astype(int), strict=True
-    ):
+    columns = (owners, _parts(boxes[owners], rows[:, 1:3]), rows[:, 3], rows[:, 4].astype(int))
+    for word, box, score, length in zip(*(column.tolist() for column in columns), strict=True):
         start, ends[word] = ends[word], ends[word] + length
         found[word].append(Character(texts[word][start : ends[word]], score, box_from(box)))
     for text, end in zip(texts, ends, strict=True):

@@ -130,6 +130,13 @@ def test_what_cannot_be_read_back_is_named(damage, part):
         Page.from_dict(data)
 
 
+def test_a_character_that_cannot_be_read_back_is_named():
+    data = SPELLED.to_dict()
+    del data["lines"][0]["words"][0]["characters"][1]["score"]
+    with pytest.raises(UnexpectedResponseError, match="not a character as to_dict writes it: no key 'score'"):
+        Page.from_dict(data)
+
+
 def test_results_are_values():
     assert hash(TWO_LINES) == hash(Page.from_dict(TWO_LINES.to_dict()))
     with pytest.raises(dataclasses.FrozenInstanceError):

@@ -20,7 +20,7 @@ from ocdrnet_ops.detection.tiles import detector_tiles
 from ocdrnet_ops.geometry.crop import WIDTH_STEP, Crops, crop_lines
 from ocdrnet_ops.image.decode import ImageLimits, decode_image
 from ocdrnet_ops.image.resize import DetectorInput
-from ocdrnet_ops.options import MIN_TEXT_SCORE, TILING, UPSIDE_DOWN, Options, choice, number
+from ocdrnet_ops.options import CHARACTERS, MIN_TEXT_SCORE, TILING, UPSIDE_DOWN, Options, choice, number
 from ocdrnet_ops.recognition.crossing import run_down
 from ocdrnet_ops.recognition.line_flip import ReadingScores, lines_to_turn, score_readings, turn_crops
 from ocdrnet_triton.engines.base import Network, Placement
@@ -157,7 +157,8 @@ def read_pixels(
     reading = _read(again, pair)
     second = FlippedReading(reading.ids, reading.probabilities, turned)
     candidates = Candidates(found.boxes, found.scores, crops.widths[:, 0])
-    lines = decode_lines(candidates, first, second, size, card, number(chosen, MIN_TEXT_SCORE, card.min_text_score))
+    least, characters = number(chosen, MIN_TEXT_SCORE, card.min_text_score), choice(chosen, CHARACTERS) == "on"
+    lines = decode_lines(candidates, first, second, size, card, least, characters=characters)
     return Trace(encoded, pixels, seen, maps, settings, found, crops, first, rated, again, second, lines)
 
 

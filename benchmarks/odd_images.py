@@ -26,7 +26,7 @@ from benchmarks.machine import machine_line
 from ocdrnet_ops.answer.merge import merge_lines
 from ocdrnet_ops.cards import DetectorCard, RecognizerCard
 from ocdrnet_ops.errors import OptionError
-from ocdrnet_ops.options import GEOMETRY, MERGE, TILING, UPSIDE_DOWN, OptionValue
+from ocdrnet_ops.options import CHARACTERS, GEOMETRY, MERGE, TILING, UPSIDE_DOWN, OptionValue
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -47,6 +47,7 @@ RECOGNIZERS = (
     replace(_RECOGNIZER, max_width=96, crop_margin=0.3, min_text_score=0.0),
     replace(_RECOGNIZER, width=100, height=32, decoder="attention", interpolation="cubic"),
     replace(_RECOGNIZER, width=200, keep_aspect=True, padding="black"),
+    replace(_RECOGNIZER, characters=("\u05d0", "\u05d1", "a", "1", "\u00b2", "e\u0301", "(", " ")),
 )
 COUNTS = (0, 1, 2, 5, 40)  # of shapes in an image or a map
 
@@ -141,7 +142,7 @@ def _noise(random_: random.Random, height: int, width: int) -> Pixels:
 def options(random_: random.Random) -> dict[str, OptionValue]:
     """Of a request: most have none, some have several."""
     values: dict[str, OptionValue] = {
-        each.name: random_.choice(each.choices) for each in (GEOMETRY, TILING, UPSIDE_DOWN, MERGE)
+        each.name: random_.choice(each.choices) for each in (GEOMETRY, TILING, UPSIDE_DOWN, MERGE, CHARACTERS)
     }
     values |= {
         "detector_side": random_.choice((32, 300, 2000)),
@@ -188,6 +189,14 @@ def _check(trace: Trace, chosen: Mapping[str, OptionValue]) -> None:
     assert {len(part) for part in (lines.boxes, lines.polygons, lines.scores, lines.paragraphs)} == {count}
     assert len(lines.word_texts) == len(lines.word_boxes) == len(lines.word_lines)
     assert all(text.strip() for text in lines.texts), "a line without text"
+    if chosen.get("characters") == "on":
+        owners, starts, ends, _, lengths = lines.characters.T
+        counts = np.bincount(owners.astype(int), lengths, minlength=len(lines.word_texts)).tolist()
+        assert counts == [len(text) for text in lines.word_texts], "characters that are not their words'"
+        assert (owners[1:] >= owners[:-1]).all(), "characters in another order than their words"
+        assert ((starts >= 0) & (starts <= ends) & (ends <= 1)).all(), "a character beside its word"
+    else:
+        assert lines.characters.shape == (0, 5)
     for part in (lines.boxes, lines.polygons, lines.word_boxes):
         assert np.isfinite(part).all(), "a point that is no number"
     within = lines.boxes if chosen.get("merge") != "paragraph" else lines.word_boxes

@@ -83,6 +83,7 @@ Options:
   -c page_separator=S   Between pages of text; a form feed by default.
   -c tessedit_char_whitelist=CHARACTERS
                         Which characters may be read; it becomes the server's charset.
+  -c hocr_char_boxes=1  Boxes of characters in hOCR and ALTO.
   --dpi NUMBER          Noted in hOCR.
 Ignored: -l LANG, --psm NUMBER but 0, --oem NUMBER, --tessdata-dir PATH, --user-words PATH, --user-patterns PATH,
   --loglevel LEVEL, and other -c NAME=VALUE.
@@ -94,7 +95,8 @@ _PDF = "pdf"
 # Name in the command, format, suffix.
 _OUTPUTS = {"txt": ".txt", "hocr": ".hocr", "tsv": ".tsv", "alto": ".xml", _PDF: ".pdf"}
 _CREATE = "tessedit_create_"
-# What needs a box of each character, or Tesseract's own training.
+_TRUE = ("1", "t", "true")
+# What is for Tesseract's own training, or writes boxes of characters in other forms than hOCR and ALTO.
 _REFUSED = {"makebox", "boxfile", "lstm.train", "lstmbox", "wordstrbox", "page", "page_xml", "get.images"}
 _IGNORED_WITH_VALUE = ("-l", "--tessdata-dir", "--user-words", "--user-patterns", "--loglevel")
 _QUIET = ("quiet", "batch.nochop", "batch", "logfile", "unlv")
@@ -152,7 +154,7 @@ def parse(arguments: Sequence[str]) -> Wanted:
     wanted.image, wanted.output, *configs = names
     for config in configs:
         if config in _REFUSED:
-            raise FailedError(f"Error, {config} is not answered by this server: it tells no boxes of characters")
+            raise FailedError(f"Error, {config} is not answered by this server")
         if config in _OUTPUTS:
             wanted.add_format(config)
         elif config not in _QUIET:
@@ -197,13 +199,15 @@ def _set_variable(wanted: Wanted, assignment: str) -> None:
     name, equals, value = assignment.partition("=")
     if not equals:
         raise FailedError("Missing = in configvar assignment")
-    if name.startswith(_CREATE) and value.strip().lower() in ("1", "t", "true"):
+    if name.startswith(_CREATE) and value.strip().lower() in _TRUE:
         output = name.removeprefix(_CREATE)
         if output in _REFUSED or output not in _OUTPUTS:
             raise FailedError(f"Error, {name} is not answered by this server")
         wanted.add_format(output)
     elif name == "page_separator":
         wanted.separator = value
+    elif name == "hocr_char_boxes" and value.strip().lower() in _TRUE:
+        wanted.options["characters"] = "on"
     elif name == "tessedit_char_whitelist" and value:
         if "+" in value:
             raise FailedError("Error, a whitelist with + cannot be handed on: the server's charset joins sets by it")

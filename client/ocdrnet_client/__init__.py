@@ -24,11 +24,12 @@ from ocdrnet_client.errors import (
 )
 from ocdrnet_client.fonts import FontBook
 from ocdrnet_client.overlay import MissingGlyphsWarning, draw_overlay
-from ocdrnet_client.results import Box, Line, Outcome, Page, Point, Word
+from ocdrnet_client.results import Box, Character, Line, Outcome, Page, Point, Word
 
 __all__ = [
     "AsyncClient",
     "Box",
+    "Character",
     "Client",
     "ClientClosedError",
     "ConfigurationError",

@@ -40,6 +40,8 @@ def draw_overlay(
 ) -> Image.Image:
     """Draw boxes over the image, and beside it each recognized text in its box's place, size and slant.
 
+    Characters have faint boxes, if `characters=on` was asked.
+
     Args:
         image: what was read, as `Client.read` takes it. The pixels are those that the server read.
         page: what was read in it.
@@ -83,6 +85,8 @@ def _draw_lines(picture: Image.Image, panel: Image.Image, page: Page, scale: flo
     for index, line in enumerate(page.lines):
         colour = _COLOURS[index % len(_COLOURS)]
         corners = [(x * scale, y * scale) for x, y in line.outline]
+        for character in (character for word in line.words for character in word.characters):
+            on_image.polygon([(x * scale, y * scale) for x, y in character.box], outline=_faint(colour))
         on_image.line([*corners, corners[0]], fill=colour, width=stroke, joint="curve")
         on_panel.polygon(corners, outline=_faint(colour), width=stroke)
         _write(panel, line, scale, colour, book)

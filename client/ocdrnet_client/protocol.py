@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ocdrnet_client.errors import InvalidRequestError, UnexpectedResponseError
 from ocdrnet_client.images import ChannelOrder, ImageSource, encoded_image
-from ocdrnet_client.results import Line, Page, Word, box_from, points_from
+from ocdrnet_client.results import Character, Line, Page, Word, box_from, points_from
 from ocdrnet_client.tracing import trace_headers
 from ocdrnet_ops.errors import OptionError
 from ocdrnet_ops.options import OptionValue, parse_options
@@ -34,9 +34,11 @@ _WORD_ROWS: dict[str, tuple[int, ...]] = {
     "WORD_SCORES": (),
     "WORD_LINES": (),
 }
+# Index of the word, start, end, score, code points; no row unless they were asked for.
+_CHARACTER_ROWS: dict[str, tuple[int, ...]] = {"CHARACTERS": (5,)}
 _PAGE_SIZES = {"IMAGE_SIZE": 2, "FRAMES": 1, "TRUNCATED": 1, "UNREADABLE": 1}
 _POLYGONS = "POLYGONS"  # a row for each line, of as many points as the request's geometry has
-OUTPUTS = (*_LINE_ROWS, _POLYGONS, *_WORD_ROWS, *_PAGE_SIZES)
+OUTPUTS = (*_LINE_ROWS, _POLYGONS, *_WORD_ROWS, *_CHARACTER_ROWS, *_PAGE_SIZES)
 
 
 @dataclass(frozen=True)
@@ -94,12 +96,13 @@ def parse_page(tensors: Tensors, image: str | None = None) -> Page:
     """
     points = _output(tensors, _POLYGONS).shape[1:2]
     line_rows, word_rows = _group(tensors, {**_LINE_ROWS, _POLYGONS: (*points, 2)}), _group(tensors, _WORD_ROWS)
+    characters = _group(tensors, _CHARACTER_ROWS)["CHARACTERS"]
     sizes = {name: _shaped(tensors, name, (size,)) for name, size in _PAGE_SIZES.items()}
     width, height = (int(side) for side in sizes["IMAGE_SIZE"])
     return Page(
         width=width,
         height=height,
-        lines=_lines(line_rows, _words_by_line(word_rows, len(line_rows["TEXTS"]))),
+        lines=_lines(line_rows, _words_by_line(word_rows, characters, len(line_rows["TEXTS"]))),
         truncated=bool(sizes["TRUNCATED"][0]),
         frames=int(sizes["FRAMES"][0]),
         image=image,
@@ -125,14 +128,45 @@ def _lines(rows: Tensors, words: list[list[Word]]) -> tuple[Line, ...]:
     )
 
 
-def _words_by_line(rows: Tensors, lines: int) -> list[list[Word]]:
+def _words_by_line(rows: Tensors, characters: NDArray[np.float32], lines: int) -> list[list[Word]]:
     words: list[list[Word]] = [[] for _ in range(lines)]
-    columns = zip(rows["WORD_TEXTS"], rows["WORD_SCORES"], rows["WORD_BOXES"], rows["WORD_LINES"], strict=True)
-    for text, score, box, line in columns:
+    texts, boxes = [_decoded(text) for text in rows["WORD_TEXTS"]], rows["WORD_BOXES"]
+    by_word = _characters_by_word(texts, boxes, characters)
+    for text, score, box, line, own in zip(texts, rows["WORD_SCORES"], boxes, rows["WORD_LINES"], by_word, strict=True):
         if not 0 <= line < lines:
             raise UnexpectedResponseError(f"WORD_LINES names line {line}, but there are {lines} lines")
-        words[line].append(Word(_decoded(text), float(score), box_from(box)))
+        words[line].append(Word(text, float(score), box_from(box), own))
     return words
+
+
+def _characters_by_word(
+    texts: list[str], boxes: NDArray[np.float32], rows: NDArray[np.float32]
+) -> list[tuple[Character, ...]]:
+    """Each word's characters, whose rows stand in the order of its text."""
+    found: list[list[Character]] = [[] for _ in texts]
+    if not len(rows):
+        return [()] * len(texts)
+    owners = rows[:, 0].astype(int)
+    outside = owners[(owners < 0) | (owners >= len(texts))]
+    if len(outside):
+        raise UnexpectedResponseError(f"CHARACTERS names word {outside[0]}, but there are {len(texts)} words")
+    ends = [0] * len(texts)
+    columns = (owners, _parts(boxes[owners], rows[:, 1:3]), rows[:, 3], rows[:, 4].astype(int))
+    for word, box, score, length in zip(*(column.tolist() for column in columns), strict=True):
+        start, ends[word] = ends[word], ends[word] + length
+        found[word].append(Character(texts[word][start : ends[word]], score, box_from(box)))
+    for text, end in zip(texts, ends, strict=True):
+        if end != len(text):
+            raise UnexpectedResponseError(f"CHARACTERS has {end} code points of a word that has {len(text)}")
+    return [tuple(own) for own in found]
+
+
+def _parts(boxes: NDArray[np.float32], places: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Parts of boxes, float32 [n, 4, 2], from a share of their width, float32 [n, 2], to another."""
+    at = places[:, :, None]
+    top = boxes[:, None, 0] + at * (boxes[:, None, 1] - boxes[:, None, 0])
+    bottom = boxes[:, None, 3] + at * (boxes[:, None, 2] - boxes[:, None, 3])
+    return np.concatenate([top, bottom[:, ::-1]], axis=1)
 
 
 def _group(tensors: Tensors, rows: dict[str, tuple[int, ...]]) -> Tensors:

@@ -2,7 +2,8 @@
 
 The result tree of one image: Page -> Line -> Word, in plain Python numbers.
 
-Asked for `merge=word` or `merge=paragraph`, a Line is a word or a paragraph.
+Asked for `merge=word` or `merge=paragraph`, a Line is a word or a paragraph. Asked for `characters=on`, a Word has
+Characters.
 """
 
 from __future__ import annotations
@@ -62,13 +63,13 @@ _SCORE_DIGITS = 4
 
 
 @dataclass(frozen=True)
-class Word:
-    """One word of a line.
+class Character:
+    """One character of a word.
 
     Attributes:
-        text: what it says.
+        text: what it says: a code point, or several that the recognizer knows as one character.
         score: 0 to 1, how sure the recognizer is.
-        box: four corners (x, y) in pixels of the upright image, clockwise from the text's top-left.
+        box: as of the word, which it is a part of; neighbours share the gap between them.
     """
 
     text: str
@@ -80,6 +81,43 @@ class Word:
         return {"text": self.text, "score": _score(self.score), "box": _corners(self.box)}
 
     @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Character:
+        """The inverse of `to_dict`.
+
+        Raises:
+            UnexpectedResponseError: a key is missing or a value is of the wrong kind.
+        """
+        with _Reading("character"):
+            return cls(str(data["text"]), float(data["score"]), box_from(data["box"]))
+
+
+@dataclass(frozen=True)
+class Word:
+    """One word of a line.
+
+    Attributes:
+        text: what it says.
+        score: 0 to 1, how sure the recognizer is.
+        box: four corners (x, y) in pixels of the upright image, clockwise from the text's top-left.
+        characters: of its text, in the order of reading; empty unless `characters=on` was asked.
+    """
+
+    text: str
+    score: float
+    box: Box
+    characters: tuple[Character, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, rounded to a tenth of a pixel and four digits of score."""
+        characters = [character.to_dict() for character in self.characters]
+        return {
+            "text": self.text,
+            "score": _score(self.score),
+            "box": _corners(self.box),
+            **({"characters": characters} if characters else {}),
+        }
+
+    @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Word:
         """The inverse of `to_dict`.
 
@@ -87,7 +125,8 @@ class Word:
             UnexpectedResponseError: a key is missing or a value is of the wrong kind.
         """
         with _Reading("word"):
-            return cls(str(data["text"]), float(data["score"]), box_from(data["box"]))
+            characters = tuple(Character.from_dict(character) for character in data.get("characters", ()))
+            return cls(str(data["text"]), float(data["score"]), box_from(data["box"]), characters)
 
 
 @dataclass(frozen=True)

@@ -205,6 +205,7 @@ CHARSET = TextOption(
 )
 MIN_TEXT_SCORE = NumberOption("min_text_score", float, 0.0, 1.0, "Lines whose text scores lower are left out.")
 MERGE = ChoiceOption("merge", ("line", "word", "paragraph"), "What one box of the answer holds.")
+CHARACTERS = ChoiceOption("characters", ("off", "on"), "Whether the answer tells where each character of a word is.")
 
 OPTIONS: tuple[Option, ...] = (
     BINARIZE_THRESHOLD,
@@ -219,6 +220,7 @@ OPTIONS: tuple[Option, ...] = (
     CHARSET,
     MIN_TEXT_SCORE,
     MERGE,
+    CHARACTERS,
 )
 
 
@@ -237,6 +239,7 @@ class ReadOptions(TypedDict, total=False):
     charset: str
     min_text_score: float
     merge: Literal["line", "word", "paragraph"]
+    characters: Literal["off", "on"]
 
 
 _BY_NAME = {option.name: option for option in OPTIONS}

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ocdrnet_client import Line, Page, Word
+from ocdrnet_client import Character, Line, Page, Word
 
 
 def box(x, y, width, height):
@@ -26,11 +26,23 @@ def tensors_of(page):
         "WORD_TEXTS": np.array([word.text.encode() for _, word in words], object),
         "WORD_SCORES": np.array([word.score for _, word in words], np.float32),
         "WORD_LINES": np.array([index for index, _ in words], np.int32),
+        "CHARACTERS": np.array(
+            [row for index, (_, word) in enumerate(words) for row in _character_rows(index, word)], np.float32
+        ).reshape(-1, 5),
         "IMAGE_SIZE": np.array([page.width, page.height], np.int32),
         "FRAMES": np.array([page.frames], np.int32),
         "TRUNCATED": np.array([page.truncated], bool),
         "UNREADABLE": np.array([page.unreadable], np.int32),
     }
+
+
+def _character_rows(index, word):
+    """Of an upright word."""
+    (left, _), (right, _), *_ = word.box
+    for character in word.characters:
+        (begin, _), (end, _), *_ = character.box
+        share = [(x - left) / (right - left) for x in (begin, end)]
+        yield index, *share, character.score, len(character.text)
 
 
 # Scores are eighths, which float32 holds exactly.
@@ -60,6 +72,43 @@ CURVED = Page(
         Line("arc", 0.875, box(0, 0, 90, 60), 0.75, polygon=((0, 50), (45, 0), (90, 50), (80, 60), (45, 20), (10, 60))),
         Line(
             "bow", 0.75, box(0, 90, 90, 60), 0.5, polygon=((0, 90), (45, 130), (90, 90), (90, 110), (45, 150), (0, 110))
+        ),
+    ),
+)
+
+# Words of one and of several characters, the second of two code points, and one that reads from right to left.
+SPELLED = Page(
+    640,
+    480,
+    (
+        Line(
+            "ae\u0301 b",
+            0.875,
+            box(0, 0, 96, 16),
+            0.75,
+            (
+                Word(
+                    "ae\u0301",
+                    0.5,
+                    box(0, 0, 64, 16),
+                    (Character("a", 0.25, box(0, 0, 16, 16)), Character("e\u0301", 0.75, box(16, 0, 48, 16))),
+                ),
+                Word("b", 1.0, box(80, 0, 16, 16), (Character("b", 1.0, box(80, 0, 16, 16)),)),
+            ),
+        ),
+        Line(
+            "אב",
+            0.875,
+            box(0, 32, 64, 16),
+            0.75,
+            (
+                Word(
+                    "אב",
+                    0.5,
+                    box(0, 32, 64, 16),
+                    (Character("א", 0.5, box(32, 32, 32, 16)), Character("ב", 0.5, box(0, 32, 32, 16))),
+                ),
+            ),
         ),
     ),
 )

@@ -11,7 +11,16 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from PIL import Image, ImageDraw
 
-from ocdrnet_client import FontBook, InvalidRequestError, Line, MissingGlyphsWarning, Page, draw_overlay
+from ocdrnet_client import (
+    Character,
+    FontBook,
+    InvalidRequestError,
+    Line,
+    MissingGlyphsWarning,
+    Page,
+    Word,
+    draw_overlay,
+)
 from ocdrnet_client.fonts import system_fonts
 from ocdrnet_ops.image.decode import ImageLimits, decode_image
 
@@ -52,6 +61,20 @@ def test_the_left_half_is_the_image_with_boxes_the_right_one_the_text():
     assert 0.02 < np.any(text != 255, axis=2).mean() < 0.6
     height = np.ptp(np.flatnonzero(np.any(text != 255, axis=2).any(1)))
     assert 25 < height < 60
+
+
+def test_characters_have_faint_boxes_in_their_line():
+    where, halves_of = box(100, 200, 400, 60), (box(100, 200, 150, 60), box(250, 200, 250, 60))
+    word = Word("ab", 0.9, where, tuple(Character(text, 0.9, part) for text, part in zip("ab", halves_of, strict=True)))
+    drawn = []
+    for words in ((), (word,)):
+        page = Page(800, 700, (Line("ab", 0.9, where, 0.9, words),))
+        left, _ = halves(draw_overlay(blank((800, 700)), page, fonts=no_fonts()))
+        drawn.append(np.any(left[205:255, 105:495] != GRAY, axis=2))
+    plain, told = drawn
+    assert not plain.any()
+    assert set(np.flatnonzero(told.all(axis=0)) + 105) == {250}
+    assert not told[:, :140].any()
 
 
 def test_neighbouring_lines_have_different_colours():

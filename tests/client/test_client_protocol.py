@@ -1,10 +1,12 @@
 """Answers that are not the `ocdrnet` model's."""
 
+import dataclasses
+
 import numpy as np
 import pytest
-from client_answers import EMPTY, TWO_LINES, tensors_of
+from client_answers import EMPTY, SPELLED, TWO_LINES, tensors_of
 
-from ocdrnet_client import UnexpectedResponseError
+from ocdrnet_client import Character, UnexpectedResponseError
 from ocdrnet_client.protocol import OUTPUTS, build_request, parse_page
 
 
@@ -35,6 +37,10 @@ def test_an_answer_without_an_output_names_it(name):
         ("WORD_LINES", np.zeros(4, np.int32), "WORD_LINES"),
         ("WORD_LINES", np.array([0, 0, 3], np.int32), "WORD_LINES names line 3, but there are 3 lines"),
         ("WORD_LINES", np.array([0, 0, -1], np.int32), "WORD_LINES names line -1"),
+        ("CHARACTERS", np.zeros((2, 4), np.float32), r"CHARACTERS has shape \[2, 4\]; expected \[2, 5\]"),
+        ("CHARACTERS", np.full((1, 5), 3, np.float32), "CHARACTERS names word 3, but there are 3 words"),
+        ("CHARACTERS", np.full((1, 5), -1, np.float32), "CHARACTERS names word -1"),
+        ("CHARACTERS", np.float32([[1, 0, 1, 1, 2]]), "CHARACTERS has 0 code points of a word that has 5"),
         ("IMAGE_SIZE", np.zeros(3, np.int32), "IMAGE_SIZE"),
         ("FRAMES", np.zeros(0, np.int32), "FRAMES"),
         ("TRUNCATED", np.zeros(2, bool), "TRUNCATED"),
@@ -53,6 +59,21 @@ def test_words_go_to_the_line_they_name_in_their_order():
     page = parse_page({**tensors, "WORD_LINES": np.array([2, 0, 2], np.int32)}, "name.png")
     assert [[word.text for word in line.words] for line in page.lines] == [["你好"], [], ["Grüße", "12.5"]]
     assert page.image == "name.png"
+
+
+def test_characters_are_parts_of_their_word():
+    assert parse_page(tensors_of(SPELLED)) == SPELLED
+    assert all(word.characters == () for line in parse_page(tensors_of(TWO_LINES)).lines for word in line.words)
+
+
+def test_characters_of_a_slanted_word_lie_in_it():
+    slanted = np.float32([[(0, 0), (80, 40), (60, 80), (-20, 40)]])
+    tensors = tensors_of(dataclasses.replace(SPELLED, lines=SPELLED.lines[1:]))
+    (read,) = parse_page({**tensors, "WORD_BOXES": slanted}).lines[0].words
+    assert read.characters == (
+        Character("א", 0.5, ((40, 20), (80, 40), (60, 80), (20, 60))),
+        Character("ב", 0.5, ((0, 0), (40, 20), (20, 60), (-20, 40))),
+    )
 
 
 def test_a_request_holds_the_image_without_copying_it():

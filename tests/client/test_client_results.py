@@ -2,7 +2,7 @@ import dataclasses
 import json
 
 import pytest
-from client_answers import CURVED, EMPTY, TWO_LINES, box
+from client_answers import CURVED, EMPTY, SPELLED, TWO_LINES, box
 
 from ocdrnet_client import Line, Page, UnexpectedResponseError, Word
 
@@ -14,6 +14,13 @@ def test_the_keys_are_those_the_command_promises():
     assert list(page) == ["image", "width", "height", "lines", "truncated", "frames"]
     assert list(page["lines"][0]) == ["text", "score", "box", "box_score", "words", "paragraph", "script"]
     assert list(page["lines"][0]["words"][0]) == ["text", "score", "box"]
+    spelled = SPELLED.to_dict()["lines"][0]["words"][0]
+    assert list(spelled) == ["text", "score", "box", "characters"]
+    assert spelled["characters"][1] == {
+        "text": "e\u0301",
+        "score": 0.75,
+        "box": [[16.0, 0.0], [64.0, 0.0], [64.0, 16.0], [16.0, 16.0]],
+    }
 
 
 def test_every_value_stands_under_its_key():
@@ -44,7 +51,9 @@ def test_every_value_stands_under_its_key():
 
 
 @pytest.mark.parametrize(
-    "page", [NAMED, TWO_LINES, CURVED, EMPTY], ids=["named", "without a name", "polygons", "empty"]
+    "page",
+    [NAMED, TWO_LINES, CURVED, SPELLED, EMPTY],
+    ids=["named", "without a name", "polygons", "characters", "empty"],
 )
 def test_dictionaries_and_json_lead_back(page):
     assert Page.from_dict(page.to_dict()) == page
@@ -118,6 +127,13 @@ def test_what_cannot_be_read_back_is_named(damage, part):
     data = NAMED.to_dict()
     damage(data)
     with pytest.raises(UnexpectedResponseError, match=part):
+        Page.from_dict(data)
+
+
+def test_a_character_that_cannot_be_read_back_is_named():
+    data = SPELLED.to_dict()
+    del data["lines"][0]["words"][0]["characters"][1]["score"]
+    with pytest.raises(UnexpectedResponseError, match="not a character as to_dict writes it: no key 'score'"):
         Page.from_dict(data)
 
 

@@ -74,6 +74,20 @@ CASES = {
             and sorted(" ".join(texts(word)).split()) == sorted(" ".join(texts(paragraph)).split())
         ),
     ),
+    "characters": (
+        RECEIPT,
+        "off",
+        "on",
+        lambda off, on: (
+            texts(off) == texts(on)
+            and not any(word.characters for line in off.lines for word in line.words)
+            and all(
+                "".join(character.text for character in word.characters) == word.text
+                for line in on.lines
+                for word in line.words
+            )
+        ),
+    ),
 }
 
 

@@ -98,6 +98,17 @@ def test_google_vision(url, page):
     assert answer.error.code == 0
     assert sorted(each.description for each in answer.text_annotations[1:]) == words_of(page)
     assert answer.full_text_annotation.text.split() == page.text.split()
+    words = [
+        word
+        for block in answer.full_text_annotation.pages[0].blocks
+        for paragraph in block.paragraphs
+        for word in paragraph.words
+    ]
+    for word in words:
+        assert all(len(symbol.bounding_box.vertices) == 4 and symbol.confidence > 0 for symbol in word.symbols)
+        (first, *_), (*_, last) = word.symbols, word.symbols
+        assert first.bounding_box.vertices[0] == word.bounding_box.vertices[0]
+        assert last.bounding_box.vertices[2] == word.bounding_box.vertices[2]
 
 
 def test_textract(url, page):

@@ -49,12 +49,14 @@ def read_file(call, pixels, **parameters):
     return {name: answer.as_numpy(name) for name in PIXEL_OUTPUTS}
 
 
-@pytest.mark.parametrize("name", ["storefront.jpg", "receipt.jpg"])
-def test_answer_is_that_for_a_file_of_the_same_pixels(pixel_call, name):
+@pytest.mark.parametrize(("name", "options"), [("storefront.jpg", {}), ("receipt.jpg", {"characters": "on"})])
+def test_answer_is_that_for_a_file_of_the_same_pixels(pixel_call, name, options):
     """Colours in another order would change scores at least."""
     pixels = rgb(name)
-    found, expected = read(pixel_call, pixels[None]), read_file(pixel_call, pixels)
+    found, expected = read(pixel_call, pixels[None], **options), read_file(pixel_call, pixels, **options)
     assert len(found["TEXTS"]) > 10
+    letters = sum(len(text.decode()) for text in found["WORD_TEXTS"])
+    assert found["CHARACTERS"].shape == (letters if options else 0, 5)
     for output in PIXEL_OUTPUTS:
         np.testing.assert_array_equal(found[output], expected[output], err_msg=output)
 

@@ -36,6 +36,7 @@ CHOICES = {
     "geometry": ("quad", "polygon"),
     "upside_down": ("auto", "off", "on"),
     "merge": ("line", "word", "paragraph"),
+    "characters": ("off", "on"),
 }
 NAMES = sorted([*RANGES, *CHOICES, "charset"])
 

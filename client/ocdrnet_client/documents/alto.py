@@ -5,13 +5,16 @@ Source: the schema, https://www.loc.gov/standards/alto/v4/alto-4-4.xsd. Of what 
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from ocdrnet_client.documents.document import DocumentPage, text_angle
 from ocdrnet_client.documents.outlines import (
     Rectangle,
     angle_of,
     baseline_of,
+    characters_of,
     counterclockwise,
     is_right_to_left,
     needs_outline,
@@ -20,10 +23,11 @@ from ocdrnet_client.documents.outlines import (
     rectangle_of,
     words_of,
 )
-from ocdrnet_client.documents.xml_text import SYSTEM, VERSION, attribute, content
-from ocdrnet_client.results import Line, Page, Point, Word
+from ocdrnet_client.documents.xml_text import SYSTEM, VERSION, attribute, content, legal
+from ocdrnet_client.results import Box, Character, Line, Page, Point, Word
 
 NAMESPACE = "http://www.loc.gov/standards/alto/ns-v4#"
+MOST_PARTS = 3  # code points of a character, over which its word has no Glyphs: each is 100 bytes of XML
 TURNED = 0.5  # degrees: a block turned by less has no ROTATION
 
 
@@ -92,11 +96,48 @@ def _line(place: str, line: Line, page: Page) -> str:
 
 
 def _string(place: str, word: Word, page: Page) -> str:
-    place = f'ID="word_{place}" {_place(rectangle_of(word.box, page))}'
-    score = min(max(word.score, 0), 1)
-    shape = _shape(word.box, page)
-    head = f'<String {place} WC="{score:.4g}" CONTENT={attribute(word.text)}'
-    return f"{head}>{shape}</String>" if shape else f"{head}/>"
+    head = f'<String ID="word_{place}" {_place(rectangle_of(word.box, page))} WC="{_score(word.score)}"'
+    inside = [_shape(word.box, page)]
+    inside += [_glyph(f"{place}_{index}", glyph, page) for index, glyph in enumerate(_glyphs(word), 1)]
+    return _element(f"{head} CONTENT={attribute(word.text)}", "String", "".join(inside))
+
+
+def _glyphs(word: Word) -> list[Character]:
+    """A word's characters as Glyphs, which have one code point each: a letter with marks shares its box equally."""
+    glyphs: list[Character] = []
+    for each in characters_of(word):
+        text = unicodedata.normalize("NFC", legal(each.text))
+        if len(text) > MOST_PARTS:
+            return []
+        if len(text) == 1:
+            glyphs.append(replace(each, text=text))
+        else:
+            parts = [_part(each.box, index / len(text), (index + 1) / len(text)) for index in range(len(text))]
+            glyphs += [Character(letter, each.score, part) for letter, part in zip(text, parts, strict=True)]
+    return glyphs
+
+
+def _part(box: Box, start: float, end: float) -> Box:
+    """Part of a box between two shares of its width."""
+    (first, second, third, fourth), at = box, (start, end)
+    top, bottom = (
+        [(a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share) for share in at]
+        for a, b in ((first, second), (fourth, third))
+    )
+    return top[0], top[1], bottom[1], bottom[0]
+
+
+def _glyph(place: str, glyph: Character, page: Page) -> str:
+    head = f'<Glyph ID="glyph_{place}" {_place(rectangle_of(glyph.box, page))} GC="{_score(glyph.score)}"'
+    return _element(f"{head} CONTENT={attribute(glyph.text)}", "Glyph", _shape(glyph.box, page))
+
+
+def _element(head: str, name: str, inside: str) -> str:
+    return f"{head}>{inside}</{name}>" if inside else f"{head}/>"
+
+
+def _score(score: float) -> str:
+    return f"{min(max(score, 0), 1):.4g}"
 
 
 def _blank(before: Word, after: Word, page: Page) -> str:

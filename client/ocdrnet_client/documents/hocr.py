@@ -12,6 +12,7 @@ from ocdrnet_client.documents.outlines import (
     Rectangle,
     angle_of,
     baseline_of,
+    characters_of,
     counterclockwise,
     is_right_to_left,
     needs_outline,
@@ -20,10 +21,10 @@ from ocdrnet_client.documents.outlines import (
     rectangle_of,
     words_of,
 )
-from ocdrnet_client.documents.xml_text import SYSTEM, VERSION, attribute, comment, content
-from ocdrnet_client.results import Line, Page, Point
+from ocdrnet_client.documents.xml_text import SYSTEM, VERSION, attribute, comment, content, legal
+from ocdrnet_client.results import Line, Page, Point, Word
 
-CAPABILITIES = "ocr_page ocr_carea ocr_par ocr_line ocrx_word ocrp_dir ocrp_poly ocrp_wconf"
+CAPABILITIES = "ocr_page ocr_carea ocr_par ocr_line ocrx_word ocrx_cinfo ocrp_dir ocrp_poly ocrp_wconf"
 # Degrees. Up to here the slope of the baseline says how a line is turned, beyond it `textangle`: readers apply both.
 LEVEL = 45
 # A quote would end an image's name (the specification has no escape for one), and many readers divide at semicolons.
@@ -91,11 +92,21 @@ def _line(place: str, line: Line, page: Page) -> str:
     words = []
     for index, (word, after_blank) in enumerate(words_of(line), 1):
         title = [_bbox(rectangle_of(word.box, page)), *_poly(word.box, page), f"x_wconf {round(100 * word.score)}"]
-        span = (
-            f'<span class="ocrx_word" id="word_{place}_{index}" title="{"; ".join(title)}">{content(word.text)}</span>'
-        )
+        text = _characters(word, page) or content(word.text)
+        span = f'<span class="ocrx_word" id="word_{place}_{index}" title="{"; ".join(title)}">{text}</span>'
         words.append(f"\n{span}" if after_blank else span)
     return f'<span class="ocr_line" id="line_{place}" title="{"; ".join(properties)}">{"".join(words)}</span>'
+
+
+def _characters(word: Word, page: Page) -> str:
+    """A word's characters, as Tesseract writes them with `hocr_char_boxes`; empty where they are not known."""
+    written = []
+    for each in characters_of(word):
+        if legal(each.text):
+            box = rectangle_of(each.box, page)
+            title = f"x_bboxes {box.left} {box.top} {box.right} {box.bottom}; x_conf {100 * each.score:.2f}"
+            written.append(f'<span class="ocrx_cinfo" title="{title}">{content(each.text)}</span>')
+    return "".join(written)
 
 
 def _bbox(box: Rectangle) -> str:

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ocdrnet_client.results import Box, Line, Page, Point, Word
+from ocdrnet_client.results import Box, Character, Line, Page, Point, Word
 
 SLANTED = 1.0  # pixels that a box's corner may stand off its upright rectangle and still be called upright
 
@@ -104,3 +104,8 @@ def words_of(line: Line) -> tuple[tuple[Word, bool], ...]:
         lost = start < 0
         end = end if lost else start + len(word.text)
     return tuple(found)
+
+
+def characters_of(word: Word) -> tuple[Character, ...]:
+    """A word's characters; none where they were not asked for, or are not its text, as somebody's own may be."""
+    return word.characters if "".join(each.text for each in word.characters) == word.text else ()

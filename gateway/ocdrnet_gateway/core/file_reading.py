@@ -9,6 +9,7 @@ from contextlib import aclosing
 
 from fastapi import Request
 
+from ocdrnet_client import Page
 from ocdrnet_client.documents.document import Document, DocumentPage
 from ocdrnet_client.documents.opened import page_numbers
 from ocdrnet_client.documents.reading import is_document
@@ -26,7 +27,7 @@ from ocdrnet_gateway.core.reading import check_image, image_dpi, read_image
 from ocdrnet_gateway.core.services import Services
 from ocdrnet_gateway.http_errors import UnprocessableError
 
-WORD_BYTES = 2_000  # of a word in a result that is kept whole, with its JSON
+WORD_BYTES = 2_000  # of a word, or a character, in a result that is kept whole, with its JSON
 _COPIES = 3  # of the body: itself, the copy on its way to the process that draws, and the PDF that may come back
 
 
@@ -47,9 +48,36 @@ def hold_document(request: Request, data: bytes, words: int = 0, word_bytes: int
         hold.resize(_COPIES * len(data) + DRAWING_BYTES + words * word_bytes)
 
 
+def hold_characters(request: Request, page: Page, character_bytes: int = WORD_BYTES) -> int:
+    """Count the memory of a page's characters, where these were asked for, beside what the request holds.
+
+    Args:
+        request: pays for it.
+        page: as it was read.
+        character_bytes: that a character takes, with what the answer makes of it.
+
+    Returns:
+        How many there are.
+
+    Raises:
+        TooLargeError: it is more than bodies may take.
+        OverloadedError: it is more than is free now.
+    """
+    count = _characters_of(page)
+    if hold := hold_of(request):
+        hold.resize(hold.size + count * character_bytes)
+    return count
+
+
 def words_of(page: DocumentPage) -> int:
-    """Words of a page; a line without any is one itself."""
-    return sum(len(line.words) or 1 for line in page.page.lines) if page.page else 0
+    """Words of a page, and their characters where these were asked for; a line without any is one itself."""
+    if page.page is None:
+        return 0
+    return sum(len(line.words) or 1 for line in page.page.lines) + _characters_of(page.page)
+
+
+def _characters_of(page: Page) -> int:
+    return sum(len(word.characters) for line in page.lines for word in line.words)
 
 
 async def read_file(

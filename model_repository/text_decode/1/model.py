@@ -4,7 +4,7 @@ import numpy as np
 
 from ocdrnet_ops.answer.lines import Candidates, FlippedReading, RecognizerOutput, decode_lines
 from ocdrnet_ops.answer.merge import merge_lines
-from ocdrnet_ops.options import CHARSET, GEOMETRY, MERGE, MIN_TEXT_SCORE, choice, number
+from ocdrnet_ops.options import CHARACTERS, CHARSET, GEOMETRY, MERGE, MIN_TEXT_SCORE, choice, number
 from ocdrnet_ops.recognition.charset import ALL, Charsets
 from ocdrnet_triton.requests import answer_each, options, tensor, text_tensor
 from ocdrnet_triton.settings import prepare_process, recognizer_card
@@ -33,7 +33,8 @@ class TritonPythonModel:
         width, height = tensor(request, "IMAGE_SIZE").tolist()
         least = number(chosen, MIN_TEXT_SCORE, self._card.min_text_score)
         any_character = self._charsets.find(allowed) is None
-        lines = decode_lines(candidates, first, second, (width, height), self._card, least, any_character)
+        characters = choice(chosen, CHARACTERS) == "on"
+        lines = decode_lines(candidates, first, second, (width, height), self._card, least, any_character, characters)
         answer = merge_lines(lines, choice(chosen, MERGE), choice(chosen, GEOMETRY))
         return {
             "LINE_BOXES": answer.boxes,
@@ -46,5 +47,6 @@ class TritonPythonModel:
             "WORD_TEXTS": text_tensor(answer.word_texts),
             "WORD_SCORES": answer.word_scores,
             "WORD_LINES": answer.word_lines,
+            "CHARACTERS": answer.characters,
             "UNREADABLE": np.array([answer.unreadable], np.int32),
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -25,6 +25,7 @@ from ocdrnet_ops.layout.justified import justified_rows, row_quad
 from ocdrnet_ops.layout.paragraphs import join_paragraph, paragraphs
 from ocdrnet_ops.layout.reading_order import reading_order
 from ocdrnet_ops.layout.text_direction import UprightLines, upright_lines
+from ocdrnet_ops.recognition.character_spans import character_rows
 from ocdrnet_ops.recognition.crossing import crossed_out, run_down
 from ocdrnet_ops.recognition.decoding import FIRST_CHARACTER, DecodedLine, decode_attention, decode_ctc_lines
 from ocdrnet_ops.recognition.line_flip import (
@@ -115,6 +116,8 @@ class Lines:
         word_texts: of the M words.
         word_scores: float32 [M], 0..1.
         word_lines: int32 [M], index of each word's line.
+        characters: float32 [C, 5], where they were asked for, in the order of the words' texts: index of the word;
+            start and end, as shares of its box from the left end; score, 0..1; code points of the word's text.
         unreadable: regions left out that look like text of a script that the recognizer does not know.
     """
 
@@ -128,6 +131,7 @@ class Lines:
     word_texts: list[str]
     word_scores: npt.NDArray[np.float32]
     word_lines: npt.NDArray[np.int32]
+    characters: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 5), np.float32))
     unreadable: int = 0
 
 
@@ -149,6 +153,7 @@ def decode_lines(
     card: RecognizerCard,
     min_text_score: float,
     any_character: bool = True,
+    characters: bool = False,
 ) -> Lines:
     """Decode the better reading of every crop, split it into segments and words, and put them into reading order.
 
@@ -162,6 +167,7 @@ def decode_lines(
             `SHORT` counts as so many characters in a row, unless it stands in a row or column of equals.
         any_character: the request restricts no characters: lone look-alikes may become what stands beside them, and
             digits that are raised beside their line such ones in it; few characters for a width are doubtful.
+        characters: whether to tell where the words' characters are, too.
 
     Raises:
         CardError: the recognizer answered an id that the card has no character for.
@@ -195,7 +201,8 @@ def decode_lines(
     parts: list[tuple[LineSegment, npt.NDArray[np.float32], np.float32]] = []
     for row, (index, line) in enumerate(zip(chosen, joined, strict=True)):
         if line is not None and line.text.strip():
-            words = split_words(line, steps[index], (float(margins[index, 0]), float(margins[index, 1])))
+            own_margins = float(margins[index, 0]), float(margins[index, 1])
+            words = split_words(line, float(steps[index]), own_margins, characters)
             segments = split_segments(line, words, aspects[index], partial(is_in_gutter, quads, row))
             outline = corners[index] if straight[index] else outlines[index]
             parts += [(segment, outline, candidates.scores[index]) for segment in segments]
@@ -361,7 +368,8 @@ def _in_order(found: list[_Found], points: int, image_size: tuple[int, int]) -> 
         lines = upright_lines(flip(boxes))
     found = joined
     words = [word for line in found for word in line.segment.words]
-    word_boxes = np.concatenate([*(line.word_quads for line in found), np.zeros((0, 4, 2), np.float32)])
+    word_quads = np.concatenate([*(line.word_quads for line in found), np.zeros((0, 4, 2), np.float32)])
+    word_boxes = clip_quads(word_quads, image_size)
     return Lines(
         clip_quads(boxes, image_size),
         clip_quads(polygons, image_size),
@@ -369,10 +377,11 @@ def _in_order(found: list[_Found], points: int, image_size: tuple[int, int]) -> 
         [line.segment.text for line in found],
         np.array([line.segment.score for line in found], np.float32),
         paragraphs(flip(boxes), lines),
-        clip_quads(word_boxes, image_size),
+        word_boxes,
         [word.text for word in words],
         np.array([word.score for word in words], np.float32),
         np.repeat(np.arange(len(found), dtype=np.int32), [len(line.segment.words) for line in found]),
+        character_rows([word.characters for word in words], word_quads, word_boxes),
     )
 
 

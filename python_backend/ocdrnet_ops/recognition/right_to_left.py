@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from ocdrnet_ops.recognition.character_spans import in_order
 from ocdrnet_ops.recognition.words import LineSegment, WordSpan
 
 # Blocks of the Unicode standard whose letters are read from right to left, Hebrew and Arabic with their forms first.
@@ -67,7 +68,8 @@ def to_logical(segment: LineSegment) -> tuple[LineSegment, list[int]]:
         start = segment.text.index(word.text, end)
         end = start + len(word.text)
         own = sorted(range(start, end), key=rank.__getitem__)
-        words.append(replace(word, text="".join(fixed[place] for place in own)))
+        characters = in_order(word.characters, (place - start for place in own)) if word.characters else ()
+        words.append(replace(word, text="".join(fixed[place] for place in own), characters=characters))
         ranks.append(rank[own[0]])
     places = sorted(unchanged, key=ranks.__getitem__)
     text = "".join(fixed[place] for place in order)

@@ -27,6 +27,7 @@ import numpy.typing as npt
 
 from ocdrnet_ops.geometry.quads import Quads
 from ocdrnet_ops.geometry.text_outline import points_at
+from ocdrnet_ops.recognition.character_spans import CharacterSpan, character_spans, with_character_beside
 from ocdrnet_ops.recognition.decoding import DecodedLine
 from ocdrnet_ops.scripts import UNSPACED, is_unspaced
 
@@ -43,35 +44,55 @@ class WordSpan:
         score: mean probability of its characters, 0..1.
         start: where it begins, as a fraction of the line's width, 0..1.
         end: where it ends, likewise; greater than `start`.
+        characters: of its text, where they were asked for; their lengths add up to its length.
     """
 
     text: str
     score: float
     start: float
     end: float
+    characters: tuple[CharacterSpan, ...] = ()
 
 
-def split_words(line: DecodedLine, steps: float, margins: tuple[float, float] = (0.0, 0.0)) -> list[WordSpan]:
+def split_words(
+    line: DecodedLine, steps: float, margins: tuple[float, float] = (0.0, 0.0), characters: bool = False
+) -> list[WordSpan]:
     """Words of a line, split at its spaces and where Chinese or Japanese touches Latin letters or digits.
 
     Args:
         line: decoded characters with their time steps.
         steps: width of the crop in time steps.
         margins: of the crop's width, what it shows before the line and behind it; together less than 1.
+        characters: whether to tell where each word's characters are, too.
     """
     groups = _word_groups(line.characters)
     if not groups:
         return []
-    if len(groups) == 1:
+    if len(groups) == 1 and not characters:
         ((a, b),) = groups
         return [WordSpan("".join(line.characters[a:b]).strip(), _mean_score(line, a, b), 0.0, 1.0)]
-    centers = (line.starts + line.ends) / 2 - line.lag
-    before, own = margins[0] * steps, (1 - sum(margins)) * steps
-    edges = _word_edges(centers - before, groups, own)
+    own = (1 - sum(margins)) * steps
+    centers = (line.starts + line.ends) / 2 - line.lag - margins[0] * steps
+    edges = _word_edges(centers, groups, own)
     return [
-        WordSpan("".join(line.characters[a:b]).strip(), _mean_score(line, a, b), left / own, right / own)
+        WordSpan(
+            "".join(line.characters[a:b]).strip(),
+            _mean_score(line, a, b),
+            left / own,
+            right / own,
+            _characters(line, a, b, centers, (left, right)) if characters else (),
+        )
         for (a, b), (left, right) in zip(groups, edges, strict=True)
     ]
+
+
+def _characters(
+    line: DecodedLine, first: int, last: int, centers: npt.NDArray[np.float32], edges: tuple[float, float]
+) -> tuple[CharacterSpan, ...]:
+    texts = list(line.characters[first:last])
+    texts[0] = texts[0].lstrip()  # as of the word's text
+    texts[-1] = texts[-1].rstrip()
+    return character_spans(texts, line.scores[first:last].tolist(), centers[first:last].tolist(), *edges)
 
 
 def _mean_score(line: DecodedLine, first: int, last: int) -> float:
@@ -237,12 +258,16 @@ def renamed(segment: LineSegment, text: str) -> LineSegment:
 
 
 def with_character(segment: LineSegment, character: str, score: float, behind: bool) -> LineSegment:
-    """A segment with one more character in its last word, or its first; the words' places stay what they are."""
+    """A segment with one more character in its last word, or its first; the words' places stay what they are.
+
+    Nothing tells where in the word it stands: where characters were asked for, it takes an equal share.
+    """
     words = list(segment.words)
     at = -1 if behind else 0
     word, count = words[at], len(words[at].text)
     text = word.text + character if behind else character + word.text
-    words[at] = replace(word, text=text, score=(word.score * count + score) / (count + 1))
+    spans = with_character_beside(word.characters, score, len(character), behind) if word.characters else ()
+    words[at] = replace(word, text=text, score=(word.score * count + score) / (count + 1), characters=spans)
     whole = segment.text + character if behind else character + segment.text
     return LineSegment(whole, _mean(words), tuple(words), segment.whole)
 

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 
 import pytest
-from client_answers import EMPTY, TWO_LINES
+from client_answers import EMPTY, SPELLED, TWO_LINES
 from fsspec.implementations.local import LocalFileSystem
 
 from ocdrnet_bulk.errors import BulkError, ManifestError, OutputError, ShardBusyError, SourceError
@@ -290,5 +290,6 @@ def test_parquet_keeps_pages(tmp_path):
     curved = json.loads(json.dumps(PAGE))
     curved["lines"][0]["polygon"] = [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0], [6.0, 7.0], [8.5, 9.0]]
     pages = [PAGE, {**EMPTY.to_dict(), "image": "empty.png"}, {**curved, "image": "z.png"}]
+    pages.append({**SPELLED.to_dict(), "image": "spelled.png"})
     parquet.Parquet().write(iter(pages), tmp_path / "file")
     assert list(parquet.Parquet().read(tmp_path / "file")) == json.loads(json.dumps(pages))

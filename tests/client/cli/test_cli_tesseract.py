@@ -89,6 +89,12 @@ def test_a_whitelist_becomes_a_charset(model):
     assert model.requests[-1].parameters["charset"] == "0123"
 
 
+@pytest.mark.parametrize(("value", "asked"), [("1", {"characters": "on"}), ("true", {"characters": "on"}), ("0", {})])
+def test_boxes_of_characters_are_asked_for(model, value, asked):
+    assert tesseract.run(["photo.png", "out", "-c", f"hocr_char_boxes={value}", "hocr"]) == 0
+    assert model.requests[-1].parameters == asked
+
+
 def test_outputs_go_to_files_by_their_suffixes(folder):
     assert tesseract.run(["photo.png", "out", "-l", "eng+deu", "hocr", "tsv", "pdf", "txt", "alto", "quiet"]) == 0
     assert {path.suffix for path in folder.glob("out.*")} == {".hocr", ".tsv", ".pdf", ".txt", ".xml"}

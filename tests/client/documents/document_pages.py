@@ -1,8 +1,9 @@
 """Pages made by hand for the tests of the formats: upright, turned, curved, of several scripts, hostile."""
 
+import dataclasses
 import math
 
-from ocdrnet_client import InvalidRequestError, Line, Page, Word
+from ocdrnet_client import Character, InvalidRequestError, Line, Page, Word
 from ocdrnet_client.documents.document import DocumentPage
 
 
@@ -77,6 +78,34 @@ HOSTILE = page(
 )
 # As some answers are: a line without words, one without text.
 WORDLESS = page(Line("no words", 0.5, box(100, 50, 80, 20), 0.8), Line("", 0.0, box(100, 90, 80, 20), 0.8))
+
+
+def spelled(word, *texts):
+    """A word with its characters, each as wide as the others, from left to right."""
+    (left, top), (right, below), *_ = word.box
+    size = math.dist(word.box[0], word.box[3])
+    angle, step = math.degrees(math.atan2(below - top, right - left)), math.dist(word.box[0], word.box[1]) / len(texts)
+    shift = math.cos(math.radians(angle)) * step, math.sin(math.radians(angle)) * step
+    boxes = [box(left + i * shift[0], top + i * shift[1], step, size, angle) for i in range(len(texts))]
+    characters = tuple(Character(text, 0.75, each) for text, each in zip(texts, boxes, strict=True))
+    return dataclasses.replace(word, characters=characters)
+
+
+def spelled_line(text, x, y, *words, **more):
+    made = line(text, x, y, **more)
+    return dataclasses.replace(
+        made, words=tuple(spelled(word, *texts) for word, texts in zip(made.words, words, strict=True))
+    )
+
+
+# Marks that a letter has its own code point with, and one that has none; a ligature as a recognizer's one character;
+# what XML does not allow; text aslant; and one word whose characters are not its text.
+SPELLED = page(
+    spelled_line("Two e\u0301x\u0301", 100, 50, "Two", ("e\u0301", "x\u0301")),
+    spelled_line('be\x07 <&"', 100, 80, "be\x07", '<&"'),
+    spelled_line("ffi slant", 100, 150, ("ffi",), "slant", turned=-10, paragraph=1),
+    spelled_line("other abcd", 100, 300, "text", ("abcd",), paragraph=2),
+)
 FAILED = InvalidRequestError('the page is "damaged" <-- at --> 7')
 
 DOCUMENT = (

@@ -9,6 +9,7 @@ from document_pages import (
     HEBREW,
     HOSTILE,
     PLAIN,
+    SPELLED,
     TURNED,
     line,
     one,
@@ -160,6 +161,32 @@ def test_scores_stay_between_0_and_1():
         line("over", 0, 0, score=1.0000001), line("under", 0, 50, score=-0.1), line("near", 0, 80, score=0.12345)
     )
     assert [s.get("WC") for s in find(one(sure), "//a:String")] == ["1", "0", "0.1235"]
+
+
+def glyphs_of(word):
+    return [attributes(glyph, "CONTENT", "HPOS", "WIDTH", "GC") for glyph in word.iterfind("a:Glyph", NS)]
+
+
+def test_characters_are_glyphs_of_one_code_point(schema):
+    document = alto(one(SPELLED))
+    schema.assertValid(document)
+    plain, marked, bell, signs, ligature, slant, other, long = document.iterfind(".//a:String", NS)
+    assert glyphs_of(plain) == [("T", "100", "10", "0.75"), ("w", "110", "10", "0.75"), ("o", "120", "10", "0.75")]
+    # "x" with an acute has no code point of its own: its letter and its mark share its place.
+    assert [(text, left, width) for text, left, width, _ in glyphs_of(marked)] == [
+        ("é", "140", "20"),
+        ("x", "160", "10"),
+        ("\u0301", "170", "10"),
+    ]
+    assert marked.get("CONTENT") == "e\u0301x\u0301"
+    assert [glyph[0] for glyph in glyphs_of(bell)] == ["b", "e"]
+    assert [glyph[0] for glyph in glyphs_of(signs)] == ["<", "&", '"']
+    assert [glyph[0] for glyph in glyphs_of(ligature)] == ["f", "f", "i"]
+    assert len(slant.findall("a:Glyph/a:Shape/a:Polygon", NS)) == 5
+    assert glyphs_of(other) == glyphs_of(long) == []
+    identities = [element.get("ID") for element in document.iter() if element.get("ID")]
+    assert len(identities) == len(set(identities))
+    assert find(DOCUMENT, "//a:Glyph") == []
 
 
 def test_page_is_written_before_the_next_is_there():

@@ -9,6 +9,7 @@ from document_pages import (
     HEBREW,
     HOSTILE,
     PLAIN,
+    SPELLED,
     TURNED,
     WORDLESS,
     box,
@@ -32,6 +33,8 @@ PROPERTY = {
     "baseline": r"-?\d+(?:\.\d+)? -?\d+",
     "textangle": r"\d+(?:\.\d)?",
     "x_wconf": r"\d+",
+    "x_bboxes": r"\d+ \d+ \d+ \d+",
+    "x_conf": r"\d+\.\d\d",
 }
 PARENTS = {
     "ocr_page": "",
@@ -39,6 +42,7 @@ PARENTS = {
     "ocr_par": "ocr_carea",
     "ocr_line": "ocr_par",
     "ocrx_word": "ocr_line",
+    "ocrx_cinfo": "ocrx_word",
 }
 
 
@@ -76,7 +80,7 @@ def words_of_hocr(text):
 
 
 def test_each_element_stands_where_the_specification_has_it():
-    root = etree.fromstring(hocr(DOCUMENT).encode())
+    root = etree.fromstring(hocr([*DOCUMENT, *one(SPELLED, 10)]).encode())
     seen = set()
     for element in root.iter(f"{XHTML}*"):
         kind = element.get("class")
@@ -86,7 +90,7 @@ def test_each_element_stands_where_the_specification_has_it():
         assert (element.getparent().get("class") or "") == PARENTS[kind]
         for key, value in properties(element).items():
             assert re.fullmatch(PROPERTY[key], value), (key, value)
-        left, top, right, below = numbers(properties(element)["bbox"])
+        left, top, right, below = numbers(properties(element)["x_bboxes" if kind == "ocrx_cinfo" else "bbox"])
         assert left <= right
         assert top <= below
     assert seen == set(PARENTS)
@@ -212,6 +216,27 @@ def test_failed_page_keeps_its_number_and_says_why():
     assert properties(failed) == {"image": '"file.pdf"', "bbox": "0 0 0 0", "ppageno": "1"}
     comments = etree.fromstring(text.encode()).xpath("//comment()")
     assert [comment.text for comment in comments] == [' page 2 failed: the page is "damaged" <- - at - -> 7 ']
+
+
+def test_characters_stand_in_their_words_as_tesseract_writes_them():
+    words = elements(one(SPELLED), "ocrx_word")
+    assert [[character.text for character in word] for word in words] == [
+        ["T", "w", "o"],
+        ["e\u0301", "x\u0301"],
+        ["b", "e"],
+        ["<", "&", '"'],
+        ["ffi"],
+        list("slant"),
+        [],
+        ["abcd"],
+    ]
+    assert [properties(character) for character in words[0]][:2] == [
+        {"x_bboxes": "100 50 110 70", "x_conf": "75.00"},
+        {"x_bboxes": "110 50 120 70", "x_conf": "75.00"},
+    ]
+    texts = ["Two", "e\u0301x\u0301", "be", '<&"', "ffi", "slant", "other", "abcd"]
+    assert ["".join(word.itertext()) for word in words] == texts, "readers that know words alone find them"
+    assert elements(DOCUMENT, "ocrx_cinfo") == []
 
 
 def test_page_is_written_before_the_next_is_there():

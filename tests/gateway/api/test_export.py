@@ -96,6 +96,26 @@ def test_an_encrypted_pdf_wants_its_password_again(gateway, http, read_lines):
     assert export(http, gateway, body, "output=pdf", **{"ocdrnet-password": "sesame"}).status_code == 200
 
 
+def test_characters_are_written_where_they_were_asked_for(gateway, http, picture):
+    spelled, plain = (
+        http.post(f"{gateway}/v1/read?characters={value}", content=picture).content for value in ("on", "off")
+    )
+    for output, sign in (("alto", "<Glyph "), ("hocr", 'ocrx_cinfo" title')):
+        assert export(http, gateway, spelled, f"output={output}").text.count(sign) == len("Grüße你好tilted")
+        assert sign not in export(http, gateway, plain, f"output={output}").text
+
+
+def test_what_is_written_of_long_characters_is_within_what_is_counted(gateway, http):
+    """Of three code points, which XML has no short way to write, in the shortest JSON."""
+    box = [[0, 0], [0, 0], [0, 0], [0, 0]]
+    word = {"text": "&&&" * 1000, "score": 0, "box": box}
+    word["characters"] = [{"text": "&&&", "score": 0, "box": box}] * 1000
+    body = json.dumps({**SOUND, "lines": [{**LINE, "text": "", "words": [word]}]}, separators=(",", ":"))
+    for output in ("alto", "hocr"):
+        written = export(http, gateway, body, f"output={output}").text
+        assert len(written) + len(body) < 6 * len(body)
+
+
 def test_an_image_is_a_page_too(gateway, http, picture):
     line = http.post(f"{gateway}/v1/read", content=picture).content
     assert export(http, gateway, line, "output=markdown").text.startswith("Grüße 你好")

@@ -5,10 +5,11 @@ import json
 
 import jsonschema
 import pytest
-from gateway_reader import PAGE
+from gateway_reader import PAGE, spelled
 from PIL import Image
 
 from ocdrnet_client.documents.document import text_angle
+from ocdrnet_gateway.core.file_reading import WORD_BYTES
 from ocdrnet_gateway.core.keys import new_key, save_keys
 from ocdrnet_gateway.http_errors import UnavailableError
 from ocdrnet_ops.options import OPTIONS
@@ -24,6 +25,28 @@ def test_the_answer_is_the_clients_page_and_timing(gateway, http, picture):
     assert (dpi, angle) == (0, round(text_angle(PAGE), 1))
     assert timing.keys() == {"receive_ms", "wait_ms", "read_ms", "total_ms"}
     assert all(milliseconds >= 0 for milliseconds in timing.values())
+
+
+def test_characters_are_told_where_they_are_asked_for(gateway, http, picture):
+    body = http.post(f"{gateway}/v1/read?characters=on", content=picture).json()
+    assert body["lines"] == spelled(PAGE).to_dict()["lines"]
+    (letter, *_), plain = body["lines"][0]["words"][1]["characters"], http.post(f"{gateway}/v1/read", content=picture)
+    assert letter == {"text": "你", "score": 1.0, "box": [[8.0, 6.0], [32.0, 6.0], [32.0, 18.0], [8.0, 18.0]]}
+    assert "characters" not in plain.text
+
+
+def test_characters_take_memory_until_they_are_sent(start_gateway, http, picture, until):
+    server, most = start_gateway(), []
+    memory = server._server.config.app.state.services.memory
+    change = memory.change_bodies
+    memory.change_bodies = lambda growth: (change(growth), most.append(memory._bodies))
+    for query in ("off", "on"):
+        http.post(f"{server.url}/v1/read?characters={query}", content=picture)
+        until(lambda: memory.held == 0)
+        most.append(None)
+    off, on = (max(each) for each in (most[: most.index(None)], most[most.index(None) + 1 : -1]))
+    letters = sum(len(word.text) for line in PAGE.lines for word in line.words)
+    assert on >= letters * WORD_BYTES > off
 
 
 def test_an_images_own_dpi_is_told(gateway, http):

@@ -212,15 +212,21 @@ def test_a_document_waits_for_its_place(start_gateway, http, reader):
     assert most == 1
 
 
-@pytest.mark.parametrize(("query", "bytes_of_a_word"), [("", 2_000), ("&output=pdf", 2_000), ("&output=text", 0)])
-def test_the_words_of_an_answer_that_is_kept_whole_take_memory(start_gateway, http, until, query, bytes_of_a_word):
+@pytest.mark.parametrize(
+    ("query", "bytes_of_a_word", "bytes_of_a_letter"),
+    [("", 2_000, 0), ("&output=pdf", 2_000, 0), ("&output=text", 0, 0), ("&characters=on", 2_000, 2_000)],
+)
+def test_the_words_of_an_answer_that_is_kept_whole_take_memory(
+    start_gateway, http, until, query, bytes_of_a_word, bytes_of_a_letter
+):
     server, most = start_gateway(), []
     memory = server._server.config.app.state.services.memory
     change = memory.change_bodies
     memory.change_bodies = lambda growth: (change(growth), most.append(memory._bodies))
     assert post(http, server.url, query=f"?text_layer=ocr&dpi=72{query}").status_code == 200
-    words = 3 * sum(len(line.words) for line in PAGE.lines)
-    assert max(most) == 3 * len(SCANS) + DRAWING_BYTES + words * bytes_of_a_word
+    words = [word for line in PAGE.lines for word in line.words]
+    expected = len(words) * bytes_of_a_word + sum(len(word.text) for word in words) * bytes_of_a_letter
+    assert max(most) == 3 * len(SCANS) + DRAWING_BYTES + 3 * expected
     until(lambda: memory.held == 0)
 
 

@@ -73,6 +73,39 @@ def test_pages_blocks_paragraphs_words_symbols_and_breaks(client, picture, reade
     assert [call.image for call in reader.calls] == [picture]
 
 
+def test_symbols_of_a_document_have_boxes_and_confidence(client, picture, reader):
+    answers = [getattr(client, name)(image=image(picture)) for name in ("document_text_detection", "text_detection")]
+    assert [call.options for call in reader.calls] == [{"characters": "on"}, {}]
+    told, plain = (
+        [
+            symbol
+            for block in answer.full_text_annotation.pages[0].blocks
+            for paragraph in block.paragraphs
+            for word in paragraph.words
+            for symbol in word.symbols
+        ]
+        for answer in answers
+    )
+    assert [symbol.text for symbol in told] == [symbol.text for symbol in plain] == list("Grüße你好tilted")
+    assert [symbol.property for symbol in told] == [symbol.property for symbol in plain]
+    assert [symbol.confidence for symbol in told] == [0.5] * 5 + [1.0] * 2 + [0.625] * 6
+    corners = [(vertex.x, vertex.y) for vertex in told[5].bounding_box.vertices]
+    assert corners == [(8, 6), (32, 6), (32, 18), (8, 18)]
+    assert all(len(symbol.bounding_box.vertices) == 4 for symbol in told)
+    assert not any(symbol.bounding_box.vertices or symbol.confidence for symbol in plain)
+
+
+def test_symbols_with_boxes_take_memory_until_all_images_are_read(start_gateway, picture):
+    server, held = start_gateway(interfaces="vision"), []
+    memory = server._server.config.app.state.services.memory
+    change = memory.change_bodies
+    memory.change_bodies = lambda growth: (change(growth), held.append(memory._bodies))
+    feature = vision.Feature(type_=vision.Feature.Type.DOCUMENT_TEXT_DETECTION)
+    one = vision.AnnotateImageRequest(image=image(picture), features=[feature])
+    connect(server.url).batch_annotate_images(requests=[one] * 3)
+    assert max(held) - held[0] >= 3 * len("Grüße你好tilted") * 4000
+
+
 def words_of(*texts):
     return tuple(Word(text, 1.0, ((0, 0), (9, 0), (9, 9), (0, 9))) for text in texts)
 

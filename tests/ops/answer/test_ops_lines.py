@@ -1,9 +1,13 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from ocdrnet_ops.answer.lines import Candidates, FlippedReading, RecognizerOutput, decode_lines
+from ocdrnet_ops.answer.merge import merge_lines
 from ocdrnet_ops.cards import CardError
 from ocdrnet_ops.geometry.text_outline import outline_quads, quad_outlines
+from ocdrnet_ops.recognition.decoding import STEP_LAG
 from ocdrnet_ops.recognition.line_flip import time_steps
 
 NO_BOXES = np.zeros((0, 4, 2), np.float32)
@@ -31,6 +35,7 @@ def decode(
     again=([0],),
     second=(1.0,),
     any_character=True,
+    characters=False,
 ):
     """Rows of ids of 10 steps; one score a row for all of its steps; likewise of the rows read again."""
     boxes = np.array([box(i) for i in range(len(rows))], np.float32) if boxes is None else boxes
@@ -38,7 +43,7 @@ def decode(
     candidates = Candidates(boxes, box_scores, np.full(len(rows), width, np.int32))
     first = RecognizerOutput(*reading_of(rows, scores or [1.0] * len(rows)))
     later = FlippedReading(*reading_of(again, second), np.array(turned, np.int32))
-    return decode_lines(candidates, first, later, size, card, least, any_character)
+    return decode_lines(candidates, first, later, size, card, least, any_character, characters)
 
 
 def kept(lines):
@@ -432,3 +437,110 @@ def test_long_lines_of_a_page_that_nobody_reads_are_counted(recognizer_card, sur
     assert (lines.texts, lines.unreadable) == ([], 3)
     lines = unreadable(recognizer_card(), [LONG_ROW] * 4, sure_boxes, [0.95] * 4, [0.8, 0.99, 0.99, 0.5])
     assert (len(lines.texts), lines.unreadable) == (3, 0), "a line of a low score among clear ones is not told of"
+
+
+def middles(lines):
+    """Each character's text and the middle of its part of its word's box; texts are those of the words, in order."""
+    ends, found = [0] * len(lines.word_texts), []
+    for word, start, end, score, length in lines.characters.tolist():
+        index, own = int(word), int(length)
+        assert 0 <= start <= end <= 1
+        assert 0 <= score <= 1
+        left, right = (lines.word_boxes[index][[a, b]].mean(axis=0) for a, b in ((0, 3), (1, 2)))
+        text = lines.word_texts[index][ends[index] : ends[index] + own]
+        ends[index] += own
+        found.append((text, left + (start + end) / 2 * (right - left)))
+    assert ends == [len(text) for text in lines.word_texts]
+    assert lines.characters[:, 0].tolist() == sorted(lines.characters[:, 0].tolist())
+    return found
+
+
+LINE = [(0, 0), (120, 0), (120, 40), (0, 40)]
+# For each change of a text after its decoding: the characters, the call, and the texts of the characters answered.
+CHANGES = {
+    "nothing": ("abc ", {"rows": [[1, 4, 2], [3]]}, "abc"),
+    "a far word": ("abc ", {"rows": [[1, 2, 4, 0, 0, 0, 0, 0, 2, 3]], "boxes": np.float32([LINE])}, "abbc"),
+    "a cut-off character": (
+        "abc ",
+        {"rows": [[0, 0, 1, 0, 4, 0, 0, 2], [3]], "boxes": np.float32([LINE, *in_a_row(108)])},
+        "abc",
+    ),
+    "look-alikes": (LOOK_ALIKES, {"rows": [[1], [2], [3]], "boxes": in_a_row(0, 100, 200)}, "ABO"),
+    "a raised digit": (
+        LOOK_ALIKES,
+        {
+            "rows": [[0, 0, 4, 0, 0, 0, 0, 0, 0, 0], [5]],
+            "boxes": np.float32([[(0, 0), (80, 0), (80, 40), (0, 40)], [(70, -4), (84, -4), (84, 14), (70, 14)]]),
+        },
+        "m²",
+    ),
+    "upside down": (
+        "abc ",
+        {"rows": [[1, 2, 0, 3]], "scores": [0.6], "turned": [0], "again": [[3, 0, 2, 0, 1]], "second": [0.99]},
+        "cba",
+    ),
+    "right to left": (HEBREW, {"rows": [[3, 2, 4, 7, 8, 4, 2, 1]]}, "אב12בג"),
+    "attention": ("abc ", {"rows": [[2, 3, 5, 4, 1, 2]]}, "abc"),
+    "none": ("abc ", {"rows": [[1, 2, 3]], "boxes": NO_BOXES}, ""),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_characters_are_those_of_the_words_whatever_became_of_them(recognizer_card, name):
+    alphabet, given, expected = CHANGES[name]
+    attention = {"decoder": "attention", "width": 100} if name == "attention" else {}
+    card = recognizer_card(characters=tuple(alphabet), **attention)
+    plain, told = (decode(card, **given, characters=asked) for asked in (False, True))
+    assert plain.characters.shape == (0, 5)
+    assert [text for text, _ in middles(told)] == list(expected)
+    for answer in dataclasses.fields(plain):
+        if answer.name != "characters":
+            np.testing.assert_array_equal(getattr(told, answer.name), getattr(plain, answer.name))
+    for level in ("word", "paragraph"):
+        merged = merge_lines(told, level, "quad")
+        assert [text for text, _ in middles(merged)] == list(expected)
+
+
+def test_characters_stand_where_they_were_read(recognizer_card):
+    """Steps of 8 pixels: "a" at 4, "b" at 44 and "c" at 60 of 80."""
+    lines = decode(recognizer_card(), [[1, 0, 0, 0, 0, 2, 0, 3]], characters=True)
+    edges = np.array([0, 24 - 8 * STEP_LAG, 52 - 8 * STEP_LAG, 80])
+    np.testing.assert_allclose([x for _, (x, _) in middles(lines)], (edges[1:] + edges[:-1]) / 2, atol=1e-4)
+
+
+def test_characters_of_text_upside_down_run_the_other_way(recognizer_card):
+    _, given, _ = CHANGES["upside down"]
+    places = [x for _, (x, _) in middles(decode(recognizer_card(), **given, characters=True))]
+    assert places == sorted(places, reverse=True)
+
+
+def test_characters_of_a_box_cut_at_the_border_stay_where_they_are(recognizer_card):
+    inside = np.array([box(0)], np.float32)
+    row = [[1, 0, 0, 2, 0, 0, 3, 0, 0, 1]]
+    whole, cut = (
+        middles(decode(recognizer_card(), row, boxes=inside - np.float32([shift, 0]), characters=True))
+        for shift in (0, 20)
+    )
+    np.testing.assert_allclose([x for _, (x, _) in cut[2:]], [x - 20 for _, (x, _) in whole[2:]], atol=1e-4)
+    assert cut[0][1][0] >= 0
+
+
+def test_characters_along_a_bent_line_stand_in_their_words(recognizer_card):
+    angle = np.linspace(0, np.pi / 2, 12)
+    ring = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    outline = np.concatenate([ring * 100, ring[::-1] * 80]).astype(np.float32)[None]
+    lines = decode(recognizer_card(), [[1, 4, 2, 4, 3, 4, 1, 4, 2]], boxes=outline, characters=True)
+    radii = [float(np.linalg.norm(place)) for _, place in middles(lines)]
+    assert len(radii) == 5
+    assert all(85 < radius < 95 for radius in radii)
+
+
+def test_the_pieces_of_a_torn_row_keep_their_characters(recognizer_card):
+    """A row of justified text that the detector tore, among whole rows."""
+    rows = [[(0, 40 * row), (500, 40 * row), (500, 40 * row + 24), (0, 40 * row + 24)] for row in range(5)]
+    torn = [[(0, 80), (200, 80), (200, 104), (0, 104)], [(250, 80), (500, 80), (500, 104), (250, 104)]]
+    boxes = np.array([*rows[:2], *torn, *rows[3:]], np.float32)
+    ids = [[1, 2, 4, 1, 2, 4, 1, 2, 4, 3]] * 2 + [[1, 2, 4, 1], [3, 4, 2, 4, 3]] + [[1, 2, 4, 1, 2, 4, 1, 2, 4, 3]] * 2
+    lines = decode(recognizer_card(), ids, boxes=boxes, characters=True)
+    assert len(lines.texts) == 5, "the pieces are one line"
+    assert "".join(text for text, _ in middles(lines)) == "".join(lines.word_texts)

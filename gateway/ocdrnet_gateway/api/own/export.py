@@ -33,11 +33,12 @@ OUTPUT = ChoiceOption(
     "Format to write. A searchable PDF needs the document, too: an empty line after the pages, then the file.",
 )
 _BETWEEN = b"\n\n"
-# A dense page of 600 words has 15,000. Parsed, so many take some 50 MB.
+# A dense page of 600 words has 15,000, with its characters 100,000. Parsed, so many take some 50 MB.
 _MOST_VALUES = 500_000
 _SIGNS = b",:[{"
-# What a body of one byte takes: itself, and what is written of it: 1.4 bytes of ALTO as a rule, 4 of ampersands alone.
-_COPIES = 5
+# What a body of one byte takes: itself, and what is written of it: 1.4 bytes of ALTO as a rule, 4 of ampersands alone,
+# 4.5 of characters of three code points.
+_COPIES = 6
 # A byte of the lines as the process that writes the PDF gets it: 1e6 becomes 1000000.0, with a blank after each comma.
 _SPOOLED = 3
 
@@ -51,15 +52,21 @@ class _Given(BaseModel):
     model_config = ConfigDict(allow_inf_nan=False)
 
 
-class GivenWord(_Given):
-    """A word as `/v1/read` sent it."""
+class GivenCharacter(_Given):
+    """A character as `/v1/read` sent it."""
 
     text: str
     score: Score
     box: tuple[Corner, Corner, Corner, Corner]
 
 
-class GivenLine(GivenWord):
+class GivenWord(GivenCharacter):
+    """A word as `/v1/read` sent it."""
+
+    characters: list[GivenCharacter] = []
+
+
+class GivenLine(GivenCharacter):
     """A line as `/v1/read` sent it."""
 
     box_score: Score

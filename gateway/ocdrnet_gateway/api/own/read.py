@@ -29,6 +29,7 @@ from ocdrnet_gateway.api.own.answers import PDF_TYPE, Asked, answer_document, an
 from ocdrnet_gateway.api.own.step_times import Statistics, StepTimes, StepWatch
 from ocdrnet_gateway.core.body_limit import keep_images, read_body
 from ocdrnet_gateway.core.documents import DocumentChoice
+from ocdrnet_gateway.core.file_reading import hold_characters
 from ocdrnet_gateway.core.reading import Reading, check_image, image_dpi, read_image
 from ocdrnet_gateway.core.services import PrincipalDep, ServicesDep
 from ocdrnet_gateway.http_errors import UnprocessableError, documented
@@ -156,12 +157,20 @@ Box = tuple[Point, Point, Point, Point]
 _BOX = "four corners [x, y] in pixels of the upright image, clockwise from the text's top-left"
 
 
-class WordAnswer(BaseModel):
-    """One word of a line."""
+class CharacterAnswer(BaseModel):
+    """One character of a word."""
 
     text: str
     score: float = Field(description="0 to 1, how sure the recognizer is")
     box: Box = Field(description=_BOX)
+
+
+class WordAnswer(CharacterAnswer):
+    """One word of a line."""
+
+    characters: list[CharacterAnswer] | None = Field(
+        None, description="with characters=on only, in the order of reading"
+    )
 
 
 class LineAnswer(BaseModel):
@@ -284,6 +293,7 @@ async def read(request: Request, services: ServicesDep, caller: PrincipalDep) ->
     if watch:
         await watch.start()
     reading = await read_image(services, caller, body, asked.options)
+    hold_characters(request, reading.page)
     steps = await watch.stop() if watch else None
     timing = _timing(receive_s, reading, time.monotonic() - begin, steps)
     if asked.output and asked.output.name in ("json", "jsonl"):

@@ -1,4 +1,7 @@
-"""Google Vision's `images:annotate` for TEXT_DETECTION and DOCUMENT_TEXT_DETECTION, which are one here."""
+"""Google Vision's `images:annotate` for TEXT_DETECTION and DOCUMENT_TEXT_DETECTION.
+
+They are one here, but that the second has a box and a confidence of each symbol.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from ocdrnet_client.results import Point
 from ocdrnet_gateway.api.nim.routes import inline_schema
 from ocdrnet_gateway.api.vision.schemas import (
     CODES,
+    DOCUMENT_TEXT,
     TEXT_FEATURES,
     AnnotateImageAnswer,
     AnnotateImageRequest,
@@ -39,6 +43,7 @@ from ocdrnet_gateway.api.vision.schemas import (
 )
 from ocdrnet_gateway.core.allowed_hosts import NotAllowedError
 from ocdrnet_gateway.core.body_limit import hold_of
+from ocdrnet_gateway.core.file_reading import hold_characters
 from ocdrnet_gateway.core.json_body import bytes_of_base64, read_json
 from ocdrnet_gateway.core.keys import Principal, bearer_key
 from ocdrnet_gateway.core.reading import check_image, read_image
@@ -51,8 +56,10 @@ from ocdrnet_gateway.http_errors import (
     answers_errors_by,
     documented_as,
 )
+from ocdrnet_ops.options import CHARACTERS
 
 _UNIMPLEMENTED = 12
+_SYMBOL_BYTES = 4_200  # of a symbol with its box: as read, as answered, and its JSON
 _BREAKS = {"SPACE": " ", "EOL_SURE_SPACE": "\n", "LINE_BREAK": "\n"}
 
 
@@ -88,7 +95,9 @@ async def annotate(request: Request, services: ServicesDep, caller: Caller) -> R
     for one in wanted:
         held = hold.size if hold else 0
         try:
-            answers.append(await _answer(request, services, caller, one))
+            answer, symbols = await _answer(request, services, caller, one)
+            answers.append(answer)
+            held += symbols * _SYMBOL_BYTES
         except (UnprocessableError, TooLargeError) as error:
             answers.append(_failed(error))
         except GatewayError as error:
@@ -105,16 +114,19 @@ async def annotate(request: Request, services: ServicesDep, caller: Caller) -> R
 
 async def _answer(
     request: Request, services: Services, caller: Principal, wanted: AnnotateImageRequest
-) -> AnnotateImageAnswer:
+) -> tuple[AnnotateImageAnswer, int]:
+    """What an image says, and how many symbols with boxes it holds."""
     others = [feature.type for feature in wanted.features if feature.type not in TEXT_FEATURES]
     if others or not wanted.features:
         said = f"the feature {others[0]!r} is not served" if others else "features is empty"
         message = f"{said}; there are {' and '.join(TEXT_FEATURES)}"
-        return AnnotateImageAnswer(error=RpcStatus(code=_UNIMPLEMENTED if others else 3, message=message))
+        return AnnotateImageAnswer(error=RpcStatus(code=_UNIMPLEMENTED if others else 3, message=message)), 0
     image = await _image(request, services, wanted)
     await asyncio.to_thread(check_image, image, services.settings.max_pixels)
-    reading = await read_image(services, caller, image, {})
-    return await asyncio.to_thread(annotated, reading.page)
+    is_document = any(feature.type == DOCUMENT_TEXT for feature in wanted.features)
+    page = (await read_image(services, caller, image, {CHARACTERS.name: "on"} if is_document else {})).page
+    symbols = hold_characters(request, page, _SYMBOL_BYTES)
+    return await asyncio.to_thread(annotated, page), symbols
 
 
 async def _image(request: Request, services: Services, wanted: AnnotateImageRequest) -> bytes:
@@ -174,10 +186,24 @@ def _words(line: Line, is_last: bool) -> Iterator[WordBox]:
             follows = DetectedBreak(type="LINE_BREAK" if is_last else "EOL_SURE_SPACE")
         elif found < 0 or line.text[cursor : cursor + 1].isspace():
             follows = DetectedBreak(type="SPACE")
-        symbols = [Symbol(text=letter) for letter in word.text] or [Symbol(text="")]
+        symbols = _symbols(word)
         if follows:
-            symbols[-1] = Symbol(text=symbols[-1].text, property=TextProperty(detected_break=follows))
-        yield WordBox(bounding_box=_poly(word.box), symbols=symbols, confidence=min(max(word.score, 0.0), 1.0))
+            symbols[-1].property = TextProperty(detected_break=follows)
+        yield WordBox(bounding_box=_poly(word.box), symbols=symbols, confidence=_bounded(word.score))
+
+
+def _symbols(word: Word) -> list[Symbol]:
+    """The word's characters, with their places where these were asked for."""
+    if not word.characters:
+        return [Symbol(text=letter) for letter in word.text] or [Symbol(text="")]
+    return [
+        Symbol(text=each.text, bounding_box=_poly(each.box), confidence=_bounded(each.score))
+        for each in word.characters
+    ]
+
+
+def _bounded(score: float) -> float:
+    return min(max(score, 0.0), 1.0)
 
 
 def _letters(box: WordBox) -> str:

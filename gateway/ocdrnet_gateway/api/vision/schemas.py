@@ -32,7 +32,8 @@ _FEATURES = {
     12: "PRODUCT_SEARCH",
     19: "OBJECT_LOCALIZATION",
 }
-TEXT_FEATURES = ("TEXT_DETECTION", "DOCUMENT_TEXT_DETECTION")
+DOCUMENT_TEXT = "DOCUMENT_TEXT_DETECTION"
+TEXT_FEATURES = ("TEXT_DETECTION", DOCUMENT_TEXT)
 # google/rpc/code.proto, by the status of HTTP that leads there.
 CODES: Mapping[int, tuple[int, str]] = {
     400: (3, "INVALID_ARGUMENT"),
@@ -116,10 +117,12 @@ class TextProperty(_Message):
 
 
 class Symbol(_Message):
-    """A character; the recognizer tells no boxes of single ones."""
+    """A character; its box and its confidence with DOCUMENT_TEXT_DETECTION."""
 
     text: str
     property: TextProperty | None = None
+    bounding_box: BoundingPoly | None = None
+    confidence: float | None = None
 
 
 class WordBox(_Message):

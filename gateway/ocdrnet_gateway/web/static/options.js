@@ -3,6 +3,7 @@
 import { byId, make } from "./dom.js";
 
 const FIRST = ["upside_down", "geometry", "tiling", "charset", "min_text_score"];
+const UNUSED = ["merge", "characters"]; // the page merges by itself, and shows no single characters
 const TITLES = {
   upside_down: "Upside-down text",
   geometry: "Shape of a line",
@@ -19,7 +20,7 @@ const TITLES = {
 export function setUpOptions(options, onChange) {
   const [dialog, form] = [byId("options"), byId("options-form")];
   const known = new Map(options.map((option) => [option.name, option]));
-  const rest = options.filter(({ name }) => !FIRST.includes(name) && name !== "merge"); // the page merges by itself
+  const rest = options.filter(({ name }) => ![...FIRST, ...UNUSED].includes(name));
   const more = make("details", { class: "more" }, make("summary", {}, "More, for the detector"), ...rest.map(field));
   byId("options-fields").append(...FIRST.filter((name) => known.has(name)).map((name) => field(known.get(name))), more);
   let before = "";

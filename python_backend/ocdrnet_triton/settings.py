@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import json
+import math
 import os
 import signal
 import threading
@@ -18,6 +20,8 @@ from ocdrnet_ops.cards import DetectorCard, RecognizerCard, read_detector_card, 
 MIB = 1024 * 1024
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h; 32 MiB is the highest that it takes for the latter
 _LOOK_S = 0.2
+# No call of a library holds Python's lock as long: an answer takes seconds, a network up to a minute.
+_STUCK_AFTER_S = 300.0
 
 Args = Mapping[str, str]  # what Triton passes to `initialize`
 
@@ -48,7 +52,10 @@ def prepare_process() -> None:
     """Set up a stub process: call it first in `initialize`.
 
     It ends with its server. A stub whose server was killed ends by itself, too; but where the killed server held a lock
-    in their shared memory, it waits for that lock for ever (seen once in seven kills under load, with Triton 2.51).
+    in their shared memory, it waits for that for ever (seen in one of seven kills under load, with Triton 2.51). Its
+    main thread may then hold Python's own lock, so that no thread of Python's can end it. A timer of faulthandler's
+    needs none: it ends a process whose threads got no turn for five minutes.
+
     OpenCV keeps to one thread: it would otherwise take every core of the host in every stub; Triton's instances are
     the parallelism. And glibc keeps freed memory: by default it hands back every image-sized buffer and faults it in
     again page by page, which took 3.3 of 7.7 ms for the decoding and scaling of one 1280 x 720 JPEG.
@@ -62,6 +69,11 @@ def prepare_process() -> None:
 
 
 def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(_LOOK_S)
-    os.kill(os.getpid(), signal.SIGKILL)
+    set_at = -math.inf
+    with open(os.devnull, "w", encoding="utf-8") as silent:
+        while os.getppid() == parent:
+            if time.monotonic() - set_at > _STUCK_AFTER_S / 10:
+                set_at = time.monotonic()
+                faulthandler.dump_traceback_later(_STUCK_AFTER_S, exit=True, file=silent)
+            time.sleep(_LOOK_S)
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -2,8 +2,8 @@
 
 Four objects of the store are a job: its `document`, its `progress` (a `JobRecord`), and its results: the pages as a
 JSON object a line, and the searchable PDF where one was asked for. The gateway that took a job works on it and alone
-writes its progress. Each gateway gives a sign of life, its `beat`. Where that is missing for `job_lease_s`, another
-gateway takes the job over and begins again with the document from the store; after `_MOST_ATTEMPTS` it fails.
+writes its progress. Where that one gives no sign of life any more (see `Heartbeat`), another gateway takes the job over
+and begins again with the document from the store; after `_MOST_ATTEMPTS` it fails.
 
 Whoever deletes a job deletes its document first: a gateway that works on it looks for that twice a second, and ends;
 one where it waits for its turn looks every five seconds.
@@ -16,7 +16,6 @@ import asyncio
 import itertools
 import json
 import logging
-import math
 import random
 import time
 import uuid
@@ -40,6 +39,7 @@ from ocdrnet_gateway.core.documents import (
     read_patiently,
     searchable_pdf,
 )
+from ocdrnet_gateway.core.heartbeat import for_ever
 from ocdrnet_gateway.core.job_record import JobRecord, Order, WebhookStatus, job_answer
 from ocdrnet_gateway.core.keys import Principal
 from ocdrnet_gateway.core.memory import Hold
@@ -77,7 +77,6 @@ _SPARE_S = 3600.0  # that documents and records are kept beyond the last moment 
 _TEXT_BYTES = 128 * 1024 * 1024  # of the pages' text and boxes; 500 pages of 600 words are 50 MiB
 _COPIES = 2  # of an image that is read, in memory
 _UNKNOWN = "there is no such job of this key, or it has expired or was deleted"
-_BEATS = space_of("gateways")
 
 
 @dataclass
@@ -106,32 +105,27 @@ class DocumentJobs:
         self._services = services
         self._settings = services.settings
         self._store = services.store
-        self._id = str(uuid.uuid4())
+        self._heartbeat = services.heartbeat
+        self._id = self._heartbeat.id
         self._jobs: dict[Place, _Job] = {}
+        self._heartbeat.give_while(lambda: self._jobs)
         self.spool = Spool(self._settings.spool_bytes)
         # Requests of their own find a place beside the jobs.
         self._turns = asyncio.Semaphore(max(1, self._settings.max_documents // 2))
-        self._beat_at = -math.inf
         self._settled: set[Place] = set()
         self._owners: dict[Place, str] = {}
-        self._loops: list[asyncio.Task[None]] = []
+        self._adopting: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Look after jobs that others left, and give signs of life while there are own ones."""
-        period = self._settings.job_lease_s / 4
-        self._loops = [
-            asyncio.create_task(_for_ever(self._beat, period)),
-            asyncio.create_task(_for_ever(self._adopt, period)),
-        ]
+        """Look after jobs that others left."""
+        self._adopting = asyncio.create_task(for_ever(self._adopt, self._settings.job_lease_s / 4))
 
     async def close(self) -> None:
         """Leave what is under way to other gateways, or to the next start of this one."""
-        tasks = [*self._loops, *(job.task for job in self._jobs.values() if job.task)]
+        tasks = [task for task in (self._adopting, *(job.task for job in self._jobs.values())) if task]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        with suppress(GatewayError):
-            await self._store.delete(Place("beat", _BEATS, self._id))
 
     def check(self, caller: Principal) -> None:
         """Refuse before a body is read what `submit` would refuse.
@@ -173,7 +167,7 @@ class DocumentJobs:
         job = _Job(place, record, password)
         self._jobs[place] = job  # counts from now on
         try:
-            await self._beat()
+            await self._heartbeat.give()
             label = self._label(record, "application/octet-stream")
             if isinstance(document, Path):
                 await self._store.put_file(_document(place), label, document)
@@ -267,20 +261,12 @@ class DocumentJobs:
 
     # What other gateways must know.
 
-    async def _beat(self, *, needed: bool = False) -> None:
-        """Give a sign of life, if one is due and there is a job that needs it."""
-        if not (needed or self._jobs) or time.monotonic() - self._beat_at < self._settings.job_lease_s / 5:
-            return
-        self._beat_at = time.monotonic()
-        label = Label("text/plain", time.time() + self._settings.job_lease_s)
-        await self._store.announce(Place("beat", _BEATS, self._id), label)
-
     async def _adopt(self) -> None:
         """Take over the jobs whose gateway is gone."""
         places = set(await self._store.list_places("progress"))
         self._settled &= places
         self._owners = {place: owner for place, owner in self._owners.items() if place in places}
-        alive = {self._id: True, "": False}
+        alive: dict[str, bool] = {}
         left: list[tuple[Place, JobRecord]] = []
         for place in places - self._settled - set(self._jobs):
             owner = self._owners.get(place)
@@ -310,11 +296,11 @@ class DocumentJobs:
 
     async def _is_alive(self, gateway: str, known: dict[str, bool]) -> bool:
         if gateway not in known:
-            known[gateway] = await self._store.label(Place("beat", _BEATS, gateway)) is not None
+            known[gateway] = await self._heartbeat.is_alive(gateway)
         return known[gateway]
 
     async def _take_over(self, left: list[tuple[Place, JobRecord]]) -> None:
-        await self._beat(needed=True)
+        await self._heartbeat.give()
         for place, record in left:
             _LOG.warning("a job is taken over", extra={"job": place.id, "attempts": record.attempts})
             status = record.status if record.is_over else "waiting"
@@ -652,18 +638,6 @@ async def _again(write: Callable[[], Awaitable[None]]) -> None:
             if time.monotonic() >= end:
                 raise
             await asyncio.sleep(_WAIT_S)
-
-
-async def _for_ever(work: Callable[[], Awaitable[None]], period_s: float) -> None:
-    while True:
-        await asyncio.sleep(period_s)
-        try:
-            await work()
-        except GatewayError as error:
-            _LOG.warning("jobs cannot be looked after", extra={"reason": str(error.detail)})
-        except Exception:
-            # One bad record must not leave all the others alone.
-            _LOG.exception("jobs cannot be looked after")
 
 
 def _jobs_of(request: Request) -> DocumentJobs:

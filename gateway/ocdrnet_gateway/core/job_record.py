@@ -139,12 +139,13 @@ class JobRecord:
     @classmethod
     def from_json(cls, data: bytes) -> JobRecord:
         """The inverse of `to_json`; what a newer gateway wrote besides is left out."""
-        said = _known(cls, json.loads(data))
-        order, caller = _known(Order, said.pop("order")), _known(Principal, said.pop("caller"))
+        said = known_fields(cls, json.loads(data))
+        order, caller = known_fields(Order, said.pop("order")), known_fields(Principal, said.pop("caller"))
         return cls(order=Order(**order), caller=Principal(**caller), **said)
 
 
-def _known(kind: type[Any], said: Mapping[str, Any]) -> dict[str, Any]:
+def known_fields(kind: type[Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """What a dataclass was written with, without the fields that it does not have."""
     names = {each.name for each in fields(kind)}
     return {name: value for name, value in said.items() if name in names}
 

@@ -265,36 +265,47 @@ class Jobs:
 
     async def _do(self, place: Place, job: _Job, work: Work) -> bool:
         try:
-            # Not asyncio.timeout: Python 3.10 has none.
-            content = await asyncio.wait_for(work(), self._deadline_s)
-            label = Label(RESULT_TYPE, time.time() + self._lifetime_s, payer=job.state.wanted.caller.payer)
-            await self._store.put(place, label, content)
+            await self._finish(place, job, work)
             await self._clean(place, job)
             return True
         except _LostError:
             return False
         except GatewayError as error:
-            await self._fail(place, job, error)
+            if not await self._fail(place, job, error):
+                return False
             raise
-        except asyncio.TimeoutError:
-            late = DeadlineError(f"the server did not answer within {self._deadline_s:g} s; try a smaller image")
-            await self._fail(place, job, late)
-            raise late from None
         except asyncio.CancelledError:
             with suppress(GatewayError):
                 await self._leave(place, job)
             raise
+
+    async def _finish(self, place: Place, job: _Job, work: Work) -> None:
+        """Put the result into the store; whatever goes wrong becomes an error for the caller."""
+        try:
+            # Not asyncio.timeout: Python 3.10 has none.
+            content = await asyncio.wait_for(work(), self._deadline_s)
+            label = Label(RESULT_TYPE, time.time() + self._lifetime_s, payer=job.state.wanted.caller.payer)
+            await self._store.put(place, label, content)
+        except asyncio.TimeoutError:
+            late = f"the server did not answer within {self._deadline_s:g} s; try a smaller image"
+            raise DeadlineError(late) from None
+        except (GatewayError, _LostError):
+            raise
         except Exception as error:
             _LOG.exception("fault in a job")
-            fault = InternalError("the gateway failed on this request; its log has the details under the request's id")
-            await self._fail(place, job, fault)
-            raise fault from error
+            fault = "the gateway failed on this request; its log has the details under the request's id"
+            raise InternalError(fault) from error
 
-    async def _fail(self, place: Place, job: _Job, error: GatewayError) -> None:
+    async def _fail(self, place: Place, job: _Job, error: GatewayError) -> bool:
+        """Whether that is the end of it; else another gateway has the request by now, or has answered it."""
         async with job.lock:
-            if job.is_announced and await self._is_own(place):
-                await self._write(place, job.state.failed(error))
-                await self._store.delete(_image_place(place))
+            if not job.is_announced:
+                return True
+            if not await self._is_own(place):
+                return False
+            await self._write(place, job.state.failed(error))
+            await self._store.delete(_image_place(place))
+            return True
 
     async def _leave(self, place: Place, job: _Job) -> None:
         """To any other gateway: that this one was stopped is no fault of the request's."""

@@ -197,7 +197,7 @@ def hook():
 
 @pytest.fixture
 def no_pauses(monkeypatch):
-    monkeypatch.setattr("ocdrnet_gateway.core.document_jobs.PAUSES_S", (0.0, 0.1, 0.1))
+    monkeypatch.setattr("ocdrnet_gateway.core.job_run.PAUSES_S", (0.0, 0.1, 0.1))
 
 
 def told(http, url, job):

@@ -18,7 +18,7 @@ from ocdrnet_gateway.api.hosted.jobs import Jobs, JobState, Wanted
 from ocdrnet_gateway.core.heartbeat import Heartbeat
 from ocdrnet_gateway.core.keys import Principal
 from ocdrnet_gateway.http_errors import ReaderFailedError, UnavailableError
-from ocdrnet_gateway.store import Place, Store, space_of
+from ocdrnet_gateway.store import Label, Place, Store, space_of
 from ocdrnet_gateway.store.folder import FolderBackend
 
 FAST = {"NVCF-POLL-SECONDS": "1"}
@@ -257,11 +257,13 @@ def test_an_answer_in_time_keeps_nothing_but_its_result(start_gateway, http, fol
 
 def test_after_202_nothing_but_the_result_stays(start_gateway, http, folder, picture, reader, tmp_path):
     reader.seconds = 1.5
-    url = start_gateway(**folder).url
+    server = start_gateway(**folder)
+    url, needs = server.url, state_of(server).services.heartbeat._needs
     request_id = accepted(http, url, inline(picture))
     assert kinds(tmp_path) == ["document", "document", "job", "job"]
+    assert any(need() for need in needs), "others hear that this gateway lives"
     assert answered(http, url, request_id).status_code == 302
-    until(lambda: kinds(tmp_path) == ["result", "result"])
+    until(lambda: kinds(tmp_path) == ["result", "result"] and not any(need() for need in needs))
     assert poll(http, url, request_id).status_code == 302
 
 
@@ -278,6 +280,29 @@ def test_what_its_gateway_had_no_time_to_delete_is_deleted(start_gateway, http, 
     assert poll(http, url, request_id).status_code == 302
     assert kinds(tmp_path) == ["result", "result"]
     assert len(reader.calls) == 1
+
+
+def test_a_result_that_comes_while_it_is_taken_over_is_the_answer(
+    start_gateway, http, folder, picture, slow, tmp_path, monkeypatch
+):
+    first = start_gateway(reader=slow, **folder)
+    request_id = accepted(http, first.url, inline(picture))
+    first.stop()
+    fast = StandInReader()
+    other = start_gateway(reader=fast, **folder)
+    store, place = state_of(other).services.store, Place("result", space_of("anonymous"), request_id)
+    asyncio.run(store.put(place, Label("application/zip", time.time() + 600), b"the other's"))
+    has_content, looks = store.has_content, []
+
+    async def late(place):
+        looks.append(place)
+        return len(looks) > 1 and await has_content(place)
+
+    monkeypatch.setattr(store, "has_content", late)
+    done = answered(http, other.url, request_id)
+    assert http.get(done.headers["location"]).content == b"the other's"
+    assert fast.calls == []
+    until(lambda: kinds(tmp_path) == ["result", "result"])
 
 
 def test_a_failure_keeps_no_image(start_gateway, http, folder, picture, reader, tmp_path):

@@ -406,7 +406,7 @@ class Jobs:
         await self._write(place, job.state)
         # Of several gateways that saw the same, the last one to write has it.
         await asyncio.sleep(_LOOK_S * (1 + random.random()))
-        if not await self._is_own(place):
+        if not await self._is_own(place) or await self._store.has_content(place):
             raise _LostError
 
 

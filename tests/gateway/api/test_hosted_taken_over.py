@@ -9,7 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from gateway_reader import StandInReader
+from gateway_reader import PAGE, StandInReader
 from hosted_flow import ASSETS, ask, bearer, fetched, inline, is_problem, make_key, poll, uploaded
 from job_calls import until
 from slow_gateway import LEASE_S, other_process
@@ -184,8 +184,13 @@ def test_a_gateway_that_comes_back_does_not_fail_what_another_does(start_gateway
     request_id = accepted(http, one.url, inline(picture))
     # As if it stood still: it gives no sign of life any more.
     state_of(one).services.heartbeat._given_at = math.inf
-    fast = StandInReader()
-    fast.seconds = 4
+    fast, end = StandInReader(), threading.Event()
+
+    async def read_at_last(call):
+        await asyncio.to_thread(end.wait, 60)
+        return PAGE
+
+    fast.respond = read_at_last
     two = start_gateway(reader=fast, **folder).url
     until(lambda: poll(http, two, request_id, seconds=1).status_code == 202 and fast.running == 1)
     (job,) = state_of(one).hosted.jobs._running.values()
@@ -193,6 +198,7 @@ def test_a_gateway_that_comes_back_does_not_fail_what_another_does(start_gateway
     until(job.task.done)
     assert job.outcome() is False, "who waits for it here goes on waiting"
     assert poll(http, one.url, request_id, seconds=1).status_code == 202
+    end.set()
     for url in (two, one.url):
         assert fetched(http, answered(http, url, request_id)).metadata
 
@@ -243,6 +249,7 @@ def test_this_gateways_limits_let_it_wait_and_do_not_refuse_it(start_gateway, ht
     memory = state_of(other).services.memory
     assert poll(http, other.url, request_id, seconds=1).status_code == 202
     until(lambda: memory.held == 4 * len(picture), 4)
+    busy.seconds = 0
     assert answered(http, other.url, request_id).status_code == 302
     assert (len(busy.calls), busy.most_running) == (2, 1)
     until(lambda: memory.held == 0)

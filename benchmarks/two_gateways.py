@@ -43,6 +43,7 @@ CALLERS = 5
 LEASE_S = 4
 PATIENCE_S = 1200.0  # in which a request has to be answered, tries included
 _PAUSE_S = 0.3
+_POLLED, _POLLED_S = 2, 20.0
 _SURE = 0.8  # share of a text's characters that its answer has in their order
 _API = "api-version=2024-11-30"
 _TRY_AGAIN = {429, 502, 503, 504}
@@ -93,9 +94,10 @@ def started_gateway(triton: str, folder: Path, secret: str) -> Iterator[Gateway]
 
 @dataclass
 class Tally:
-    """What has been accepted so far, and by whom."""
+    """What has been accepted so far, and by whom; of it, requests of the hosted endpoint that are polled for."""
 
     accepted: Counter[str] = field(default_factory=Counter)
+    polled: Counter[str] = field(default_factory=Counter)
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def note(self, url: str) -> None:
@@ -104,11 +106,18 @@ class Tally:
             self.accepted[url] += 1
             self.changed.notify_all()
 
+    def note_polled(self, url: str) -> None:
+        """One more is polled for."""
+        with self.changed:
+            self.polled[url] += 1
+            self.changed.notify_all()
+
     def wait_for(self, url: str, count: int) -> None:
-        """Until a gateway has accepted so many."""
+        """Until a gateway has accepted so many, and two of them are polled for, as far as the server is slow enough."""
         with self.changed:
             if not self.changed.wait_for(lambda: self.accepted[url] >= count, PATIENCE_S):
                 raise SystemExit(f"{url} accepted {self.accepted[url]} of {count} in {PATIENCE_S:g} s")
+            self.changed.wait_for(lambda: self.polled[url] >= _POLLED, _POLLED_S)
 
 
 @dataclass
@@ -206,6 +215,8 @@ def _hosted(caller: Caller, image: bytes) -> str:
     _checked(caller.ask("PUT", asset["uploadUrl"], content=image, headers=headers), 200)
     body, patience = {"image": asset["assetId"], "render_label": False}, {"NVCF-POLL-SECONDS": "1"}
     answer = caller.ask("POST", "/v1/cv/nvidia/ocdrnet", is_kept=True, json=body, headers=patience)
+    if answer.status_code == 202:
+        caller.tally.note_polled(caller.urls[0])
     while answer.status_code == 202:
         status = f"/v2/nvcf/pexec/status/{answer.headers['nvcf-reqid']}"
         answer = caller.ask("GET", status, is_kept=True, headers=patience)
@@ -260,6 +271,7 @@ class Report:
         outcomes: `right`, `another's`, `unlike all`, `lost`.
         faults: of each that is not right, a sentence.
         accepted: by each gateway.
+        polled: by each, requests of the hosted endpoint that it answered 202.
         seconds: of all.
         slowest_s: of one.
     """
@@ -267,6 +279,7 @@ class Report:
     outcomes: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
     accepted: list[int] = field(default_factory=list)
+    polled: list[int] = field(default_factory=list)
     seconds: float = 0.0
     slowest_s: float = 0.0
 
@@ -304,6 +317,7 @@ def kill_one_of_two(triton: str, jobs: int, seed: int = 1) -> Report:
                 each.result()
         report.seconds = time.monotonic() - begin
         report.accepted = [tally.accepted[gateway.url] for gateway in gateways]
+        report.polled = [tally.polled[gateway.url] for gateway in gateways]
     return report
 
 

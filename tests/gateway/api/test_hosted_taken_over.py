@@ -289,6 +289,37 @@ def test_what_its_gateway_had_no_time_to_delete_is_deleted(start_gateway, http, 
     assert len(reader.calls) == 1
 
 
+def test_a_server_that_is_away_for_a_moment_fails_nothing_after_202(
+    start_gateway, http, folder, picture, reader, tmp_path
+):
+    async def away_at_first(call):
+        await asyncio.sleep(1.5 if len(reader.calls) == 1 else 0)
+        if len(reader.calls) < 3:
+            raise UnavailableError("the server is away", 2)
+        return PAGE
+
+    reader.respond = away_at_first
+    server = start_gateway(**folder)
+    request_id = accepted(http, server.url, inline(picture))
+    assert fetched(http, answered(http, server.url, request_id)).metadata
+    assert [call.image for call in reader.calls] == [picture] * 3
+    assert [call.request_id for call in reader.calls] == [request_id] * 3
+    until(lambda: kinds(tmp_path) == ["result", "result"] and state_of(server).services.memory.held == 0)
+
+
+def test_a_server_that_stays_away_is_told_at_the_deadline(start_gateway, http, folder, picture, reader):
+    async def away(call):
+        await asyncio.sleep(1.5 if len(reader.calls) == 1 else 0)
+        raise UnavailableError("the server is away", 2)
+
+    reader.respond = away
+    url = start_gateway(deadline_s=4, **folder).url
+    request_id = accepted(http, url, inline(picture))
+    for _ in range(2):
+        assert is_problem(answered(http, url, request_id), 503, "the server is away")
+    assert len(reader.calls) > 1
+
+
 def test_a_result_that_comes_while_it_is_taken_over_is_the_answer(
     start_gateway, http, folder, picture, slow, tmp_path, monkeypatch
 ):

@@ -29,6 +29,7 @@ from ocdrnet_gateway.http_errors import (
     InternalError,
     NotFoundError,
     OverloadedError,
+    QuotaError,
     ReaderFailedError,
     UnavailableError,
     set_request_id,
@@ -107,8 +108,11 @@ class JobState:
         )
 
 
+# What the next try may not meet: a full queue, a spent quota, a server or a store that is away.
+PASSING = (OverloadedError, QuotaError, UnavailableError)
 Work = Callable[[], Awaitable[bytes]]
-# The zip of a request whose state and image are in the store: its place, its state, the place of its image.
+# The zip of a request whose state and image are in the store, by its place, its state, and the place of its image;
+# patient until the state's end.
 WorkAgain = Callable[[Place, JobState, Place], Awaitable[bytes]]
 
 
@@ -161,7 +165,7 @@ class Jobs:
         Args:
             store: keeps results, and what other gateways need to know.
             heartbeat: tells them that this one works.
-            work_again: does what another one had begun with.
+            work_again: does what another one had begun with, or this one when the server was away.
             limit: jobs at once.
             deadline_s: seconds that one may take in one gateway.
             lifetime_s: seconds that its result is kept.
@@ -283,7 +287,7 @@ class Jobs:
         """Put the result into the store; whatever goes wrong becomes an error for the caller."""
         try:
             # Not asyncio.timeout: Python 3.10 has none.
-            content = await asyncio.wait_for(work(), self._deadline_s)
+            content = await asyncio.wait_for(self._content(place, job, work), self._deadline_s)
             label = Label(RESULT_TYPE, time.time() + self._lifetime_s, payer=job.state.wanted.caller.payer)
             await self._store.put(place, label, content)
         except asyncio.TimeoutError:
@@ -295,6 +299,16 @@ class Jobs:
             _LOG.exception("fault in a job")
             fault = "the gateway failed on this request; its log has the details under the request's id"
             raise InternalError(fault) from error
+
+    async def _content(self, place: Place, job: _Job, work: Work) -> bytes:
+        """The zip; what its caller is told to poll for does not fail where trying again in a moment may do."""
+        try:
+            return await work()
+        except PASSING:
+            async with job.lock:
+                if not job.is_announced:
+                    raise
+        return await self._work_again(place, job.state, _image_place(place))
 
     async def _fail(self, place: Place, job: _Job, error: GatewayError) -> bool:
         """Whether that is the end of it; else another gateway has the request by now, or has answered it."""

@@ -10,17 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ocdrnet_client import Page
 from ocdrnet_client.results import Box
-from ocdrnet_gateway.api.hosted.jobs import JobState, Wanted
+from ocdrnet_gateway.api.hosted.jobs import PASSING, JobState, Wanted
 from ocdrnet_gateway.api.hosted.rendering import Renderer, drawing_bytes
 from ocdrnet_gateway.api.hosted.schemas import Detection, Polygon, ResponseFile
 from ocdrnet_gateway.core.body_limit import WHILE_KEPT
 from ocdrnet_gateway.core.memory import Hold, MemoryBudget
 from ocdrnet_gateway.core.reading import ImageSize, check_image, read_image
 from ocdrnet_gateway.core.services import Services
-from ocdrnet_gateway.http_errors import DeadlineError, OverloadedError, QuotaError, UnavailableError
+from ocdrnet_gateway.http_errors import DeadlineError
 from ocdrnet_gateway.store import Place
 
-_TRY_AGAIN_S = 1.0  # what was accepted elsewhere, and meets a full queue here
+_TRY_AGAIN_S = 1.0
 
 
 class Worker:
@@ -64,7 +64,9 @@ class Worker:
         return await asyncio.shield(drawing)
 
     async def answer_again(self, place: Place, state: JobState, image_place: Place) -> bytes:
-        """The zip of a request that another gateway had accepted: this one's limits let it wait, and do not refuse it.
+        """The zip of a request that was answered 202: this gateway's limits let it wait, and do not refuse it.
+
+        So does a server that is away for a moment.
 
         Args:
             place: of the result.
@@ -74,13 +76,13 @@ class Worker:
         Raises:
             GatewayError: as `answer`, or the image is not in the store any more.
         """
-        end = time.monotonic() + self._services.settings.deadline_s
+        end = time.monotonic() + state.ends - time.time()
         hold = self._services.memory.hold()
         try:
             while True:
                 try:
                     return await self._answer_kept(place, state, image_place, hold, end)
-                except (OverloadedError, QuotaError, UnavailableError):
+                except PASSING:
                     if time.monotonic() + _TRY_AGAIN_S >= end:
                         raise
                     await asyncio.sleep(_TRY_AGAIN_S)

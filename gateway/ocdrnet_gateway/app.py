@@ -24,6 +24,7 @@ from ocdrnet_gateway.core.allowed_hosts import AllowedHosts
 from ocdrnet_gateway.core.body_limit import BodyLimit
 from ocdrnet_gateway.core.connections import log_loop_errors
 from ocdrnet_gateway.core.document_jobs import DocumentJobs
+from ocdrnet_gateway.core.heartbeat import Heartbeat
 from ocdrnet_gateway.core.keys import Keys, Principal
 from ocdrnet_gateway.core.memory import MemoryBudget, default_budget
 from ocdrnet_gateway.core.metrics import Metrics, Tracing
@@ -64,6 +65,9 @@ def gateway_lifespan(settings: GatewaySettings, reader: Reader | None, memory: M
             store = open_store(settings)
             await store.start()
             stack.push_async_callback(store.close)
+            heartbeat = Heartbeat(store, settings.job_lease_s)
+            stack.push_async_callback(heartbeat.close)
+            await heartbeat.start()
             admission = Admission(settings.max_in_flight, settings.max_waiting)
             app.state.services = services = Services(
                 settings=settings,
@@ -78,6 +82,7 @@ def gateway_lifespan(settings: GatewaySettings, reader: Reader | None, memory: M
                 memory=memory,
                 documents=Admission(settings.max_documents, _WAITING_DOCUMENTS * settings.max_documents),
                 allowed_hosts=allowed_hosts,
+                heartbeat=heartbeat,
             )
             app.state.document_jobs = document_jobs = DocumentJobs(services)
             stack.push_async_callback(document_jobs.close)

@@ -107,7 +107,7 @@ class GatewaySettings(BaseSettings):
     max_job_s: float = Field(default=86_400.0, gt=0)
     """Seconds from a job's submission until it fails unfinished, so that none is under way for ever."""
     job_lease_s: float = Field(default=20.0, ge=1)
-    """Seconds after which another gateway on the store takes over the jobs of one that gives no sign of life."""
+    """Seconds after which another gateway on the store takes over the work of one that gives no sign of life."""
     deadline_s: float = Field(default=60.0, gt=0)
     """Seconds from a request's arrival to its answer, waiting included; each further NIM image has as many."""
     rate_per_minute: float | None = Field(default=None, gt=0)

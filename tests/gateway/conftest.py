@@ -6,7 +6,9 @@ import time
 import httpx
 import pytest
 from gateway_reader import StandInReader
+from hosted_s3_server import new_bucket, s3_server
 from PIL import Image
+from slow_gateway import LEASE_S
 
 from ocdrnet_gateway.server import GatewayServer
 from ocdrnet_gateway.settings import load_settings
@@ -41,6 +43,22 @@ def start_gateway(tmp_path, reader, monkeypatch):
     yield started
     for server in servers:
         server.stop()
+
+
+@pytest.fixture(scope="module")
+def s3():
+    with s3_server() as url:
+        yield url
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def shared(request, tmp_path):
+    """Settings of gateways on one store."""
+    own = {"secret": "a secret of both", "job_lease_s": LEASE_S}
+    if request.param == "folder":
+        return {**own, "store": str(tmp_path / "shared")}
+    url = request.getfixturevalue("s3")
+    return {**own, "store": f"s3://{new_bucket(url)}/gateway", "store_endpoint": url}
 
 
 @pytest.fixture

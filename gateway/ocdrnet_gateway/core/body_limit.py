@@ -25,7 +25,7 @@ _SILENCE_S = 1.0
 # What a body of one byte takes until it is understood: itself, its JSON string, and the decoded base64.
 _WHILE_READ = 3
 # What an image of one byte takes from then on: itself, and its copy on the way to Triton.
-_WHILE_KEPT = 2
+WHILE_KEPT = 2
 _HOLD, _BODY = "hold", "body"
 
 
@@ -139,7 +139,7 @@ def keep_images(request: Request, size: int) -> None:
     """
     hold = hold_of(request)
     if hold is not None:
-        hold.resize(size * _WHILE_KEPT)
+        hold.resize(size * WHILE_KEPT)
 
 
 def hold_of(request: Request) -> Hold | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
@@ -11,9 +12,12 @@ from ocdrnet_client.documents.opened import DEFAULT_DPI, TextLayer
 from ocdrnet_gateway.core.documents import DocumentChoice
 from ocdrnet_gateway.core.keys import Principal
 from ocdrnet_gateway.http_errors import GatewayError
+from ocdrnet_gateway.settings import GatewaySettings
+from ocdrnet_gateway.store import Label, Place, Store, space_of
 
 Status = Literal["waiting", "running", "done", "failed"]
 WebhookStatus = Literal["", "pending", "delivered", "failed"]
+_SPARE_S = 3600.0  # that documents and records are kept beyond the last moment of their job
 
 
 @dataclass(frozen=True)
@@ -139,14 +143,48 @@ class JobRecord:
     @classmethod
     def from_json(cls, data: bytes) -> JobRecord:
         """The inverse of `to_json`; what a newer gateway wrote besides is left out."""
-        said = _known(cls, json.loads(data))
-        order, caller = _known(Order, said.pop("order")), _known(Principal, said.pop("caller"))
+        said = known_fields(cls, json.loads(data))
+        order, caller = known_fields(Order, said.pop("order")), known_fields(Principal, said.pop("caller"))
         return cls(order=Order(**order), caller=Principal(**caller), **said)
 
 
-def _known(kind: type[Any], said: Mapping[str, Any]) -> dict[str, Any]:
+def known_fields(kind: type[Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """What a dataclass was written with, without the fields that it does not have."""
     names = {each.name for each in fields(kind)}
     return {name: value for name, value in said.items() if name in names}
+
+
+def payer_of(caller: Principal) -> str:
+    """Whose share of the store and of the temporary folder a caller uses."""
+    return caller.payer or space_of(caller.name)
+
+
+def document_place(place: Place) -> Place:
+    """Of a job's document; `place` is that of its progress, here and below."""
+    return Place("document", place.space, place.id)
+
+
+def pages_place(place: Place) -> Place:
+    """Of a job's pages."""
+    return Place("result", place.space, place.id)
+
+
+def pdf_place(place: Place) -> Place:
+    """Of a job's searchable PDF."""
+    return Place("result", place.space, str(uuid.uuid5(uuid.UUID(place.id), "pdf")))
+
+
+def job_label(record: JobRecord, settings: GatewaySettings, media_type: str = "application/json") -> Label:
+    """Of a job's document and record, which outlast the job."""
+    expires = record.created + settings.max_job_s + settings.result_lifetime_s + _SPARE_S
+    return Label(media_type, expires, owner=record.caller.owner, payer=payer_of(record.caller))
+
+
+async def delete_job(store: Store, place: Place) -> None:
+    """Delete all that the store has of a job."""
+    # The record last: while it is there, the rest can be deleted again.
+    for each in (document_place(place), pages_place(place), pdf_place(place), place):
+        await store.delete(each)
 
 
 class KeptFailureError(GatewayError):

@@ -12,11 +12,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ocdrnet_client.tracing import hand_on_trace
 from ocdrnet_gateway.core.metrics import Metrics, Tracing
+from ocdrnet_gateway.core.request_timing import HEADER as TIMING_HEADER
+from ocdrnet_gateway.core.request_timing import RequestTiming, begin_timing
 from ocdrnet_gateway.http_errors import HEADER, choose_request_id, current_request_id, error_form, set_request_id
 
 _LOG = logging.getLogger(__name__)
 # nginx's number for a caller that left before its answer.
 _LEFT = 499
+# Statuses of an answer that has what was read, or leads to it.
+_READ = (200, 302)
 
 
 class Observe:
@@ -33,7 +37,7 @@ class Observe:
         headers = Headers(scope=scope)
         set_request_id(choose_request_id(headers.get(HEADER)))
         hand_on_trace(headers)
-        answer = _Answer(send)
+        answer = _Answer(send, begin_timing())
         begin = time.monotonic()
         try:
             with _span(scope):
@@ -50,8 +54,9 @@ class Observe:
 class _Answer:
     """Adds headers to an answer on its way, and remembers its status."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, timing: RequestTiming) -> None:
         self._send = send
+        self._timing = timing
         self.status = 0
 
     async def send(self, message: Message) -> None:
@@ -61,6 +66,8 @@ class _Answer:
             headers[HEADER] = current_request_id()
             # No browser may take a result or a page of errors for something else.
             headers.setdefault("x-content-type-options", "nosniff")
+            if self.status in _READ and (told := self._timing.header):
+                headers[TIMING_HEADER] = told
         await self._send(message)
 
 

@@ -16,6 +16,7 @@ from ocdrnet_client import Page
 from ocdrnet_gateway.core.body_kinds import other_than_image
 from ocdrnet_gateway.core.keys import Principal
 from ocdrnet_gateway.core.quotas import Charge
+from ocdrnet_gateway.core.request_timing import current_timing
 from ocdrnet_gateway.core.services import Services
 from ocdrnet_gateway.http_errors import GatewayError, TooLargeError, UnprocessableError, current_request_id
 from ocdrnet_ops.errors import ImageError, ImageTooLargeError
@@ -141,7 +142,8 @@ async def read_pictures(
         GatewayError: a limit is reached.
     """
     deadline_s = deadline_s or services.settings.deadline_s
-    end = time.monotonic() + deadline_s
+    arrived = time.monotonic()
+    end = arrived + deadline_s
     services.admission.check()
     for index, image in enumerate(images):
         try:
@@ -158,6 +160,7 @@ async def read_pictures(
             pages = await _read(services, images, options, charge, name, (end - begin, deadline_s))
     read_s = time.monotonic() - begin
     services.metrics.note_reading(len(images), waited_s, read_s)
+    current_timing().note_reading(arrived, waited_s, read_s)
     return Reading(tuple(pages), waited_s, read_s)
 
 

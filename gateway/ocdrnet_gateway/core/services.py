@@ -12,6 +12,7 @@ from starlette.datastructures import Headers
 
 from ocdrnet_gateway.core.admission import Admission
 from ocdrnet_gateway.core.allowed_hosts import AllowedHosts
+from ocdrnet_gateway.core.heartbeat import Heartbeat
 from ocdrnet_gateway.core.keys import BEARER, Keys, Principal, bearer_key
 from ocdrnet_gateway.core.memory import MemoryBudget
 from ocdrnet_gateway.core.metrics import Metrics, Tracing
@@ -39,6 +40,7 @@ class Services:
         memory: what bodies and drawings may take together.
         documents: places for documents that are open.
         allowed_hosts: what may be called for a caller.
+        heartbeat: tells other gateways on the store that this one works.
     """
 
     settings: GatewaySettings
@@ -53,6 +55,7 @@ class Services:
     memory: MemoryBudget
     documents: Admission
     allowed_hosts: AllowedHosts
+    heartbeat: Heartbeat
 
 
 def services_of(request: Request) -> Services:

@@ -219,13 +219,6 @@ class TestPolling:
             http.post(gateway + OCDRNET, json={"image": inline(picture)}, timeout=1)
         until(lambda: reader.cancelled == 1)
 
-    def test_a_gateway_that_stops_tells_who_polls(self, start_gateway, http, picture, reader):
-        first = start_gateway()
-        reader.seconds = 60
-        request_id = ask(http, first.url, inline(picture), headers=FAST).headers["nvcf-reqid"]
-        first.stop()
-        assert is_problem(poll(http, start_gateway().url, request_id), 503, "stopped")
-
 
 class TestReplicas:
     """Two gateways on one folder; `test_hosted_replicas` has the same on a bucket."""

@@ -21,6 +21,7 @@ from job_calls import PATIENT, ended, result, state, submit, until
 from ocdrnet_client.documents.opened import OpenDocument
 from ocdrnet_client.errors import RequestTimeoutError
 from ocdrnet_gateway.core.documents import DRAWING_BYTES
+from ocdrnet_gateway.core.job_record import delete_job
 from ocdrnet_gateway.http_errors import ReaderFailedError, StoreFullError, UnavailableError
 from ocdrnet_gateway.store import space_of
 from ocdrnet_gateway.store.opening import open_backend
@@ -308,13 +309,13 @@ def test_a_store_that_is_full_at_the_end_costs_no_job(start_gateway, http, monke
 
 def test_results_that_come_after_a_deletion_are_deleted(start_gateway, http, monkeypatch):
     """As where another gateway deletes a job in the moment in which this one writes its pages."""
-    monkeypatch.setattr("ocdrnet_gateway.core.document_jobs._LOOK_S", 600)
+    monkeypatch.setattr("ocdrnet_gateway.core.job_run._LOOK_S", 600)
     server = start_gateway()
     put_file, jobs = store_of(server).put_file, server._server.config.app.state.document_jobs
 
     async def late(place, label, path):
         if place.kind == "result":
-            await jobs._delete(replace(place, kind="progress"))
+            await delete_job(store_of(server), replace(place, kind="progress"))
         await put_file(place, label, path)
 
     monkeypatch.setattr(store_of(server), "put_file", late)
@@ -465,7 +466,7 @@ def test_a_job_fails_that_takes_too_long(start_gateway, http, reader):
 
 
 def test_a_job_of_more_text_than_may_be_fails(gateway, http, monkeypatch):
-    monkeypatch.setattr("ocdrnet_gateway.core.document_jobs._TEXT_BYTES", 10_000)
+    monkeypatch.setattr("ocdrnet_gateway.core.job_run._TEXT_BYTES", 10_000)
     over = ended(http, gateway, submit(http, gateway, pdf(*[letter] * 3)))
     assert (over["status"], over["error"]["status"]) == ("failed", 413)
     assert "more than 10,000 bytes" in over["error"]["detail"]
@@ -524,7 +525,7 @@ def test_a_document_that_opens_late_is_opened_again(gateway, http, monkeypatch, 
             super().__init__(*given, **settings)
 
     monkeypatch.setattr("ocdrnet_gateway.core.documents.OpenDocument", Late)
-    monkeypatch.setattr("ocdrnet_gateway.core.document_jobs._WAIT_S", 0.01)
+    monkeypatch.setattr("ocdrnet_gateway.core.job_run._WAIT_S", 0.01)
     over = ended(http, gateway, submit(http, gateway, SCANS, "?dpi=72"))
     assert (over["status"], len(tries)) == (status, 3)
     assert status == "done" or "longer than 10 s" in over["error"]["detail"]

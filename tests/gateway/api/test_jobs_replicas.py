@@ -5,67 +5,27 @@ import hmac
 import io
 import json
 import math
-import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 import uuid
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pikepdf
 import pytest
 from drawn_documents import page_workers, pdf, scan
 from gateway_reader import StandInReader
 from hosted_flow import is_problem
-from hosted_s3_server import new_bucket, s3_server
 from job_calls import PATIENT, ended, result, state, submit, until
+from slow_gateway import LEASE_S, other_process
 
-HERE = Path(__file__).parents[1]
 SCANS = pdf(scan, scan, scan)
 OCR = "?text_layer=ocr&dpi=72"
-LEASE_S = 4  # long enough for a busy machine, short enough for a test
 
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch):
     monkeypatch.setattr("ocdrnet_gateway.core.documents._DRAWING_S", PATIENT)
-
-
-@pytest.fixture(scope="module")
-def s3():
-    with s3_server() as url:
-        yield url
-
-
-@pytest.fixture(params=["folder", "bucket"])
-def shared(request, tmp_path):
-    """Settings of gateways on one store."""
-    own = {"secret": "a secret of both", "job_lease_s": LEASE_S}
-    if request.param == "folder":
-        return {**own, "store": str(tmp_path / "shared")}
-    url = request.getfixturevalue("s3")
-    return {**own, "store": f"s3://{new_bucket(url)}/gateway", "store_endpoint": url}
-
-
-@contextmanager
-def other_process(shared, seconds):
-    """A gateway in a process of its own, whose reader takes so many seconds for a page."""
-    environment = {f"OCDRNET_GATEWAY_{name.upper()}": str(value) for name, value in shared.items()}
-    process = subprocess.Popen(
-        [sys.executable, HERE / "slow_gateway.py", str(seconds)],
-        env={**os.environ, **environment, "PYTHONPATH": f"{HERE}:{HERE.parent}"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process.stdout.readline().strip(), process
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def begun(http, url, job):
@@ -125,7 +85,7 @@ def test_a_gateway_that_comes_back_leaves_what_another_has_done(start_gateway, h
     job = submit(http, one.url, SCANS, OCR)
     until(lambda: slow.running == 3)
     # As if it stood still: it gives no sign of life any more.
-    one._server.config.app.state.document_jobs._beat_at = math.inf
+    one._server.config.app.state.services.heartbeat._given_at = math.inf
     two = start_gateway(reader=StandInReader(), **shared).url
     assert ended(http, two, job)["attempts"] == 2
     until(lambda: slow.running == 0)
@@ -237,7 +197,7 @@ def hook():
 
 @pytest.fixture
 def no_pauses(monkeypatch):
-    monkeypatch.setattr("ocdrnet_gateway.core.document_jobs.PAUSES_S", (0.0, 0.1, 0.1))
+    monkeypatch.setattr("ocdrnet_gateway.core.job_run.PAUSES_S", (0.0, 0.1, 0.1))
 
 
 def told(http, url, job):

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import time
 import uuid
-import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
 from starlette.types import Receive, Scope, Send
 
 from ocdrnet_client import Page
-from ocdrnet_client.results import Box
 from ocdrnet_gateway.api.hosted.assets import RESULTS, place_of, result_address
 from ocdrnet_gateway.api.hosted.assets import router as assets
-from ocdrnet_gateway.api.hosted.jobs import RESULT_TYPE
+from ocdrnet_gateway.api.hosted.jobs import RESULT_TYPE, Wanted
 from ocdrnet_gateway.api.hosted.rendering import drawing_bytes
-from ocdrnet_gateway.api.hosted.schemas import Detection, OcdrnetRequest, Polygon, ResponseFile
+from ocdrnet_gateway.api.hosted.schemas import OcdrnetRequest
 from ocdrnet_gateway.api.hosted.state import HostedDep, HostedState, hosted_lifespan
 from ocdrnet_gateway.core.body_limit import hold_of, keep_images
 from ocdrnet_gateway.core.json_body import image_of, read_json
 from ocdrnet_gateway.core.keys import Principal
 from ocdrnet_gateway.core.memory import MemoryBudget
-from ocdrnet_gateway.core.reading import ImageSize, check_image, read_image
+from ocdrnet_gateway.core.reading import check_image
 from ocdrnet_gateway.core.services import PrincipalDep, Services, ServicesDep
 from ocdrnet_gateway.http_errors import (
     HEADER,
@@ -66,41 +62,6 @@ class HeldResponse(Response):
                 await send({"type": "http.response.body", "body": piece, "more_body": not is_last})
         finally:
             self._hold.release()
-
-
-def response_zip(request_id: str, page: Page, picture: bytes) -> bytes:
-    """The zip's bytes.
-
-    Args:
-        request_id: a UUID; the only thing that names in the zip are made of.
-        page: what was read.
-        picture: a JPEG.
-    """
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        answer = response_file(page).model_dump_json()
-        archive.writestr(f"{request_id}.response", answer, zipfile.ZIP_DEFLATED)
-        # A JPEG does not get smaller.
-        archive.writestr(f"{request_id}.jpg", picture, zipfile.ZIP_STORED)
-    return buffer.getvalue()
-
-
-def response_file(page: Page) -> ResponseFile:
-    """What was read, in the hosted endpoint's form."""
-    lines = [
-        Detection(label=line.text, polygon=_polygon(line.box), confidence=min(max(line.score, 0.0), 1.0))
-        for line in page.lines
-    ]
-    return ResponseFile(metadata=lines)
-
-
-def _polygon(box: Box) -> Polygon:
-    corners = [
-        (f"{axis}{number}", value)
-        for number, point in enumerate(box, 1)
-        for axis, value in zip("xy", point, strict=True)
-    ]
-    return Polygon(**dict(corners))
 
 
 _INLINE = "data:"
@@ -180,19 +141,18 @@ async def ocdrnet(
     # Before it is read: what could not be drawn on is refused at no cost.
     services.memory.check_drawing(drawing_bytes(size, Page(size.width, size.height), wanted.render_label))
     place = Place("result", space_of(caller.name), _new_id(request))
-    hold = hold_of(request)
+    asked, hold = Wanted(caller, wanted.render_label), hold_of(request)
 
     async def work() -> bytes:
         # The job may outlive its request, and the image with it.
         held = hold.retain() if hold is not None else None
         try:
-            job = _Job(services, hosted, caller, place.id, picture, size, wanted.render_label)
-            return await _done(job, arrived + services.settings.deadline_s)
+            return await hosted.worker.answer(place, asked, picture, size, arrived + services.settings.deadline_s)
         finally:
             if held is not None:
                 held.release()
 
-    is_done = await hosted.jobs.run(place, work, poll_seconds or services.settings.poll_s, caller.payer)
+    is_done = await hosted.jobs.run(place, asked, picture, work, poll_seconds or services.settings.poll_s)
     return _answer(request, services, hosted, place, is_done)
 
 
@@ -243,52 +203,6 @@ async def result(
         "cache-control": "private, no-store",
     }
     return HeldResponse(content, RESULT_TYPE, headers, services.memory)
-
-
-@dataclass(frozen=True)
-class _Job:
-    """One image to be read and drawn on.
-
-    Attributes:
-        services: of the application.
-        hosted: likewise.
-        caller: whose limits count.
-        request_id: names the files in the zip.
-        picture: encoded.
-        size: of it.
-        with_labels: see `Renderer.render`.
-    """
-
-    services: Services
-    hosted: HostedState
-    caller: Principal
-    request_id: str
-    picture: bytes
-    size: ImageSize
-    with_labels: bool
-
-    def draw(self, page: Page) -> bytes:
-        """The zip; takes `drawing_bytes` while it is made."""
-        drawn = self.hosted.renderer.render(self.picture, page, self.with_labels)
-        return response_zip(self.request_id, page, drawn)
-
-
-async def _done(job: _Job, end: float) -> bytes:
-    """Read, wait for memory to draw in, draw."""
-    services = job.services
-    reading = await read_image(services, job.caller, job.picture, {}, deadline_s=end - time.monotonic())
-    size = drawing_bytes(job.size, reading.page, job.with_labels)
-    await services.memory.wait_for_drawing(size, max(0.0, end - time.monotonic()))
-    drawing = asyncio.get_running_loop().run_in_executor(job.hosted.threads, job.draw, reading.page)
-    # The memory is in use until the thread has ended, though nobody may wait for it any more.
-    drawing.add_done_callback(lambda future: _drawn(future, services.memory, size))
-    return await asyncio.shield(drawing)
-
-
-def _drawn(drawing: asyncio.Future[bytes], memory: MemoryBudget, size: int) -> None:
-    memory.end_drawing(size)
-    if not drawing.cancelled():
-        drawing.exception()  # asked for here, asyncio does not complain where nobody waits
 
 
 def _new_id(request: Request) -> str:

@@ -17,7 +17,7 @@ from typing import Annotated, Literal
 from fastapi import Depends, FastAPI, Request
 
 from ocdrnet_gateway.api.hosted.jobs import Jobs
-from ocdrnet_gateway.api.hosted.rendering import Renderer
+from ocdrnet_gateway.api.hosted.work import Worker
 from ocdrnet_gateway.core.services import Services
 from ocdrnet_gateway.http_errors import ForbiddenError
 from ocdrnet_gateway.store import Place
@@ -75,14 +75,12 @@ class HostedState:
     Attributes:
         jobs: requests under way.
         signer: of upload and result URLs.
-        renderer: of the returned image.
-        threads: where it draws.
+        worker: reads and draws.
     """
 
     jobs: Jobs
     signer: Signer
-    renderer: Renderer
-    threads: ThreadPoolExecutor
+    worker: Worker
 
 
 @asynccontextmanager
@@ -90,15 +88,17 @@ async def hosted_lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Within the application's own lifespan, which has made the services by then."""
     services: Services = app.state.services
     settings = services.settings
-    jobs = Jobs(
-        services.store,
-        limit=settings.max_in_flight + settings.max_waiting,
-        deadline_s=settings.deadline_s,
-        lifetime_s=settings.result_lifetime_s,
-    )
     with ThreadPoolExecutor(_RENDER_THREADS, thread_name_prefix="render") as threads:
-        signer = Signer(settings.secret.get_secret_value())
-        app.state.hosted = HostedState(jobs, signer, Renderer(), threads)
+        worker = Worker(services, threads)
+        jobs = Jobs(
+            services.store,
+            services.heartbeat,
+            worker.answer_again,
+            limit=settings.max_in_flight + settings.max_waiting,
+            deadline_s=settings.deadline_s,
+            lifetime_s=settings.result_lifetime_s,
+        )
+        app.state.hosted = HostedState(jobs, Signer(settings.secret.get_secret_value()), worker)
         yield
         await jobs.close()
 

@@ -19,9 +19,10 @@ from ocdrnet_client.documents.formats import FORMATS
 from ocdrnet_gateway.api.own.answers import PDF_TYPE
 from ocdrnet_gateway.api.own.read import PASSWORD_HEADER, PDF, password_of
 from ocdrnet_gateway.core.body_limit import hold_of, read_body
-from ocdrnet_gateway.core.document_jobs import DocumentJobsDep, payer_of
+from ocdrnet_gateway.core.document_jobs import DocumentJobsDep
 from ocdrnet_gateway.core.documents import DocumentChoice, open_document, searchable_pdf
 from ocdrnet_gateway.core.file_reading import hold_document
+from ocdrnet_gateway.core.job_record import payer_of
 from ocdrnet_gateway.core.services import PrincipalDep, ServicesDep
 from ocdrnet_gateway.http_errors import UnprocessableError, described, documented
 from ocdrnet_ops.errors import OptionError

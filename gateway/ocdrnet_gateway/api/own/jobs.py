@@ -20,8 +20,8 @@ from ocdrnet_client.documents.reading import is_document
 from ocdrnet_gateway.api.own.answers import PDF_TYPE, Asked, PagesResponse
 from ocdrnet_gateway.api.own.read import BODY, OUTPUT, PDF, TEXTS, TIMING, DocumentAnswer, asked_by, described_options
 from ocdrnet_gateway.core.body_limit import declared_size, keep_images, read_body_to
-from ocdrnet_gateway.core.document_jobs import DocumentJobsDep, payer_of
-from ocdrnet_gateway.core.job_record import JobRecord, KeptFailureError, Order, job_answer
+from ocdrnet_gateway.core.document_jobs import DocumentJobsDep
+from ocdrnet_gateway.core.job_record import JobRecord, KeptFailureError, Order, job_answer, payer_of
 from ocdrnet_gateway.core.reading import check_image
 from ocdrnet_gateway.core.services import PrincipalDep, ServicesDep
 from ocdrnet_gateway.http_errors import NotFoundError, NotReadyError, TooLargeError, UnprocessableError, documented

@@ -31,6 +31,7 @@ from ocdrnet_gateway.core.body_limit import keep_images, read_body
 from ocdrnet_gateway.core.documents import DocumentChoice
 from ocdrnet_gateway.core.file_reading import hold_characters
 from ocdrnet_gateway.core.reading import Reading, check_image, image_dpi, read_image
+from ocdrnet_gateway.core.request_timing import current_timing
 from ocdrnet_gateway.core.services import PrincipalDep, ServicesDep
 from ocdrnet_gateway.http_errors import UnprocessableError, documented
 from ocdrnet_ops.errors import OptionError
@@ -295,6 +296,8 @@ async def read(request: Request, services: ServicesDep, caller: PrincipalDep) ->
     reading = await read_image(services, caller, body, asked.options)
     hold_characters(request, reading.page)
     steps = await watch.stop() if watch else None
+    for step in steps.models if steps else ():
+        current_timing().note_step(step.model, step.ms / 1000)
     timing = _timing(receive_s, reading, time.monotonic() - begin, steps)
     if asked.output and asked.output.name in ("json", "jsonl"):
         page = DocumentPage(1, reading.page, dpi=await asyncio.to_thread(image_dpi, body))
@@ -302,7 +305,6 @@ async def read(request: Request, services: ServicesDep, caller: PrincipalDep) ->
         response: Response = JSONResponse({**reading.page.to_dict(), **extras}, media_type=asked.output.media_type)
     else:
         response = await answer_image(request, services, body, reading.page, asked.output)
-    response.headers["server-timing"] = server_timing(timing)
     return response
 
 
@@ -330,13 +332,6 @@ def _timing(receive_s: float, reading: Reading, total_s: float, steps: StepTimes
         total_ms=_ms(total_s),
         steps=steps,
     )
-
-
-def server_timing(timing: Timing) -> str:
-    """The same for a browser's tools and for proxies: W3C Server Timing, `receive;dur=1.2, ...`, in milliseconds."""
-    parts = [("receive", timing.receive_ms), ("wait", timing.wait_ms), ("read", timing.read_ms)]
-    parts += [(step.model, step.ms) for step in (timing.steps.models if timing.steps else ())]
-    return ", ".join(f"{name};dur={ms}" for name, ms in [*parts, ("total", timing.total_ms)])
 
 
 def _ms(seconds: float) -> float:

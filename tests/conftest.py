@@ -34,6 +34,7 @@ WAITING = {
     for name in (
         *(f"client/test_client_{name}" for name in ("replicas", "retries", "several_servers")),
         *(f"gateway/api/test_{name}" for name in ("jobs", "jobs_replicas", "hosted_replicas", "hosted_reading")),
+        "gateway/api/test_hosted_taken_over",
         *("gateway/test_gateway_server", "deploy/server/test_server_draining", "deploy/ngc/test_models_download"),
         *("loadtest/test_loadtest_command", "loadtest/test_loadtest_staircase", "docker/test_docker_pods"),
         *(f"integration/test_{name}" for name in ("shared_serving_cases", "stalled_step", "gateway_up")),

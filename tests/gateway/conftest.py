@@ -51,7 +51,7 @@ def s3():
         yield url
 
 
-@pytest.fixture(params=["folder", "bucket"])
+@pytest.fixture(params=["folder", pytest.param("bucket", marks=pytest.mark.full)])
 def shared(request, tmp_path):
     """Settings of gateways on one store."""
     own = {"secret": "a secret of both", "job_lease_s": LEASE_S}

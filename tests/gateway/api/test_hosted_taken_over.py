@@ -144,6 +144,7 @@ def test_of_two_gateways_that_are_polled_one_does_the_work(start_gateway, http, 
     assert len(reader.calls) == 1
 
 
+@pytest.mark.full
 def test_a_request_that_ends_gateways_fails(start_gateway, http, folder, picture, slow, tmp_path):
     first = start_gateway(reader=slow, **folder)
     request_id = accepted(http, first.url, inline(picture))
@@ -158,6 +159,7 @@ def test_a_request_that_ends_gateways_fails(start_gateway, http, folder, picture
     assert kinds(tmp_path) == ["job", "job"], "its image is not kept any longer"
 
 
+@pytest.mark.full
 def test_its_deadline_starts_anew(start_gateway, http, folder, picture, slow, tmp_path):
     first = start_gateway(reader=slow, **folder)
     request_id = accepted(http, first.url, inline(picture))
@@ -228,6 +230,7 @@ def test_a_request_whose_image_is_gone_says_so(start_gateway, http, folder, pict
     assert is_problem(answered(http, start_gateway(**folder).url, request_id), 504, "is gone", "send it again")
 
 
+@pytest.mark.full
 def test_what_nobody_polls_for_expires(start_gateway, http, folder, picture, slow, tmp_path):
     first = start_gateway(reader=slow, deadline_s=2, result_lifetime_s=1, **folder)
     request_id = accepted(http, first.url, inline(picture))
@@ -307,6 +310,7 @@ def test_a_server_that_is_away_for_a_moment_fails_nothing_after_202(
     until(lambda: kinds(tmp_path) == ["result", "result"] and state_of(server).services.memory.held == 0)
 
 
+@pytest.mark.full
 def test_a_server_that_stays_away_is_told_at_the_deadline(start_gateway, http, folder, picture, reader):
     async def away(call):
         await asyncio.sleep(1.5 if len(reader.calls) == 1 else 0)

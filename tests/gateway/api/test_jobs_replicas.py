@@ -94,6 +94,7 @@ def test_a_gateway_that_comes_back_leaves_what_another_has_done(start_gateway, h
         assert result(http, url, job).json()["pages_read"] == 3
 
 
+@pytest.mark.full
 def test_a_killed_gateways_job_with_a_password_says_what_is_lost(start_gateway, http, tmp_path):
     shared = {"secret": "a secret of both", "job_lease_s": LEASE_S, "store": str(tmp_path / "shared")}
     closed = io.BytesIO()
@@ -110,6 +111,7 @@ def test_a_killed_gateways_job_with_a_password_says_what_is_lost(start_gateway, 
         assert "its document's password is kept nowhere else; send it again" in over["error"]["detail"]
 
 
+@pytest.mark.full
 def test_a_job_that_ends_gateways_fails(start_gateway, http, tmp_path):
     shared = {"job_lease_s": LEASE_S, "store": str(tmp_path / "shared")}
     slow = StandInReader()
@@ -232,6 +234,7 @@ def test_a_webhook_that_is_never_taken_ends(start_gateway, http, hook, no_pauses
     assert is_problem(refused, 422, "not among the hosts")
 
 
+@pytest.mark.full
 def test_a_webhook_that_a_killed_gateway_owed_is_sent(start_gateway, http, hook, tmp_path):
     hook.statuses = [500]
     host = f"127.0.0.1:{hook.server_port}"

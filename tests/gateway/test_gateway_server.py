@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import httpx
@@ -166,7 +167,10 @@ class TestWithoutAHome:
 def test_the_default_store_is_in_the_cache_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("OCDRNET_CACHE", str(tmp_path / "cache"))
     with GatewayServer(load_settings({"port": 0}), StandInReader()):
-        assert (tmp_path / "cache" / "gateway").is_dir()
+        end = time.monotonic() + 20  # it is made beside the start
+        while not (tmp_path / "cache" / "gateway").is_dir():
+            assert time.monotonic() < end
+            time.sleep(0.01)
 
 
 @pytest.mark.full

@@ -47,7 +47,10 @@ class Rehearsal:
         place_twins(folder / "twins", patch)
         patch.setattr("ocdrnet_deploy.repository.build.cuda_refusal", lambda: None)
         # Without a GPU, ONNX Runtime tries the networks on the CPU.
-        on_cpu = lambda provider, *rest: Attempt(provider and "CPUExecutionProvider", *rest)  # noqa: E731
+
+        def on_cpu(provider, *rest, **named):
+            return Attempt(provider and "CPUExecutionProvider", *rest, **named)
+
         patch.setattr("ocdrnet_deploy.repository.build.Attempt", on_cpu)
         backends = lay_out_backends(find_install(), cache_folder())
         shutil.copytree(HERE / "tensorrt", backends / "tensorrt", ignore=shutil.ignore_patterns("__pycache__"))

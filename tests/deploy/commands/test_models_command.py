@@ -235,7 +235,8 @@ def test_cuda_with_a_gpu(tmp_path, monkeypatch, precision, kind):
     monkeypatch.setattr("ocdrnet_deploy.repository.build.cuda_refusal", lambda: None)
     # ONNX Runtime tries the network; without a GPU it does so on the CPU.
     monkeypatch.setattr(
-        "ocdrnet_deploy.repository.build.Attempt", lambda _, *rest: Attempt("CPUExecutionProvider", *rest)
+        "ocdrnet_deploy.repository.build.Attempt",
+        lambda _, *rest, **named: Attempt("CPUExecutionProvider", *rest, **named),
     )
     result = run("build", "--engine", "cuda", "--precision", precision, "--output", tmp_path / "served")
     assert result.exit_code == 0, result.output

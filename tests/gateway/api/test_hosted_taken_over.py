@@ -266,7 +266,7 @@ def test_an_answer_in_time_keeps_nothing_but_its_result(start_gateway, http, fol
 
 
 def test_after_202_nothing_but_the_result_stays(start_gateway, http, folder, picture, reader, tmp_path):
-    reader.seconds = 1.5
+    reader.seconds = 4
     server = start_gateway(**folder)
     url, needs = server.url, state_of(server).services.heartbeat._needs
     request_id = accepted(http, url, inline(picture))

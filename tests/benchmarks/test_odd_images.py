@@ -10,6 +10,7 @@ from benchmarks import odd_images
 COUNT, SEED = 200, 3
 
 
+@pytest.mark.full
 def test_no_step_fails_on_any_image():
     outcomes = [odd_images.read_odd_image(number, SEED) for number in range(COUNT)]
     assert outcomes.count("read") > 0.7 * COUNT

@@ -46,6 +46,7 @@ def command_of(words):
     return command, rest
 
 
+@pytest.mark.full
 def test_every_command_of_the_cluster_is_run_somewhere():
     assert {words[1] for words in command_lines()} == {"models", "serve", "gateway", "bulk", "read"}
 

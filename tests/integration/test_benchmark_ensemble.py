@@ -19,6 +19,7 @@ def taken(images, with_readings, *arguments):
         process.stop()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("in_flight", [1, 2])
 def test_the_ensemble_is_read_with_lines_and_words_and_triton_s_cpu_time_counts(served, in_flight):
     image = sample("receipt.jpg")

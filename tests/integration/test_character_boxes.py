@@ -83,6 +83,7 @@ def shared(one, other):
     return np.clip(both, 0, None) / (np.maximum(one[:, 1], other[:, 1]) - np.minimum(one[:, 0], other[:, 0]))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("degrees", [0, 20, 180])
 def test_characters_stand_where_they_were_drawn(client, degrees):
     image, words = drawn(degrees)

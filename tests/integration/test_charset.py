@@ -78,6 +78,7 @@ def test_a_bad_charset_is_refused_over_http(call):
     assert "cyrillic" in caught.value.message
 
 
+@pytest.mark.full
 def test_a_bad_charset_does_not_fail_those_who_share_its_batch(grpc_call):
     image = sample("storefront.jpg")
     expected = grpc_call(image).texts

@@ -27,6 +27,7 @@ def image_sources():
     }
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("url", URLS)
 def test_an_image_reads_alike_in_every_form(served, read_alone, url):
     with Client(getattr(served.addresses, url)) as client:
@@ -64,6 +65,7 @@ def test_read_many_keeps_the_order_and_goes_on_after_a_failure(served, read_alon
         assert_in_order(list(client.read_many(sources)), sources, pages)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("url", URLS)
 def test_the_asynchronous_read_many_does_too(served, read_alone, url):
     sources, pages = many(read_alone)

@@ -66,6 +66,7 @@ def test_concurrent_answers_equal_those_of_one_client_and_share_executions(clien
         assert now_runs - runs < 0.8 * (now_requests - requests)
 
 
+@pytest.mark.full
 def test_options_do_not_reach_other_requests(client, read_alone):
     names = [name for name in SMALL if name != "blank.png"]
     strict_alone = {name: client.read(SAMPLES / name, **STRICT) for name in names}

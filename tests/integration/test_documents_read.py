@@ -90,6 +90,7 @@ def test_the_words_of_a_searchable_pdf_are_found_where_they_were_read(url, folde
         assert placed >= 0.99 * len(words), (number, placed, len(words))
 
 
+@pytest.mark.full
 def test_a_second_run_adds_no_second_layer(url, folder, tmp_path):
     once, twice = tmp_path / "once.pdf", tmp_path / "twice.pdf"
     for source, written in ((folder / "doc.pdf", once), (once, twice)):
@@ -120,6 +121,7 @@ def test_a_fax_is_read_page_by_page(url, folder):
         assert sum(word in read for word in WORDS) >= 0.95 * len(WORDS)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", ["markdown", "hocr", "alto", "tsv"])
 def test_other_formats_hold_the_words(url, folder, name):
     run = run_ocdrnet("read", folder / "doc.pdf", "--url", url, "--format", name, "--pages", "1")

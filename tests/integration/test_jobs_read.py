@@ -42,6 +42,7 @@ def test_a_job_reads_a_document(gateway):
     assert found(searchable[0].get_textpage().get_text_bounded()) >= 0.98
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("model", "form"), [("prebuilt-read", "text"), ("prebuilt-layout", "markdown")])
 def test_azures_client_reads_a_document(gateway, model, form):
     with DocumentIntelligenceClient(gateway, AzureKeyCredential("any key")) as client:

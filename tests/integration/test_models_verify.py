@@ -37,6 +37,7 @@ def test_another_network_does_not(served, tmp_path):
     assert done.stdout.splitlines()[1].endswith(" confident ids as in FP32: NOT as exact as it must be")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("url", "message"),
     [

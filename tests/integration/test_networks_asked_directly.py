@@ -66,6 +66,7 @@ def test_recognizer_refuses_what_it_cannot_take(grpc_call, case):
     assert recognize(grpc_call, 96, [96, 0]).as_numpy("output_id").shape == (2, 12)
 
 
+@pytest.mark.full
 def test_others_in_the_same_batches_are_answered(grpc_call):
     def ask_badly(_):
         refusal(grpc_call, lambda call: detect(call, (1, 33, 64, 3)))

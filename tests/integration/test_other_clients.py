@@ -124,6 +124,7 @@ def test_textract(url, page):
     assert sorted(block["Text"] for block in blocks if block["BlockType"] == "WORD") == words_of(page)
 
 
+@pytest.mark.full
 def test_pytesseract(served, page, tmp_path, monkeypatch):
     program = tmp_path / "ocdrnet-tesseract"
     program.write_text(f"#!{sys.executable}\nfrom ocdrnet_cli.tesseract import main\nmain()\n", encoding="utf-8")

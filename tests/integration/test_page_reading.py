@@ -42,6 +42,7 @@ def test_the_steps_of_a_reading_alone_are_its_own(read):
     assert 0.5 * timing["read_ms"] < within < 1.2 * timing["read_ms"]
 
 
+@pytest.mark.full
 def test_readings_beside_each_other_say_so(read):
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: read("rotated.jpg", timing="steps"), range(4)))

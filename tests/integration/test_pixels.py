@@ -77,6 +77,7 @@ def test_pixels_go_through_the_same_loaded_models(grpc_call):
     assert all(after[step] > before[step] for step in STEPS)
 
 
+@pytest.mark.full
 def test_language_may_be_anything_or_missing(pixel_call):
     pixels = rgb("storefront.jpg")[None]
     expected = read(pixel_call, pixels, None)["TEXTS"].tolist()

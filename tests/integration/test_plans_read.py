@@ -151,6 +151,7 @@ def twin_parameters():
         yield pytest.param(detector, recognizer, id=f"{detector.name}+{recognizer.name}", marks=marks)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("detector", "recognizer"), list(twin_parameters()))
 def test_twins_read_their_images(machine, detector, recognizer):
     """Three at once, and one without text, as plans and on the CPU."""

@@ -52,6 +52,7 @@ def test_in_fp16_the_twins_read_every_text(pictures, decoder):
     assert tuple(pipeline.read(pictures[decoder])) == TEXTS[decoder]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("name", "decoder"), CASES)
 def test_changed_alone_something_else_is_read(pictures, table, monkeypatch, name, decoder):
     change, _ = MUTATIONS[name]

@@ -203,6 +203,7 @@ def test_parquet_has_the_same_pages_and_goes_back(bulk, model, server):
     assert list(Parquet().read(Path("out/results/part-00000-of-00001.parquet"))) == lines("lines")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("format_name", "suffix", "start"),
     [
@@ -223,6 +224,7 @@ def test_a_file_for_each_input_beside_the_lines(bulk, format_name, suffix, start
     assert Path(f"out/files/b.tif{suffix}").read_text().startswith(start)
 
 
+@pytest.mark.full
 def test_searchable_pdfs_and_one_that_is_signed(bulk, model):
     with pikepdf.open(io.BytesIO(pdf(scan))) as signed:
         field = signed.make_indirect(pikepdf.Dictionary(FT=pikepdf.Name.Sig, V=pikepdf.Dictionary()))

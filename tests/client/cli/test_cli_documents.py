@@ -83,6 +83,7 @@ def test_json_is_one_object_a_file(read):
     assert [page["text_source"] for page in document["pages"]] == ["ocr", "text_layer", "ocr"]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", ["markdown", "tsv", "hocr", "alto"])
 def test_other_formats_are_written_to_a_file(read, name):
     run = read("doc.pdf", "--format", name, "--output", "out.x")

@@ -60,6 +60,7 @@ def program(tmp_path, monkeypatch):
     return path
 
 
+@pytest.mark.full
 def test_pytesseract(program, model):
     image = Image.open("photo.png")
     assert str(pytesseract.get_tesseract_version()) == "5.3.0"

@@ -87,6 +87,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_documents_are_a_sentence(name):
     begin = time.monotonic()

@@ -349,6 +349,7 @@ def test_a_sound_layer_is_taken_word_by_word():
     assert (page.width, page.height) == (1653, 2339)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("turn", [0, 90, 180, 270])
 def test_words_lie_on_their_ink(turn):
     def words(paper):
@@ -386,6 +387,7 @@ def test_turned_text_has_turned_boxes():
     assert np.hypot(right - left, below - top) == pytest.approx(265 / 72 * 200, rel=0.04)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("mode", ["auto", "trust", "ocr"])
 def test_pages_without_text_are_read(mode):
     assert layer(scan, mode) is None

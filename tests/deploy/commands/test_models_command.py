@@ -109,6 +109,7 @@ def test_missing_weights_end_with_2(tmp_path, monkeypatch):
     assert "pip install 'ocdrnet[serve]'" in result.stderr
 
 
+@pytest.mark.full
 def test_output_that_cannot_be_written_ends_with_2_and_no_traceback(tmp_path):
     (tmp_path / "file").write_text("in the way")
     result = run("build", "--output", tmp_path / "file" / "served")

@@ -136,6 +136,7 @@ def test_range_ends_at_the_extreme_or_at_the_mean_of_extremes(clips, brightest):
     assert weights[rounding.input[1]] * 255 == pytest.approx(brightest)
 
 
+@pytest.mark.full
 def test_drawn_images_are_the_same_each_time():
     once, again = drawn_images(), drawn_images()
     assert len(once) == 12
@@ -143,6 +144,7 @@ def test_drawn_images_are_the_same_each_time():
     assert len({image.tobytes() for image in once}) == 12
 
 
+@pytest.mark.full
 def test_without_a_checkout_images_are_drawn(monkeypatch, tmp_path):
     monkeypatch.setattr(int8, "_SAMPLES", tmp_path / "absent")
     assert len(calibration_images(None)) == 12

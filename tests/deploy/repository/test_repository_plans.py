@@ -111,6 +111,7 @@ def test_default_networks(served, gpu_machine):
     assert recognizer.max_batch_size == 64
 
 
+@pytest.mark.full
 def test_crops_of_free_width_are_grouped_for_the_plan(served):
     """As one tensor, padded to the longest, they would be read differently; see `engines.tensorrt_plan`."""
     step, detector_card = config(served, "ocrnet"), read_detector_card(served / "ocdnet" / "1" / "card.json")
@@ -137,6 +138,7 @@ def test_crops_of_free_width_are_grouped_for_the_plan(served):
     assert longest == 3584, "the plan takes what the step pads the longest crop to"
 
 
+@pytest.mark.full
 def test_files_beside_a_plan(served):
     files = {name: sorted(path.name for path in (served / name / "1").iterdir()) for name in NETWORKS}
     assert files == {

@@ -39,6 +39,7 @@ def words_of(data):
     return [page.get_textpage().get_text_bounded().split() for page in pypdfium2.PdfDocument(data)]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", STREAMED)
 def test_it_is_what_reading_answers_in_that_format(gateway, http, reader, read_lines, name):
     calls = len(reader.calls)
@@ -175,6 +176,7 @@ ODD_BOXES = {
 }
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("box", ODD_BOXES)
 def test_no_box_that_is_taken_breaks_a_format(gateway, http, box):
     words = [{"text": text, "score": 0, "box": ODD_BOXES[box]} for text in ("", " ", "\0￾<&", "a b", "🎈" * 50)]
@@ -209,6 +211,7 @@ def test_it_counts_as_a_request_of_its_caller(start_gateway, http, reader, read_
     assert export(http, url, read_lines, "output=text").status_code == 200
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("output", ["text", "pdf"])
 def test_it_waits_for_a_documents_place(start_gateway, http, reader, read_lines, until, output):
     server, go_on = start_gateway(max_documents=1, deadline_s=2), threading.Event()
@@ -237,6 +240,7 @@ def test_what_is_written_is_counted_as_memory(start_gateway, http, read_lines):
     assert (answer.status_code, "of the gateway's memory" in answer.json()["detail"]) == (413, True)
 
 
+@pytest.mark.full
 def test_the_pages_of_a_pdf_are_not_held_together(gateway, http):
     box = [[10, 10], [19, 10], [19, 19], [10, 19]]
     word = {"text": "a", "score": 1, "box": box}

@@ -53,6 +53,7 @@ def test_any_gateway_answers_and_ends_a_job(start_gateway, http, shared):
     assert fast.finished == 3
 
 
+@pytest.mark.full
 def test_a_job_that_waits_for_its_turn_learns_that_another_gateway_deleted_it(start_gateway, http, shared):
     slow = StandInReader()
     slow.seconds = 600
@@ -78,6 +79,7 @@ def test_a_killed_gateways_job_is_taken_over(start_gateway, http, shared):
         assert ended(http, other, waiting)["attempts"] == 1
 
 
+@pytest.mark.full
 def test_a_gateway_that_comes_back_leaves_what_another_has_done(start_gateway, http, shared):
     slow = StandInReader()
     slow.seconds = 600

@@ -86,6 +86,7 @@ def test_a_pdf_by_data_url(mistral, reader):
     assert len(reader.calls) == 2
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("pages", "indices"), [([2, 0], [0, 2]), ("1", [1]), ("0-1", [0, 1]), (" 0, 2-2", [0, 2]), ("", [0, 1, 2])]
 )

@@ -90,6 +90,7 @@ def test_every_format_may_be_asked_for(gateway, http, name, media_type, sign):
     assert sign in answer.text
 
 
+@pytest.mark.full
 def test_the_accept_header_names_a_format(gateway, http, picture):
     assert LINES[0] in post(http, gateway, accept="text/html;q=0.5, text/markdown").text
     for accept in ("*/*", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "text/plain", ""):

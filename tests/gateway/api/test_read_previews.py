@@ -74,6 +74,7 @@ def test_a_page_that_the_server_failed_on_is_still_shown(gateway, http, reader):
     assert max(preview_of(pages[0]).size) == 100
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("mode", ["1", "L", "I;16", "CMYK"])
 def test_a_tiff_is_a_document_whatever_its_mode(gateway, http, mode):
     if mode == "I;16":

@@ -186,6 +186,7 @@ def test_loopback_needs_no_keys(host):
     assert load_settings({"host": host}).keys_file is None
 
 
+@pytest.mark.full
 def test_keys_made_at_the_same_time_are_all_kept(path):
     command = [sys.executable, "-c", _CREATE, str(path)]
     made = [subprocess.Popen([*command, f"ann{number}"]) for number in range(4)]

@@ -15,6 +15,7 @@ def page(request):
     return draw(*request.param)
 
 
+@pytest.mark.full
 def test_lines_are_put_in_order(page):
     boxes = np.array([line.box for line in page.lines], np.float32)
     shuffle = np.random.default_rng(4).permutation(len(boxes))

@@ -101,6 +101,7 @@ def test_many_crops_are_made_in_parts_of_bounded_memory(noise, outlines, monkeyp
     np.testing.assert_array_equal(ArrayPixels(np).crop_lines(noise, outlines, FREE).pixels, together)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("card", CARDS.values(), ids=CARDS)
 def test_another_library_makes_the_same_and_is_never_mixed_with_numpy(noise, outlines, card):
     pixels, image = ArrayPixels(cupy_stand_in), cupy_stand_in.asarray(noise)

@@ -108,6 +108,7 @@ def test_limits_hold_before_nvimagecodec_sees_a_file(front_end, picture, limits,
     assert str(mine.value) == str(other.value)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("card", [FREE, *FIXED.values()], ids=["free", *FIXED])
 @pytest.mark.parametrize("tiling", ["off", "auto", "on"])
 @pytest.mark.parametrize("drawn", ["photo", "page", "large"])

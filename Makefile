@@ -23,17 +23,18 @@ help:
 demo: .venv/serve
 	$(BIN)/python -m samples.demo $(PICTURE)
 
-# tests/conftest.py says which tests stay together, and which go to the third process.
-TEST := $(BIN)/python -m pytest --dist loadscope --numprocesses 3
+# tests/conftest.py says which tests stay together, and which go to a third process. Beside the long tests a third one
+# takes a quarter off the time, and starved one server of ten thousand tests: a step without a processor for a second ends.
+TEST := $(BIN)/python -m pytest --dist loadscope --numprocesses
 
 test: .venv/dev
-	$(TEST) -m 'not (full or program or images)'
+	$(TEST) 3 -m 'not (full or program or images)'
 
 test-all: .venv/dev
-	$(TEST) --durations 12
+	$(TEST) 2 --durations 12
 
 coverage: .venv/dev
-	$(TEST) -m 'not (full or program or images)' --cov --cov-report term:skip-covered
+	$(TEST) 3 -m 'not (full or program or images)' --cov --cov-report term:skip-covered
 
 check: .venv/dev
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache

@@ -24,7 +24,7 @@ demo: .venv/serve
 	$(BIN)/python -m samples.demo $(PICTURE)
 
 # tests/conftest.py says which tests stay together, and which go to a third process. Beside the long tests a third one
-# takes a quarter off the time, and starved one server of ten thousand tests: a step without a processor for a second ends.
+# takes some minutes off, and starved a server in one run of one: a step without a processor for a second ends.
 TEST := $(BIN)/python -m pytest --dist loadscope --numprocesses
 
 test: .venv/dev
